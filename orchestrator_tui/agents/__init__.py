@@ -1,0 +1,1 @@
+"""Claude sessions, and the lines they may not cross."""

@@ -1,0 +1,139 @@
+"""What the engine knows of agents: one Claude session, what it is asked, what it tells."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.statuses import PhaseName
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionRequest:
+    """One session to start.
+
+    Attributes:
+        agent_id: identity of the session in our records.
+        role: what the agent is in its phase, such as `requirements`, `developer`, `aggregator`.
+        subject: what it works on inside the role (a work item's `ref`, a pass), or "".
+        attempt: 1 for the first try at this subject, one more for each failed verify before this session.
+        prompt: the first message. system_prompt: who the agent is and its rules.
+        tools: names of the CLI's tools the session may use.
+        output_schema: JSON schema of the structured answer; None for plain text.
+        max_budget_usd: money this session may use, in US dollars; None for no limit of its own.
+    """
+
+    agent_id: str
+    project_id: str
+    phase: PhaseName
+    role: str
+    subject: str
+    attempt: int
+    model: str
+    prompt: str
+    system_prompt: str
+    directory: Path
+    tools: tuple[str, ...]
+    output_schema: Mapping[str, Any] | None = None
+    max_turns: int | None = None
+    max_budget_usd: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """A whole message of the agent."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CalledTool:
+    call_id: str
+    tool: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolReturned:
+    call_id: str
+    is_error: bool
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ApiRetried:
+    """The API answered with an error and is asked again. `delay_seconds` until then."""
+
+    attempt: int
+    max_attempts: int
+    delay_seconds: float
+    status: int | None
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitChanged:
+    """The account's usage limit. `resets_at` is a Unix time in seconds."""
+
+    status: str
+    resets_at: float | None
+    kind: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TurnEnded:
+    """The session answered and waits for the next message.
+
+    Attributes:
+        error_kind: None when all went well; otherwise `rate_limit`, `server_error`, `authentication_failed`,
+            `billing_error`, `invalid_request`, `max_turns`, `max_budget`, `interrupted`, `process`, `unknown`.
+        structured: the structured answer, unvalidated, or None.
+        usage: what the whole session has used so far.
+    """
+
+    text: str
+    structured: Any
+    usage: Usage
+    error_kind: str | None = None
+    error: str | None = None
+    status: int | None = None
+    cli_session_id: str | None = None
+
+
+AgentOutput = TextDelta | Said | CalledTool | ToolReturned | ApiRetried | LimitChanged | TurnEnded
+
+
+class AgentSession(Protocol):
+    """A live session. Use from one task; `interrupt` may be called from another."""
+
+    def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
+        """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
+        ...
+
+    async def interrupt(self) -> None:
+        """Stop the current step; the turn ends with `error_kind="interrupted"`."""
+        ...
+
+
+class AgentRuntime(Protocol):
+    """Starts sessions. `scripted` says that the model behind it is a rehearsal's."""
+
+    @property
+    def scripted(self) -> bool: ...
+
+    def session(self, request: SessionRequest) -> AbstractAsyncContextManager[AgentSession]:
+        """A session for `request`; leaving the context ends its process.
+
+        The caller says the first `turn(request.prompt)` itself.
+
+        Raises:
+            AgentFailed: the session could not be started; `kind` says why.
+        """
+        ...

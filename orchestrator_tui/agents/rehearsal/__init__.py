@@ -1,0 +1,1 @@
+"""The rehearsal: a scripted model behind a real Messages API on loopback."""

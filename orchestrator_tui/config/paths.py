@@ -1,0 +1,53 @@
+"""Where the program keeps its things: one folder when `ORCHESTRATOR_HOME` is set, the system's usual ones otherwise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+APP = "orchestrator-tui"
+SETTINGS_FILE = "orchestrator.toml"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Paths:
+    """Absolute folders and files. Nothing is created by asking for them."""
+
+    config: Path
+    data: Path
+    logs: Path
+
+    @property
+    def user_settings(self) -> Path:
+        return self.config / SETTINGS_FILE
+
+    @property
+    def user_prompts(self) -> Path:
+        return self.config / "prompts"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "orchestrator.db"
+
+    @property
+    def workspace(self) -> Path:
+        return self.data / "workspace"
+
+    @property
+    def cli_home(self) -> Path:
+        """Folder of the Claude CLI's own files, apart from those of the person's own Claude Code."""
+        return self.data / "cli"
+
+
+def find_paths(environ: Mapping[str, str]) -> Paths:
+    """The folders for this environment; `ORCHESTRATOR_HOME` puts all of them under one."""
+    home = environ.get("ORCHESTRATOR_HOME")
+    if home:
+        root = Path(home).expanduser().absolute()
+        return Paths(config=root, data=root, logs=root / "logs")
+    return Paths(
+        config=Path(platformdirs.user_config_dir(APP, appauthor=False)),
+        data=Path(platformdirs.user_data_dir(APP, appauthor=False)),
+        logs=Path(platformdirs.user_log_dir(APP, appauthor=False)),
+    )

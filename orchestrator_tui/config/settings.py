@@ -1,0 +1,153 @@
+"""All settings, with their defaults. Every field's docstring is what `orchestrator.toml` says about it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
+
+PositiveFloat = Annotated[float, Field(gt=0)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Section(BaseModel):
+    """A group of settings; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, validate_default=True)
+
+
+class ProjectSettings(Section):
+    """The project to start."""
+
+    name: str | None = None
+    """Name of the project; made from the idea when not set."""
+    directory: Path | None = None
+    """Folder of the project; `<workspace>/<name>` when not set."""
+    workspace: Path | None = None
+    """Folder that new projects are made in; `workspace` in the data folder when not set."""
+
+
+class BackendSettings(Section):
+    """Where work items are kept."""
+
+    type: Literal["database"] = "database"
+    """The tracker."""
+
+
+class AutonomySettings(Section):
+    """How much is decided without a person."""
+
+    mode: Autonomy = Autonomy.CHECKPOINT
+    """`checkpoint` waits for an approval after each phase that has `checkpoint_pause`; `full` never waits."""
+
+
+class PhaseSettings(Section):
+    """One phase."""
+
+    enabled: bool = True
+    """Whether the phase runs."""
+    pattern: Pattern = Pattern.SINGLE
+    """`swarm` asks three agents at once and merges their answers; `single` asks one."""
+    checkpoint_pause: bool = False
+    """Whether to wait for an approval when the phase is done (in `checkpoint` mode)."""
+    model: str | None = None
+    """Model for this phase; `agent.model` when not set."""
+    max_rounds: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often a phase is tried: re-asks of an invalid answer, verify rounds, test rounds."""
+
+
+class SwarmPhaseSettings(PhaseSettings):
+    pattern: Pattern = Pattern.SWARM
+    checkpoint_pause: bool = True
+
+
+class BreakdownSettings(PhaseSettings):
+    checkpoint_pause: bool = True
+    target_items: Annotated[int, Field(ge=0, le=5000)] = 0
+    """How many work items to plan; 0 lets the agent decide. Asked for in as many passes as it takes."""
+    items_per_pass: Annotated[int, Field(ge=1, le=100)] = 40
+    """How many work items one answer should hold."""
+    max_passes: Annotated[int, Field(ge=1, le=500)] = 50
+    """How many passes at most."""
+
+
+class DeploySettings(PhaseSettings):
+    enabled: bool = False
+
+
+class PhasesSettings(Section):
+    """The seven phases."""
+
+    ideation: SwarmPhaseSettings = SwarmPhaseSettings()
+    architecture: SwarmPhaseSettings = SwarmPhaseSettings()
+    task_breakdown: BreakdownSettings = BreakdownSettings()
+    initialize: PhaseSettings = PhaseSettings()
+    implement: PhaseSettings = PhaseSettings()
+    testing: PhaseSettings = PhaseSettings()
+    deploy: DeploySettings = DeploySettings()
+
+    def of(self, phase: PhaseName) -> PhaseSettings:
+        """The settings of one phase."""
+        settings = getattr(self, phase.value)
+        assert isinstance(settings, PhaseSettings)
+        return settings
+
+
+class AgentSettings(Section):
+    """The Claude sessions."""
+
+    model: str = "claude-opus-4-5-20251101"
+    """Model for all phases that do not name their own."""
+    max_sessions: Annotated[int, Field(ge=1)] = 1000
+    """Sessions a project may start in all; then it pauses."""
+    max_turns: Annotated[int, Field(ge=1)] = 200
+    """Turns of one session at most."""
+    max_parallel: Annotated[int, Field(ge=1, le=20)] = 3
+    """Sessions at work at the same time, over all projects."""
+    api_retries: Annotated[int, Field(ge=0, le=20)] = 8
+    """How often the CLI asks the API again after an overload or a network error."""
+
+
+class ErrorRecoverySettings(Section):
+    """What happens when something fails."""
+
+    max_consecutive_errors: Annotated[int, Field(ge=1, le=50)] = 3
+    """Failed tries at the same thing before giving up on it."""
+    stall_timeout_minutes: PositiveFloat = 30
+    """Minutes without a sign of life after which a session is ended."""
+
+
+class VerifySettings(Section):
+    """The project's own check, run by the engine."""
+
+    timeout_seconds: PositiveFloat = 900
+    """Seconds after which the check counts as failed."""
+
+
+class LogSettings(Section):
+    """The program's own log files."""
+
+    level: LogLevel = "info"
+    """How much is written."""
+    max_megabytes: PositiveFloat = 10
+    """Size at which a log file is rotated."""
+    keep: Annotated[int, Field(ge=1, le=100)] = 5
+    """How many rotated files are kept."""
+
+
+class SettingsModel(Section):
+    """Everything that can be set in `orchestrator.toml`."""
+
+    project: ProjectSettings = ProjectSettings()
+    backend: BackendSettings = BackendSettings()
+    autonomy: AutonomySettings = AutonomySettings()
+    phases: PhasesSettings = PhasesSettings()
+    agent: AgentSettings = AgentSettings()
+    error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
+    verify: VerifySettings = VerifySettings()
+    log: LogSettings = LogSettings()
+
+    def model_for(self, phase: PhaseName) -> str:
+        """The model a phase uses."""
+        return self.phases.of(phase).model or self.agent.model

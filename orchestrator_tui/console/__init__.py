@@ -1,0 +1,1 @@
+"""The console front end: runs a project in plain lines or progress bars, and answers questions about projects."""

@@ -1,0 +1,228 @@
+"""The store's interface: records in, records out, and every change together with its events in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.records import (
+    Artifact,
+    Comment,
+    InputRequest,
+    ItemCounts,
+    PipelineState,
+    Project,
+    ProjectOverview,
+    SessionLog,
+    Usage,
+    WorkItem,
+)
+from orchestrator_tui.domain.statuses import (
+    Choice,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    WorkItemStatus,
+)
+
+
+class UnitOfWork(Protocol):
+    """One write transaction. Nothing in it is visible, and no event is published, before it commits."""
+
+    def record(self, project_id: str, *events: Event) -> None:
+        """Add events; they are stored with the transaction and get their `seq` there, in the order given."""
+        ...
+
+    async def create_project(
+        self,
+        *,
+        project_id: str,
+        name: str,
+        slug: str,
+        description: str,
+        directory: str,
+        rehearsal: bool,
+        config: Mapping[str, Any],
+    ) -> Project:
+        """A new project (`not_started`, next free `number`) with its pipeline state, all phases `pending`."""
+        ...
+
+    async def pipeline(self, project_id: str) -> PipelineState:
+        """The state, locked until the transaction ends. Raises KeyError when there is none."""
+        ...
+
+    async def set_pipeline_status(
+        self,
+        project_id: str,
+        expected: PipelineStatus,
+        new: PipelineStatus,
+        *,
+        current_phase: PhaseName | None = None,
+        shutdown_reason: str | None = None,
+    ) -> None:
+        """Compare-and-set of the pipeline's status on the project's row; `current_phase` None leaves it.
+        Sets `shutdown_requested` exactly for `stopping`, `shutdown_reason` as given, `last_checkpoint` to now.
+
+        Raises:
+            StaleState: the status is not `expected`.
+        """
+        ...
+
+    async def set_phase_status(
+        self,
+        project_id: str,
+        phase: PhaseName,
+        expected: PhaseStatus,
+        new: PhaseStatus,
+        *,
+        round: int | None = None,
+        error: str | None = None,
+    ) -> float:
+        """Compare-and-set of one phase; returns its running seconds so far. Entering `running` sets
+        `started_at` (first time) and `running_since`; leaving it adds to `seconds`; `completed`, `skipped`,
+        `failed` set `ended_at`. Sets `last_checkpoint` to now.
+
+        Raises:
+            StaleState: the status is not `expected`.
+        """
+        ...
+
+    async def save_pipeline(self, project_id: str, **fields: Any) -> None:
+        """Set fields of the pipeline state as named in `PipelineState` (`agent_snapshots`,
+        `interrupted_work_items`, `last_successful_step`); `last_checkpoint` becomes now."""
+        ...
+
+    async def take_lease(self, project_id: str, owner: str, *, stale_before: datetime, takeover: bool = False) -> int:
+        """Become the one process that runs the project; returns the new epoch (one more than before).
+        Free when there is no owner, it is `owner` itself, its heartbeat is older than `stale_before`, or `takeover`.
+
+        Raises:
+            AlreadyOwned: another owner's heartbeat is fresh.
+        """
+        ...
+
+    async def release_lease(self, project_id: str, owner: str) -> None:
+        """No longer run the project; nothing happens when `owner` is not the owner."""
+        ...
+
+    async def add_work_items(self, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
+        """Insert items; `number` 0 gets the next free number of the project. Returns them as stored."""
+        ...
+
+    async def claim_next_item(self, project_id: str, phase: PhaseName) -> WorkItem | None:
+        """`todo → in_progress` of the next ready item, chosen in SQL: every dependency `done`; ordered by
+        priority, then number of items that depend on it (most first), then number."""
+        ...
+
+    async def update_item(
+        self, item_id: str, updates: Mapping[str, Any], *, expected: WorkItemStatus | None = None
+    ) -> WorkItem:
+        """Change fields; `metadata` is merged; `done` sets `completed_at`, any other status clears it.
+
+        Raises:
+            StaleState: `expected` is given and the status is another one.
+            KeyError: no such item.
+        """
+        ...
+
+    async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment: ...
+
+    async def add_artifact(self, artifact: Artifact) -> None: ...
+
+    async def start_session(self, session: SessionLog) -> SessionLog:
+        """Insert a running session; `session_number` 0 gets the project's next number. Returns it as stored."""
+        ...
+
+    async def end_session(self, session: SessionLog) -> None:
+        """Store how a session ended: every field but its identity and start."""
+        ...
+
+    async def open_request(self, request: InputRequest) -> None: ...
+
+    async def answer_request(
+        self, request_id: str, *, content_hash: str, choice: Choice, text: str | None, by: str
+    ) -> InputRequest:
+        """`open → answered`; the first answer wins.
+
+        Raises:
+            RequestClosed: answered or withdrawn already, or the hash is another one.
+            KeyError: no such request.
+        """
+        ...
+
+    async def withdraw_requests(self, project_id: str) -> None:
+        """Every open request of the project becomes `withdrawn`."""
+        ...
+
+
+class Store(Protocol):
+    """Everything that is kept. Reads take their own short transactions."""
+
+    def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
+        """A write transaction; on leaving it commits, then hands the stored events to the publisher.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or written.
+        """
+        ...
+
+    async def find_project(self, reference: str) -> Project:
+        """A project by number, id, unique start of an id (4 or more characters), or slug.
+
+        Raises:
+            ProjectNotFound: names the references that exist.
+        """
+        ...
+
+    async def list_projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]:
+        """Projects with a number above `after`, in order of number."""
+        ...
+
+    async def pipeline_state(self, project_id: str) -> PipelineState: ...
+
+    async def overview(self, project_id: str) -> ProjectOverview: ...
+
+    async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]: ...
+
+    async def beat(self, project_id: str, owner: str, epoch: int) -> bool:
+        """Renew the heartbeat; False when another process took the project over."""
+        ...
+
+    async def get_item(self, item_id: str) -> WorkItem: ...
+
+    async def list_items(
+        self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
+    ) -> Sequence[WorkItem]: ...
+
+    async def list_comments(self, item_id: str) -> Sequence[Comment]: ...
+
+    async def item_counts(self, project_id: str) -> ItemCounts: ...
+
+    async def latest_artifact(
+        self, project_id: str, phase: PhaseName, output_type: str | None = None
+    ) -> Artifact | None: ...
+
+    async def list_artifacts(self, project_id: str) -> Sequence[Artifact]: ...
+
+    async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
+        """Sessions with a number above `after`, in order of number."""
+        ...
+
+    async def session_count(self, project_id: str) -> int: ...
+
+    async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
+        """What waits for a person, oldest first."""
+        ...
+
+    async def get_request(self, request_id: str) -> InputRequest: ...
+
+    async def events(
+        self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        """Stored events with a `seq` above `after_seq`, in order."""
+        ...
+
+    async def last_seq(self) -> int:
+        """The newest `seq`, 0 when there is none."""
+        ...

@@ -1,0 +1,1 @@
+"""The words everything else uses: statuses, records, commands, events and errors. Standard library only."""

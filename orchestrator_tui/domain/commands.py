@@ -1,0 +1,53 @@
+"""Everything a person can ask of the engine, as one closed union of frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator_tui.domain.statuses import Choice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CreateProject:
+    """Start something new. `directory` is an absolute path or None for `<workspace>/<slug>`."""
+
+    idea: str
+    name: str | None = None
+    directory: str | None = None
+    rehearsal: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResumeProject:
+    project_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopProject:
+    project_id: str
+    reason: str = "user_request"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnswerRequest:
+    """Answer what waits for a person; `content_hash` is the one that was shown."""
+
+    request_id: str
+    choice: Choice
+    content_hash: str
+    text: str | None = None
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EditArtifact:
+    """Replace the Markdown face of the artifact under approval; it becomes a new round with a new hash."""
+
+    request_id: str
+    content_hash: str
+    markdown: str
+    by: str = "person"
+
+
+Command = CreateProject | ResumeProject | StopProject | AnswerRequest | EditArtifact

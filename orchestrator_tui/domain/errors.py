@@ -1,0 +1,148 @@
+"""Every error the program raises on purpose. A docstring is the default message; `title` and `hint` are for display."""
+
+from pathlib import Path
+
+
+class OrchestratorError(Exception):
+    """Something went wrong."""
+
+    title = "Error"
+    hint = ""
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+        if hint is not None:
+            self.hint = hint
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    def line(self) -> str:
+        """The whole error in one line: what is wrong, then what to do."""
+        text = " ".join(f"{self.message} {self.hint}".split())
+        return text
+
+
+class UsageError(OrchestratorError):
+    """The command line cannot be understood."""
+
+    title = "Usage"
+
+
+class SettingsError(UsageError):
+    """A setting cannot be used."""
+
+    title = "Settings"
+
+
+class BadIdea(UsageError):
+    """The idea cannot be used."""
+
+    title = "Idea"
+
+
+class DirectoryUnusable(UsageError):
+    """The project's folder cannot be used."""
+
+    title = "Folder"
+
+    def __init__(self, directory: Path, reason: str, *, hint: str) -> None:
+        super().__init__(f"{directory}: {reason}.", hint=hint)
+        self.directory = directory
+
+
+class ToolMissing(UsageError):
+    """A program that a run needs is not installed."""
+
+    title = "Missing program"
+
+    def __init__(self, tool: str, *, hint: str) -> None:
+        super().__init__(f"{tool} was not found on this machine.", hint=hint)
+        self.tool = tool
+
+
+class CredentialsMissing(UsageError):
+    """No credentials for Claude were found."""
+
+    title = "Credentials"
+    hint = (
+        "Set CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY in the environment, "
+        "or add --rehearsal to try everything with a scripted model, at no cost."
+    )
+
+
+class PromptBroken(UsageError):
+    """A prompt file cannot be used."""
+
+    title = "Prompt"
+
+
+class ScenarioBroken(UsageError):
+    """A rehearsal scenario cannot be used."""
+
+    title = "Scenario"
+
+
+class ProjectNotFound(UsageError):
+    """There is no such project."""
+
+    title = "Project"
+
+
+class IllegalTransition(OrchestratorError):
+    """That is not possible in the present state."""
+
+    title = "Not now"
+
+
+class StaleState(OrchestratorError):
+    """Somebody else changed this in the meantime."""
+
+    title = "Changed meanwhile"
+    hint = "Look at it again and repeat what you wanted."
+
+
+class AlreadyOwned(OrchestratorError):
+    """Another process runs this project."""
+
+    title = "Running elsewhere"
+
+    def __init__(self, owner: str) -> None:
+        super().__init__(f"The project is running in {owner}.", hint="Stop it there first, or wait until it ends.")
+        self.owner = owner
+
+
+class RequestClosed(OrchestratorError):
+    """The question was answered already, or its content changed."""
+
+    title = "Too late"
+
+
+class UnknownDependency(OrchestratorError):
+    """A work item depends on one that does not exist, or on itself in a circle."""
+
+    title = "Work items"
+
+
+class StoreUnavailable(OrchestratorError):
+    """The database cannot be used."""
+
+    title = "Database"
+
+
+class AgentFailed(OrchestratorError):
+    """A Claude session ended with an error."""
+
+    title = "Agent"
+
+    def __init__(self, message: str, *, kind: str = "unknown", status: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.status = status
+
+
+class PhaseFailed(OrchestratorError):
+    """A phase could not be finished."""
+
+    title = "Phase"

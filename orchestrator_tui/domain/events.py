@@ -1,0 +1,313 @@
+"""Everything that can happen, as one closed union of frozen values; each is stored before anybody is shown it.
+
+`encode` and `decode` turn an event into JSON-safe data and back. `AgentDelta` and `Resync` are for live
+subscribers only and are never stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, get_args
+
+from orchestrator_tui.domain import codec
+from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    Choice,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+    WorkItemStatus,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectCreated:
+    number: int
+    name: str
+    slug: str
+    directory: str
+    idea: str
+    rehearsal: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipelineStatusChanged:
+    old: PipelineStatus
+    new: PipelineStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaseTaken:
+    """A process became the one that runs the project."""
+
+    owner: str
+    epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseStatusChanged:
+    phase: PhaseName
+    old: PhaseStatus
+    new: PhaseStatus
+    round: int
+    seconds: float = 0.0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseProgressed:
+    """How far a phase is, in its own units; `total` 0 means the end is not known yet."""
+
+    phase: PhaseName
+    done: int
+    total: int
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactStored:
+    artifact_id: str
+    phase: PhaseName
+    output_type: str
+    content_hash: str
+    file_path: str | None
+    round: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentStarted:
+    agent_id: str
+    phase: PhaseName
+    role: str
+    session_number: int
+    model: str
+    scripted: bool
+    work_item_id: str | None = None
+    work_item_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentPrompted:
+    """The engine said something to a running session: its task, a validation error, a hint. Text is shortened."""
+
+    agent_id: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentSaid:
+    """A whole message of an agent."""
+
+    agent_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentCalledTool:
+    agent_id: str
+    call_id: str
+    tool: str
+    summary: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentToolReturned:
+    agent_id: str
+    call_id: str
+    is_error: bool
+    output: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentRetried:
+    """The CLI asks the API again after an error."""
+
+    agent_id: str
+    attempt: int
+    delay_seconds: float
+    status: int | None
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentFinished:
+    agent_id: str
+    status: AgentStatus
+    summary: str
+    error: str | None
+    usage: Usage
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SwarmMerged:
+    """What the aggregator found before an agent writes the final document."""
+
+    phase: PhaseName
+    agreed: int
+    single: int
+    members: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkItemCreated:
+    work_item_id: str
+    key: str
+    title: str
+    priority: int
+    labels: tuple[str, ...]
+    parent_id: str | None
+    dependencies: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkItemStatusChanged:
+    work_item_id: str
+    key: str
+    old: WorkItemStatus
+    new: WorkItemStatus
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkItemCommented:
+    work_item_id: str
+    key: str
+    comment_id: str
+    author: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifyStarted:
+    work_item_id: str | None
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerifyFinished:
+    """The engine ran the project's own check. `output` is its end, shortened."""
+
+    work_item_id: str | None
+    command: str
+    exit_code: int
+    passed: bool
+    seconds: float
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitMade:
+    commit: str
+    message: str
+    work_item_id: str | None
+    files: int
+    insertions: int
+    deletions: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputRequested:
+    request_id: str
+    kind: RequestKind
+    phase: PhaseName | None
+    title: str
+    content_hash: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputAnswered:
+    request_id: str
+    kind: RequestKind
+    choice: Choice
+    text: str | None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ErrorOccurred:
+    title: str
+    message: str
+    hint: str
+    phase: PhaseName | None = None
+    work_item_id: str | None = None
+
+
+Event = (
+    ProjectCreated
+    | PipelineStatusChanged
+    | LeaseTaken
+    | PhaseStatusChanged
+    | PhaseProgressed
+    | ArtifactStored
+    | AgentStarted
+    | AgentPrompted
+    | AgentSaid
+    | AgentCalledTool
+    | AgentToolReturned
+    | AgentRetried
+    | AgentFinished
+    | SwarmMerged
+    | WorkItemCreated
+    | WorkItemStatusChanged
+    | WorkItemCommented
+    | VerifyStarted
+    | VerifyFinished
+    | CommitMade
+    | InputRequested
+    | InputAnswered
+    | ErrorOccurred
+)
+
+EVENT_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in get_args(Event)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """A stored event. `seq` grows in the order of commits, over all projects."""
+
+    seq: int
+    at: datetime
+    project_id: str
+    event: Event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentDelta:
+    """A few characters of a message still being written; the whole message follows as `AgentSaid`."""
+
+    project_id: str
+    agent_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Resync:
+    """The subscriber was too slow and missed events: read on from `after_seq` in the store."""
+
+    after_seq: int
+
+
+Live = Recorded | AgentDelta | Resync
+
+
+def encode(event: Event) -> dict[str, Any]:
+    """The event's fields as JSON-safe data; its type's name is stored beside them."""
+    return codec.to_plain(event)  # type: ignore[no-any-return]
+
+
+def decode(kind: str, data: Mapping[str, Any]) -> Event:
+    """The event of type name `kind` from its stored fields.
+
+    Raises:
+        KeyError: for a type this version does not know.
+    """
+    return codec.from_plain(EVENT_TYPES[kind], data)  # type: ignore[no-any-return]

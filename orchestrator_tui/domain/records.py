@@ -1,0 +1,272 @@
+"""What the program knows, as frozen values: every row read from a store becomes one of these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    Choice,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+    RequestStatus,
+    WorkItemStatus,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens and money one or many sessions used. Tokens are counts, `cost_usd` is US dollars."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def tokens(self) -> int:
+        """All tokens, cached ones included."""
+        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+        )
+
+    def __sub__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens - other.input_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens - other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens - other.cache_write_tokens,
+            cost_usd=self.cost_usd - other.cost_usd,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Project:
+    """One idea on its way to a program. `number` is the short id people type, `directory` an absolute path."""
+
+    id: str
+    number: int
+    name: str
+    slug: str
+    description: str
+    status: PipelineStatus
+    current_phase: PhaseName | None
+    directory: str
+    rehearsal: bool
+    config: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseState:
+    """Where one phase stands. `seconds` is time spent running, waiting for people not counted."""
+
+    phase: PhaseName
+    status: PhaseStatus = PhaseStatus.PENDING
+    round: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    running_since: datetime | None = None
+    seconds: float = 0.0
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentSnapshot:
+    """What is kept of an agent when it is stopped (the seed's fields)."""
+
+    agent_id: str
+    phase: PhaseName
+    started_at: datetime
+    last_activity: datetime
+    current_work_item: str | None
+    last_tool_call: str | None
+    conversation_summary: str
+    can_resume: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipelineState:
+    """The persisted state of one project's pipeline (the seed's fields, and who runs it)."""
+
+    project_id: str
+    status: PipelineStatus
+    current_phase: PhaseName | None
+    phases: Mapping[PhaseName, PhaseState]
+    last_checkpoint: datetime
+    heartbeat: datetime | None
+    shutdown_requested: bool = False
+    shutdown_reason: str | None = None
+    agent_snapshots: tuple[AgentSnapshot, ...] = ()
+    interrupted_work_items: tuple[str, ...] = ()
+    last_successful_step: str = ""
+    owner: str | None = None
+    epoch: int = 0
+
+
+def is_complete(state: PipelineState) -> bool:
+    """Whether every phase is completed or skipped (the seed's completion rule)."""
+    return all(p.status in (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED) for p in state.phases.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkItem:
+    """One piece of work. `priority` runs from 1 (urgent) to 4 (low); `dependencies` are ids of other items."""
+
+    id: str
+    project_id: str
+    number: int
+    title: str
+    description: str = ""
+    acceptance: tuple[str, ...] = ()
+    status: WorkItemStatus = WorkItemStatus.TODO
+    priority: int = 3
+    phase: PhaseName = PhaseName.IMPLEMENT
+    parent_id: str | None = None
+    dependencies: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The name people use for the item, such as `TASK-12`."""
+        return f"TASK-{self.number}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """A note on a work item: handoff notes, verify output, what a person said."""
+
+    id: str
+    work_item_id: str
+    author: str
+    content: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """What a phase hands on: structured `content`, and `file_path` of its Markdown face inside the project."""
+
+    id: str
+    project_id: str
+    phase: PhaseName
+    output_type: str
+    content: Mapping[str, Any]
+    content_hash: str
+    file_path: str | None
+    round: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ToolCall:
+    """One tool call of a session, shortened for the log."""
+
+    call_id: str
+    tool: str
+    summary: str
+    is_error: bool | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionLog:
+    """One Claude session: who, for what, how it ended, what it cost. `id` is the agent's id."""
+
+    id: str
+    project_id: str
+    phase: PhaseName
+    session_number: int
+    role: str
+    work_item_id: str | None
+    model: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    status: AgentStatus = AgentStatus.RUNNING
+    summary: str = ""
+    error: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    cli_session_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InputRequest:
+    """Something a person is asked for. An answer counts only with the `content_hash` it was shown."""
+
+    id: str
+    project_id: str
+    kind: RequestKind
+    phase: PhaseName | None
+    title: str
+    body: str
+    choices: tuple[Choice, ...]
+    content_hash: str
+    artifact_id: str | None = None
+    work_item_id: str | None = None
+    status: RequestStatus = RequestStatus.OPEN
+    choice: Choice | None = None
+    text: str | None = None
+    answered_by: str | None = None
+    created_at: datetime
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemCounts:
+    """How many work items are in each state."""
+
+    todo: int = 0
+    in_progress: int = 0
+    done: int = 0
+    blocked: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.todo + self.in_progress + self.done + self.blocked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectOverview:
+    """All a front end needs to draw one project: state, money per phase, items, what waits for a person."""
+
+    project: Project
+    state: PipelineState
+    usage: Mapping[PhaseName, Usage]
+    items: ItemCounts
+    waiting_for: InputRequest | None
+
+    @property
+    def total_usage(self) -> Usage:
+        total = Usage()
+        for usage in self.usage.values():
+            total = total + usage
+        return total
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseResult:
+    """What a phase returns when it ends. `content` becomes the artifact; an `error` says why it failed."""
+
+    status: PhaseStatus
+    output_type: str
+    content: Mapping[str, Any]
+    markdown: str = ""
+    error: str | None = None
+    new_items: int = 0

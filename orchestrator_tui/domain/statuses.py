@@ -1,0 +1,107 @@
+"""The closed sets of names a pipeline, a phase, a work item, an agent or a request can be in."""
+
+from enum import StrEnum
+
+
+class PhaseName(StrEnum):
+    """The seven phases, in the order they run."""
+
+    IDEATION = "ideation"
+    ARCHITECTURE = "architecture"
+    TASK_BREAKDOWN = "task_breakdown"
+    INITIALIZE = "initialize"
+    IMPLEMENT = "implement"
+    TESTING = "testing"
+    DEPLOY = "deploy"
+
+
+PHASE_ORDER: tuple[PhaseName, ...] = tuple(PhaseName)
+
+
+class PipelineStatus(StrEnum):
+    NOT_STARTED = "not_started"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    COMPLETED = "completed"
+
+
+class PhaseStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    AWAITING_APPROVAL = "awaiting_approval"
+    COMPLETED = "completed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class WorkItemStatus(StrEnum):
+    TODO = "todo"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+    BLOCKED = "blocked"
+
+
+class AgentStatus(StrEnum):
+    """How one Claude session stands or ended."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class PauseReason(StrEnum):
+    """Why a pipeline is paused or stopped; shown to people, so each says it by itself."""
+
+    APPROVAL = "approval"
+    CLARIFICATION = "clarification"
+    PERMISSION = "permission"
+    ERROR = "error"
+    BUDGET = "budget"
+    USAGE_LIMIT = "usage_limit"
+    USER_REQUEST = "user_request"
+
+
+class RequestKind(StrEnum):
+    """What a person is asked for."""
+
+    APPROVAL = "approval"
+    CLARIFICATION = "clarification"
+    PERMISSION = "permission"
+    ERROR_DECISION = "error_decision"
+
+
+class RequestStatus(StrEnum):
+    OPEN = "open"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+
+
+class Choice(StrEnum):
+    """An answer a person can give; each request lists which of them it takes."""
+
+    APPROVE = "approve"
+    REQUEST_CHANGES = "request_changes"
+    ANSWER = "answer"
+    RETRY = "retry"
+    RETRY_WITH_HINT = "retry_with_hint"
+    SKIP = "skip"
+    ALLOW_ONCE = "allow_once"
+    ALLOW_PROJECT = "allow_project"
+    DENY = "deny"
+    STOP = "stop"
+
+
+class Pattern(StrEnum):
+    """How a planning phase asks: three agents at once, or one."""
+
+    SWARM = "swarm"
+    SINGLE = "single"
+
+
+class Autonomy(StrEnum):
+    FULL = "full"
+    CHECKPOINT = "checkpoint"

@@ -1,0 +1,1 @@
+"""The engine: runs pipelines, asks agents, measures what is done. asyncio only."""

@@ -1,0 +1,59 @@
+"""The only thing a front end sees of the engine, whether it runs in this process or elsewhere."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator_tui.domain.commands import Command
+from orchestrator_tui.domain.events import Live, Recorded
+from orchestrator_tui.domain.records import Artifact, InputRequest, Project, ProjectOverview, SessionLog, WorkItem
+from orchestrator_tui.domain.statuses import WorkItemStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Where everything stood right after event `seq`; follow on with `subscribe(seq)`."""
+
+    seq: int
+    projects: tuple[ProjectOverview, ...]
+
+
+class EngineClient(Protocol):
+    """Commands in, events and records out."""
+
+    async def submit(self, command: Command) -> str:
+        """Carry out a command; returns the id of the project it concerned.
+
+        Raises:
+            OrchestratorError: it is not possible now; the error says why and what to do.
+        """
+        ...
+
+    def subscribe(
+        self, after_seq: int, *, project_id: str | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Live]]:
+        """What was stored after `after_seq`, then what happens, without a gap or a double."""
+        ...
+
+    async def snapshot(self, *, limit: int = 100) -> Snapshot: ...
+
+    async def find_project(self, reference: str) -> Project: ...
+
+    async def projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]: ...
+
+    async def overview(self, project_id: str) -> ProjectOverview: ...
+
+    async def items(
+        self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
+    ) -> Sequence[WorkItem]: ...
+
+    async def artifacts(self, project_id: str) -> Sequence[Artifact]: ...
+
+    async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]: ...
+
+    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]: ...
+
+    async def events(
+        self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
+    ) -> Sequence[Recorded]: ...

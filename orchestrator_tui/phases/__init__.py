@@ -1,0 +1,1 @@
+"""The seven phases, a module each."""
