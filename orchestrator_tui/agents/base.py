@@ -122,6 +122,17 @@ class AgentSession(Protocol):
         ...
 
 
+class Endpoint(Protocol):
+    """Where the model is. `scripted` says that it is a rehearsal's."""
+
+    @property
+    def scripted(self) -> bool: ...
+
+    def environment(self, request: SessionRequest) -> Mapping[str, str]:
+        """The variables that lead the CLI of this session to the model, credentials included."""
+        ...
+
+
 class AgentRuntime(Protocol):
     """Starts sessions. `scripted` says that the model behind it is a rehearsal's."""
 

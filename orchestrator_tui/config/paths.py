@@ -51,3 +51,16 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
         data=Path(platformdirs.user_data_dir(APP, appauthor=False)),
         logs=Path(platformdirs.user_log_dir(APP, appauthor=False)),
     )
+
+
+def shipped(name: str) -> Path:
+    """A file or folder that comes with the program, such as `prompts`, in an installed package or a checkout.
+
+    Raises:
+        FileNotFoundError: the installation is incomplete.
+    """
+    package = Path(__file__).resolve().parent.parent
+    for candidate in (package / "_shipped" / name, package.parent / name):
+        if candidate.exists():
+            return candidate
+    raise FileNotFoundError(f"{name} does not come with this installation in {package}; install orchestrator-tui again")

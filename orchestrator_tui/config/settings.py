@@ -1,5 +1,6 @@
 """All settings, with their defaults. Every field's docstring is what `orchestrator.toml` says about it."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,8 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
-PositiveFloat = Annotated[float, Field(gt=0)]
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a value has to be, in words for an error message."""
+
+    words: str
+
+
+PositiveFloat = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 LogLevel = Literal["debug", "info", "warning", "error"]
+ModelName = Annotated[
+    str,
+    Field(pattern=r"^(sonnet|opus|haiku|default|claude-[A-Za-z0-9.-]*[A-Za-z0-9])(\[1m\])?$", max_length=100),
+    Expected("sonnet, opus, haiku, default or a full name that starts with claude-"),
+]
 
 
 class Section(BaseModel):
@@ -23,7 +37,7 @@ class ProjectSettings(Section):
     name: str | None = None
     """Name of the project; made from the idea when not set."""
     directory: Path | None = None
-    """Folder of the project; `<workspace>/<name>` when not set."""
+    """Folder of the project; `<workspace>/<name>` when not set. Relative to the folder the program is started in."""
     workspace: Path | None = None
     """Folder that new projects are made in; `workspace` in the data folder when not set."""
 
@@ -51,7 +65,7 @@ class PhaseSettings(Section):
     """`swarm` asks three agents at once and merges their answers; `single` asks one."""
     checkpoint_pause: bool = False
     """Whether to wait for an approval when the phase is done (in `checkpoint` mode)."""
-    model: str | None = None
+    model: ModelName | None = None
     """Model for this phase; `agent.model` when not set."""
     max_rounds: Annotated[int, Field(ge=1, le=100)] = 3
     """How often a phase is tried: re-asks of an invalid answer, verify rounds, test rounds."""
@@ -80,12 +94,19 @@ class PhasesSettings(Section):
     """The seven phases."""
 
     ideation: SwarmPhaseSettings = SwarmPhaseSettings()
+    """Turns the idea into requirements."""
     architecture: SwarmPhaseSettings = SwarmPhaseSettings()
+    """Decides how the software is built."""
     task_breakdown: BreakdownSettings = BreakdownSettings()
+    """Plans the work items."""
     initialize: PhaseSettings = PhaseSettings()
+    """Makes the scaffold of the project and its check."""
     implement: PhaseSettings = PhaseSettings()
+    """Carries out the work items, one after another."""
     testing: PhaseSettings = PhaseSettings()
+    """Tests the whole and has repaired what fails."""
     deploy: DeploySettings = DeploySettings()
+    """Prepares the deployment."""
 
     def of(self, phase: PhaseName) -> PhaseSettings:
         """The settings of one phase."""
@@ -97,11 +118,11 @@ class PhasesSettings(Section):
 class AgentSettings(Section):
     """The Claude sessions."""
 
-    model: str = "claude-opus-4-5-20251101"
+    model: ModelName = "claude-opus-4-5-20251101"
     """Model for all phases that do not name their own."""
-    max_sessions: Annotated[int, Field(ge=1)] = 1000
+    max_sessions: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     """Sessions a project may start in all; then it pauses."""
-    max_turns: Annotated[int, Field(ge=1)] = 200
+    max_turns: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     """Turns of one session at most."""
     max_parallel: Annotated[int, Field(ge=1, le=20)] = 3
     """Sessions at work at the same time, over all projects."""

@@ -58,10 +58,9 @@ class UnitOfWork(Protocol):
         expected: PipelineStatus,
         new: PipelineStatus,
         *,
-        current_phase: PhaseName | None = None,
         shutdown_reason: str | None = None,
     ) -> None:
-        """Compare-and-set of the pipeline's status on the project's row; `current_phase` None leaves it.
+        """Compare-and-set of the pipeline's status on the project's row; `completed` clears `current_phase`.
         Sets `shutdown_requested` exactly for `stopping`, `shutdown_reason` as given, `last_checkpoint` to now.
 
         Raises:
@@ -78,10 +77,14 @@ class UnitOfWork(Protocol):
         *,
         round: int | None = None,
         error: str | None = None,
+        feedback: str | None = None,
+        at: datetime | None = None,
     ) -> float:
         """Compare-and-set of one phase; returns its running seconds so far. Entering `running` sets
         `started_at` (first time) and `running_since`; leaving it adds to `seconds`; `completed`, `skipped`,
-        `failed` set `ended_at`. Sets `last_checkpoint` to now.
+        `failed` set `ended_at`. Sets `last_checkpoint` to now. Entering `running` from `pending` with round 0
+        makes it round 1. `feedback` replaces the stored one; leaving `running` for anything but `pending` clears it.
+        Entering `running` makes the phase the project's `current_phase`. `at` is the moment the change counts from (now when not given): a crashed run ended at its last heartbeat.
 
         Raises:
             StaleState: the status is not `expected`.

@@ -20,8 +20,7 @@ class OrchestratorError(Exception):
 
     def line(self) -> str:
         """The whole error in one line: what is wrong, then what to do."""
-        text = " ".join(f"{self.message} {self.hint}".split())
-        return text
+        return " ".join(f"{self.message} {self.hint}".split())
 
 
 class UsageError(OrchestratorError):
@@ -140,6 +139,12 @@ class AgentFailed(OrchestratorError):
         super().__init__(message, hint=hint)
         self.kind = kind
         self.status = status
+
+
+class LimitReached(OrchestratorError):
+    """A limit is used up."""
+
+    title = "Limit"
 
 
 class PhaseFailed(OrchestratorError):

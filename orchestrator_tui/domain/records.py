@@ -71,7 +71,8 @@ class Project:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseState:
-    """Where one phase stands. `seconds` is time spent running, waiting for people not counted."""
+    """Where one phase stands. `seconds` is time spent running, waiting for people not counted.
+    `feedback` is what a person wants changed in the round that is to come or under way."""
 
     phase: PhaseName
     status: PhaseStatus = PhaseStatus.PENDING
@@ -81,6 +82,7 @@ class PhaseState:
     running_since: datetime | None = None
     seconds: float = 0.0
     error: str | None = None
+    feedback: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,59 @@
+# `make demo` and `make test` need Python 3.11 or newer, git and make; everything else they install into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := $(CURDIR)/.demo
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check format types contracts bench constraints clean
+
+demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
+	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
+	ORCHESTRATOR_HOME="$(DEMO)" $(BIN)/orchestrator-tui --rehearsal --autonomy full $$interactive
+
+test: $(VENV)/.dev  ## Every test, on SQLite and on a real PostgreSQL.
+	$(BIN)/python -m pytest -n $${TEST_WORKERS:-2} --dist loadfile
+
+check: $(VENV)/.dev format types contracts test  ## All that must hold before a change lands.
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## Numbers beside their baselines, into benchmarks/results/.
+	$(BIN)/python -m benchmarks.events
+	$(BIN)/python -m benchmarks.items
+
+constraints:  ## Resolve the pinned, hashed versions again (needs uv).
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o constraints.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --group dev -c constraints.txt pyproject.toml -o constraints-dev.txt
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "orchestrator-tui needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@git --version >/dev/null || { echo "orchestrator-tui needs git." >&2; exit 1; }
+	@echo "Setting up .venv (about a minute, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.python constraints.txt pyproject.toml
+	@echo "Installing what the program needs ..."
+	@$(PIP) install --require-hashes -r constraints.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime constraints-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP) install --require-hashes -r constraints-dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO)

@@ -1,0 +1,63 @@
+"""The command `orchestrator-tui`: everything that needs no engine is answered before anything heavy is imported."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+from orchestrator_tui import cli
+from orchestrator_tui.domain.errors import OrchestratorError, UsageError
+
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command line (the process's own by default); returns the exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        _silence_stdout()
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _run(given: Sequence[str]) -> int:
+    try:
+        match cli.parse(given):
+            case cli.ShowText(text=text):
+                sys.stdout.write(text)
+                return 0
+            case invocation:
+                # Imported here: --help, --version and usage errors must not wait for it.
+                from orchestrator_tui.launch import launch
+
+                return launch(invocation)
+    except OrchestratorError as error:
+        report(error, as_json=cli.wants_json(given))
+        return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def report(error: OrchestratorError, *, as_json: bool) -> None:
+    """Tell an error: a line on standard error for each line it has, and a JSON line on standard output if wanted."""
+    if as_json:
+        told = {"type": "error", "title": error.title, "message": error.message, "hint": error.hint}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    for line in f"{error.message} {error.hint}".splitlines():
+        if line.strip():
+            sys.stderr.write(f"{cli.PROGRAM}: {error.title}: {' '.join(line.split())}\n")
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter's last flush go nowhere; the reader is gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,356 @@
+"""Real Claude Code sessions, started by claude-agent-sdk: the only module that knows the SDK."""
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from claude_agent_sdk import (
+    AssistantMessage,
+    ClaudeAgentOptions,
+    ClaudeSDKClient,
+    ClaudeSDKError,
+    HookContext,
+    HookInput,
+    HookJSONOutput,
+    HookMatcher,
+    Message,
+    PermissionResultDeny,
+    RateLimitEvent,
+    ResultMessage,
+    StreamEvent,
+    SystemMessage,
+    TextBlock,
+    ToolPermissionContext,
+    ToolResultBlock,
+    ToolUseBlock,
+    UserMessage,
+)
+from claude_agent_sdk._internal.transport.subprocess_cli import SubprocessCLITransport
+
+from orchestrator_tui.agents import gate
+from orchestrator_tui.agents.base import (
+    AgentOutput,
+    ApiRetried,
+    CalledTool,
+    Endpoint,
+    LimitChanged,
+    Said,
+    SessionRequest,
+    TextDelta,
+    ToolReturned,
+    TurnEnded,
+)
+from orchestrator_tui.agents.cli_file import make_launcher
+from orchestrator_tui.agents.decision import deny
+from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, mask, secret_values
+from orchestrator_tui.agents.feed import Feed
+from orchestrator_tui.agents.launch import VARIABLE, pack
+from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
+from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.errors import AgentFailed
+
+_LARGEST_LINE_BYTES = 32 * 1024 * 1024
+_STDERR_LINES_KEPT = 40
+_INTERRUPT_SECONDS = 10.0
+_GOODBYE_SECONDS = 2.0
+_HOOK_SECONDS = 60.0
+
+
+class ClaudeRuntime:
+    """Starts sessions of the CLI that comes with the SDK, each in an environment built for it.
+
+    Args:
+        parent_environ: the environment of this program; a few harmless variables of it are passed on.
+        api_retries: how often the CLI asks the API again after an error.
+        starts: bounds how many sessions start at once; as many as there are cores by default.
+        run_id: put into the environment of every process of this runtime, to find them again.
+        judge: decides every tool call.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        paths: Paths,
+        parent_environ: Mapping[str, str],
+        api_retries: int,
+        starts: asyncio.Semaphore | None = None,
+        run_id: str | None = None,
+        judge: gate.Judge = gate.judge,
+    ) -> None:
+        self._endpoint = endpoint
+        self._paths = paths
+        self._parent_environ = parent_environ
+        self._api_retries = api_retries
+        self._starts = starts or asyncio.Semaphore(os.cpu_count() or 1)
+        self._judge = judge
+        self.run_id = run_id or new_id()
+
+    @property
+    def scripted(self) -> bool:
+        return self._endpoint.scripted
+
+    @contextlib.asynccontextmanager
+    async def session(self, request: SessionRequest) -> AsyncIterator["ClaudeSession"]:
+        """A session for `request`; leaving the context ends its process and what it left running.
+
+        Raises:
+            AgentFailed: the session could not be started; `kind` says why.
+            CredentialsMissing: the endpoint has none.
+        """
+        session = await self._start(request)
+        try:
+            yield session
+        finally:
+            await _to_the_end(session.close(), name=f"agent {request.agent_id} closing")
+
+    async def _start(self, request: SessionRequest) -> "ClaudeSession":
+        if not request.directory.is_dir():
+            raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
+        stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
+        async with self._starts:
+            options, secrets = await asyncio.to_thread(self._options, request, stderr)
+            client = ClaudeSDKClient(options)
+            try:
+                await client.connect()
+            except Exception as error:
+                await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
+                text = mask(" ".join([str(error), *stderr]), secrets)
+                raise AgentFailed(f"Claude could not be started: {text}", kind="process") from error
+        return ClaudeSession(client, request.agent_id, stderr, secrets)
+
+    def _options(self, request: SessionRequest, stderr: deque[str]) -> tuple[ClaudeAgentOptions, tuple[str, ...]]:
+        environment = cli_environment(
+            request,
+            self._endpoint,
+            parent_environ=self._parent_environ,
+            paths=self._paths,
+            api_retries=self._api_retries,
+            run_id=self.run_id,
+        )
+        config = config_folder(self._paths, request.project_id)
+        config.mkdir(parents=True, exist_ok=True)
+        cli = SubprocessCLITransport(prompt="", options=ClaudeAgentOptions())._find_cli()
+        hook = HookMatcher(
+            matcher=None,
+            hooks=[self._before_tool(request, (config / "projects",))],
+            timeout=_HOOK_SECONDS,
+            on_failure="block",
+        )
+        options = ClaudeAgentOptions(
+            cwd=request.directory,
+            cli_path=make_launcher(self._paths),
+            env={VARIABLE: pack(cli, environment, os.getpid())},
+            model=request.model,
+            system_prompt=request.system_prompt,
+            verbatim_prompts=True,
+            tools=list(request.tools),
+            permission_mode="default",
+            hooks={"PreToolUse": [hook]},
+            can_use_tool=_refuse_tool,
+            setting_sources=[],
+            skills=[],
+            strict_mcp_config=True,
+            include_partial_messages=True,
+            output_format=_output_format(request),
+            max_turns=request.max_turns,
+            max_budget_usd=request.max_budget_usd,
+            max_buffer_size=_LARGEST_LINE_BYTES,
+            stderr=stderr.append,
+        )
+        return options, secret_values(environment)
+
+    def _before_tool(self, request: SessionRequest, readable: tuple[Path, ...]) -> Any:
+        answer_tool = {gate.ANSWER_TOOL} if request.output_schema is not None else set()
+        tools = frozenset(request.tools) | answer_tool
+
+        async def before_tool(data: HookInput, tool_use_id: str | None, context: HookContext) -> HookJSONOutput:
+            try:
+                call = gate.call_from(data, directory=request.directory, tools=tools, readable=readable)
+                answer = gate.hook_answer(await asyncio.to_thread(self._judge, call))
+            except Exception:
+                # The CLI runs the tool when a hook fails, so a failure must become a denial here.
+                answer = gate.hook_answer(deny(gate.BROKEN))
+            return answer  # type: ignore[return-value]
+
+        return before_tool
+
+
+class ClaudeSession:
+    """A live session; made by `ClaudeRuntime.session`."""
+
+    def __init__(self, client: ClaudeSDKClient, agent_id: str, stderr: deque[str], secrets: tuple[str, ...]) -> None:
+        self._client = client
+        self._agent_id = agent_id
+        self._stderr = stderr
+        self._secrets = secrets
+        self._feed = Feed()
+        self._log = TurnLog()
+        self._in_turn = False
+        self._failure: str | None = None
+        self._reader = asyncio.create_task(self._read(), name=f"agent {agent_id} messages")
+
+    async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
+        """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
+        self._feed.clear()
+        self._log.begin()
+        self._in_turn = True
+        try:
+            await self._client.query(prompt)
+        except ClaudeSDKError as error:
+            self._failure = self._failure or str(error)
+            self._in_turn = False
+            yield self._lost()
+            return
+        while (output := await self._feed.take()) is not None:
+            if isinstance(output, TurnEnded):
+                self._in_turn = False
+                yield self._masked(output)
+                return
+            yield output
+        self._in_turn = False
+        yield self._lost()
+
+    async def interrupt(self) -> None:
+        """Stop the current step; the turn ends with `error_kind="interrupted"`."""
+        if not self._in_turn:
+            return
+        self._log.interrupted = True
+        try:
+            async with asyncio.timeout(_INTERRUPT_SECONDS):
+                await self._client.interrupt()
+        except Exception as error:
+            # A CLI that does not even take an interrupt is of no use any more.
+            self._failure = f"the CLI did not take the interrupt: {error}"
+            self._feed.close()
+
+    async def close(self) -> None:
+        """End the CLI and everything it left running."""
+        if self._in_turn:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(_GOODBYE_SECONDS):
+                    await self._client.interrupt()
+        try:
+            await self._client.disconnect()
+        finally:
+            self._reader.cancel()
+            await asyncio.wait([self._reader])
+            await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._client.receive_messages():
+                for output in _outputs(message, self._log):
+                    self._feed.put(output)
+        except Exception as error:
+            self._failure = str(error)
+        finally:
+            self._feed.close()
+
+    def _lost(self) -> TurnEnded:
+        reason = " ".join([self._failure or "the CLI ended", *self._stderr])
+        return self._masked(self._log.lost(f"The Claude process was lost: {reason}"))
+
+    def _masked(self, ended: TurnEnded) -> TurnEnded:
+        if ended.error is None:
+            return ended
+        return replace(ended, error=mask(ended.error, self._secrets))
+
+
+async def _refuse_tool(tool: str, arguments: dict[str, Any], context: ToolPermissionContext) -> PermissionResultDeny:
+    """The second layer: what the hook did not allow is not allowed."""
+    return PermissionResultDeny(message=f"{tool} is not allowed here.")
+
+
+def _output_format(request: SessionRequest) -> dict[str, Any] | None:
+    return None if request.output_schema is None else {"type": "json_schema", "schema": dict(request.output_schema)}
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None], *, name: str) -> None:
+    """Wait for `work` even while this task is being cancelled, then let the cancellation go on."""
+    task = asyncio.create_task(work, name=name)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:
+            break
+    if cancelled is not None:
+        raise cancelled
+    task.result()
+
+
+def _outputs(message: Message, log: TurnLog) -> Iterator[AgentOutput]:
+    """What one message of the SDK means; `log` keeps what the end of the turn needs."""
+    match message:
+        case StreamEvent(parent_tool_use_id=None):
+            yield from _streamed(message.event, log)
+        case AssistantMessage(error=str(error)):
+            log.api_error(error)
+        case AssistantMessage():
+            yield from _assistant(message, log)
+        case UserMessage(content=list(blocks)):
+            for block in blocks:
+                if isinstance(block, ToolResultBlock):
+                    yield _returned(block)
+        case SystemMessage(subtype="api_retry"):
+            yield _retried(message.data)
+        case RateLimitEvent(rate_limit_info=limit):
+            yield LimitChanged(status=limit.status, resets_at=limit.resets_at, kind=limit.rate_limit_type)
+        case ResultMessage():
+            yield log.ended(_result(message))
+
+
+def _streamed(event: Mapping[str, Any], log: TurnLog) -> Iterator[AgentOutput]:
+    if usage := usage_in_stream(event):
+        log.streamed(usage)
+    match event:
+        case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
+            yield TextDelta(text=text)
+
+
+def _assistant(message: AssistantMessage, log: TurnLog) -> Iterator[AgentOutput]:
+    for block in message.content:
+        match block:
+            case TextBlock(text=text):
+                log.said(text)
+                yield Said(text=text)
+            case ToolUseBlock():
+                yield CalledTool(call_id=block.id, tool=block.name, arguments=block.input)
+
+
+def _returned(block: ToolResultBlock) -> ToolReturned:
+    return ToolReturned(call_id=block.tool_use_id, is_error=bool(block.is_error), output=shown_output(block.content))
+
+
+def _retried(data: Mapping[str, Any]) -> ApiRetried:
+    return ApiRetried(
+        attempt=int(data.get("attempt") or 0),
+        max_attempts=int(data.get("max_retries") or 0),
+        delay_seconds=float(data.get("retry_delay_ms") or 0) / 1000,
+        status=data.get("error_status"),
+        error=str(data.get("error") or ""),
+    )
+
+
+def _result(message: ResultMessage) -> Result:
+    return Result(
+        subtype=message.subtype,
+        is_error=message.is_error,
+        status=message.api_error_status,
+        terminal_reason=message.terminal_reason,
+        text=message.result,
+        errors=message.errors or (),
+        structured=message.structured_output,
+        usage=usage_of_models(message.model_usage or {}, message.total_cost_usd),
+        cli_session_id=message.session_id,
+    )

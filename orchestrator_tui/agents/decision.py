@@ -1,0 +1,29 @@
+"""The answer to "may this tool call run?", with a reason an agent can act on."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A verdict and why; the reason of a denial names what is allowed instead."""
+
+    verdict: Verdict
+    reason: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        return self.verdict is Verdict.ALLOW
+
+
+def allow(reason: str = "inside the project") -> Decision:
+    return Decision(Verdict.ALLOW, reason)
+
+
+def deny(reason: str) -> Decision:
+    return Decision(Verdict.DENY, reason)

@@ -1,0 +1,128 @@
+"""Where file tools may go: inside the project directory, whatever a path looks like."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator_tui.agents.decision import Decision, allow, deny
+
+READ_ONLY_NAMES = frozenset({".git", ".orchestrator", ".orchestrator_state.json", ".claude", ".mcp.json"})
+_GLOB = re.compile(r"[*?\[{]")
+_CLIMBS = re.compile(r"(?:^|[/,{(|])\.\.(?:$|[/,})|])")
+_ABSOLUTE_ALTERNATIVE = re.compile(r"[{,(|]\s*[/~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """The project directory `root`, and folders outside of it that may be read."""
+
+    root: Path
+    readable: tuple[Path, ...] = ()
+
+    @classmethod
+    def around(cls, directory: Path, readable: Sequence[Path] = ()) -> "Boundary":
+        return cls(_real(directory), tuple(_real(folder) for folder in readable))
+
+    def refuse_read(self, path: str, here: Path) -> str | None:
+        """Why `path`, as written by an agent that is in folder `here`, must not be read; None when it may."""
+        for real in _meanings(path, here):
+            if real is None or not any(real.is_relative_to(folder) for folder in (self.root, *self.readable)):
+                return f"{_shown(path)} is outside the project. Use paths inside {self.root}."
+        return None
+
+    def refuse_write(self, path: str, here: Path) -> str | None:
+        """Why `path` must not be written, moved or removed; None when it may."""
+        for real in _meanings(path, here):
+            if real is None or not real.is_relative_to(self.root):
+                return f"{_shown(path)} is outside the project. Write inside {self.root}."
+            if real == self.root:
+                return f"{_shown(path)} is the project directory itself. Name the files in it that you mean."
+            if kept := self._kept(real):
+                return f"{kept} is kept by the engine and can only be read. Write elsewhere in the project."
+        return None
+
+    def _kept(self, real: Path) -> str | None:
+        parts = [part.casefold() for part in real.relative_to(self.root).parts]
+        if ".git" in parts:
+            return ".git"
+        return parts[0] if parts[0] in READ_ONLY_NAMES else None
+
+
+def decide(tool: str, arguments: Mapping[str, Any], boundary: Boundary, here: Path) -> Decision:
+    """Whether a call of one of the CLI's file tools stays within `boundary`."""
+    match tool, arguments:
+        case "Read", {"file_path": str(path)}:
+            return _decision(boundary.refuse_read(path, here))
+        case (("Write" | "Edit"), {"file_path": str(path)}):
+            return _decision(boundary.refuse_write(path, here))
+        case "Glob", {"pattern": str(pattern)}:
+            return _decision(_refuse_folder(arguments, boundary, here) or _refuse_pattern(pattern, boundary, here))
+        case "Grep", {"pattern": str()}:
+            return _decision(_refuse_folder(arguments, boundary, here) or _refuse_filter(arguments, boundary, here))
+    return deny(f"{tool} is not understood with these arguments. Name the file by a path inside {boundary.root}.")
+
+
+def _decision(refusal: str | None) -> Decision:
+    return allow() if refusal is None else deny(refusal)
+
+
+def _refuse_folder(arguments: Mapping[str, Any], boundary: Boundary, here: Path) -> str | None:
+    path = arguments.get("path")
+    if path is None:
+        return boundary.refuse_read(".", here)
+    if not isinstance(path, str):
+        return "path is not text. Name a folder inside the project."
+    return boundary.refuse_read(path, here)
+
+
+def _refuse_filter(arguments: Mapping[str, Any], boundary: Boundary, here: Path) -> str | None:
+    pattern = arguments.get("glob")
+    if pattern is None:
+        return None
+    if not isinstance(pattern, str):
+        return "glob is not text. Give a pattern such as *.py."
+    return _refuse_pattern(pattern, boundary, here)
+
+
+def _refuse_pattern(pattern: str, boundary: Boundary, here: Path) -> str | None:
+    if _CLIMBS.search(pattern) or _ABSOLUTE_ALTERNATIVE.search(pattern):
+        return f"{_shown(pattern)} climbs out of the project. Use one such as **/*.py, relative to {boundary.root}."
+    return boundary.refuse_read(fixed_part(pattern), here)
+
+
+def fixed_part(pattern: str) -> str:
+    """The folders of a glob pattern before its first special character; "." when there are none."""
+    fixed = _GLOB.split(pattern, maxsplit=1)[0]
+    if fixed == pattern:
+        return pattern or "."
+    head, slash, _ = fixed.rpartition("/")
+    return head + slash or "."
+
+
+def _meanings(path: str, here: Path) -> Iterator[Path | None]:
+    """Every file that `path` may mean: as written, as the CLI trims, composes and shortens it; None is no file at all.
+
+    The CLI resolves `..` in the text before it follows links, the kernel follows links first; both must be inside.
+    """
+    if "\0" in path or not path.strip():
+        yield None
+        return
+    for written in {path, path.strip(), unicodedata.normalize("NFC", path.strip())}:
+        joined = here / Path(written).expanduser() if written.startswith("~") else here / written
+        try:
+            yield _real(joined)
+            yield _real(Path(os.path.normpath(joined)))
+        except (OSError, RuntimeError, ValueError):
+            yield None
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= 200 else path[:200] + "…")

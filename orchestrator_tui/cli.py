@@ -1,0 +1,236 @@
+"""The command line: turns the arguments into one frozen value that says what to do. Nothing is read or written here."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from orchestrator_tui import __version__
+from orchestrator_tui.domain.errors import UsageError
+
+PROGRAM = "orchestrator-tui"
+DEFAULT_SCENARIO = "markdown-checker"
+
+_EPILOG = """\
+exit codes:
+  0    the program is finished
+  1    the run failed
+  2    the command line, the settings or the idea cannot be used
+  3    it waits for a person; what it waits for and how to answer is printed
+  130  interrupted; the state is saved, and --resume goes on
+
+examples:
+  orchestrator-tui --rehearsal --autonomy full
+  orchestrator-tui --idea "A checker for links in Markdown files" --name mdcheck
+  orchestrator-tui --idea-file idea.md --no-interactive --json
+  orchestrator-tui --resume 1 --request-changes "Leave out the web page."
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What every invocation understands. `settings` are `KEY=VALUE` texts, in the order given."""
+
+    config: str | None = None
+    settings: tuple[str, ...] = ()
+    model: str | None = None
+    autonomy: str | None = None
+    log_level: str | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartProject:
+    """Build something new. `rehearsal` is a scenario's name or path; no idea at all means to ask for one."""
+
+    idea: str | None = None
+    idea_file: str | None = None
+    rehearsal: str | None = None
+    name: str | None = None
+    directory: str | None = None
+    interactive: bool = True
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContinueProject:
+    """Go on with a project, the most recent unfinished one without a `reference`, after answering what waits.
+
+    Attributes:
+        approve: say yes to it. changes: say what should be different instead.
+    """
+
+    reference: str | None = None
+    approve: bool = False
+    changes: str | None = None
+    rehearsal: str | None = None
+    interactive: bool = True
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowStatus:
+    """Tell about one project, or about all without a `reference`."""
+
+    reference: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowText:
+    """Print a text and do nothing else."""
+
+    text: str
+
+
+Invocation = StartProject | ContinueProject | ShowStatus | ShowText
+
+
+def parse(arguments: Sequence[str]) -> Invocation:
+    """What the arguments (without the program's name) ask for.
+
+    Raises:
+        UsageError: they cannot be understood or contradict each other.
+    """
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.help:
+        return ShowText(text=parser.format_help())
+    if given.version:
+        return ShowText(text=f"{PROGRAM} {__version__}\n")
+    _check(given)
+    return _invocation(given)
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether errors should be told as JSON too; works for arguments that cannot be parsed."""
+    return "--json" in arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        text = message[:1].upper() + message[1:]
+        hint = f"{PROGRAM} --help lists what is possible."
+        if message.startswith("unrecognized arguments") and " -" not in message:
+            hint = f'To say what to build, use --idea "…". {hint}'
+        raise UsageError(f"{text}.", hint=hint)
+
+
+def _invocation(given: argparse.Namespace) -> Invocation:
+    options = Options(
+        config=given.config,
+        settings=tuple(given.set),
+        model=given.model,
+        autonomy=given.autonomy,
+        log_level=given.log_level,
+        json=given.json,
+    )
+    interactive = not (given.no_interactive or given.json)
+    if given.status is not None:
+        return ShowStatus(reference=given.status or None, options=options)
+    if given.resume is not None:
+        return ContinueProject(
+            reference=given.resume or None,
+            approve=given.approve,
+            changes=given.request_changes,
+            rehearsal=given.rehearsal,
+            interactive=interactive,
+            options=options,
+        )
+    return StartProject(
+        idea=given.idea,
+        idea_file=given.idea_file,
+        rehearsal=given.rehearsal,
+        name=given.name,
+        directory=given.directory,
+        interactive=interactive,
+        options=options,
+    )
+
+
+def _check(given: argparse.Namespace) -> None:
+    starting = ("idea", "idea_file", "name", "directory")
+    answering = ("approve", "request_changes")
+    _exclude(given, ("idea", "idea_file"))
+    _exclude(given, answering)
+    for flag in (*starting, "resume", "rehearsal", *answering):
+        _exclude(given, ("status", flag))
+    for flag in starting:
+        _exclude(given, ("resume", flag))
+    if given.resume is None and any(_is_given(given, flag) for flag in answering):
+        flag = next(flag for flag in answering if _is_given(given, flag))
+        raise UsageError(f"{_flag(flag)} answers a project that waits.", hint="Add --resume, or --resume ID.")
+    if given.request_changes is not None and not given.request_changes.strip():
+        raise UsageError("--request-changes needs words.", hint="Say what should be different.")
+
+
+def _exclude(given: argparse.Namespace, pair: tuple[str, str]) -> None:
+    first, second = pair
+    if _is_given(given, first) and _is_given(given, second):
+        raise UsageError(f"{_flag(first)} and {_flag(second)} exclude each other.", hint="Leave one of them out.")
+
+
+def _is_given(given: argparse.Namespace, name: str) -> bool:
+    value = getattr(given, name)
+    return value is not None and value is not False
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROGRAM,
+        description="From a sentence to finished, tested software: Claude agents do the work, you are in charge.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+        allow_abbrev=False,
+    )
+    _add_start(parser.add_argument_group("start a project"))
+    _add_continue(parser.add_argument_group("look at a project, or go on with it"))
+    _add_manner(parser.add_argument_group("how it runs"))
+    other = parser.add_argument_group("other")
+    other.add_argument("-h", "--help", action="store_true", help="show this text")
+    other.add_argument("--version", action="store_true", help="show the version")
+    return parser
+
+
+# `Any` because argparse has no public name for the type of a group.
+def _add_start(group: Any) -> None:
+    group.add_argument("--idea", metavar="TEXT", help="what to build")
+    group.add_argument("--idea-file", metavar="FILE", help="file that says what to build; - reads standard input")
+    group.add_argument("--name", help="name of the project; made from the idea otherwise")
+    group.add_argument("--directory", metavar="DIR", help="folder of the project; in the workspace otherwise")
+    group.add_argument(
+        "--rehearsal",
+        nargs="?",
+        const=DEFAULT_SCENARIO,
+        metavar="SCENARIO",
+        help=f"run with a scripted model, without credentials and at no cost; "
+        f"a shipped scenario's name or a path ({DEFAULT_SCENARIO})",
+    )
+
+
+def _add_continue(group: Any) -> None:
+    group.add_argument(
+        "--status", nargs="?", const="", metavar="ID", help="list the projects, or show one (number, id or name)"
+    )
+    group.add_argument(
+        "--resume", nargs="?", const="", metavar="ID", help="go on with a project; the most recent unfinished one"
+    )
+    group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
+    group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")
+
+
+def _add_manner(group: Any) -> None:
+    group.add_argument("--autonomy", choices=("full", "checkpoint"), help="never ask, or ask after planning phases")
+    group.add_argument("--model", help="model for all phases that do not name their own")
+    group.add_argument("--no-interactive", action="store_true", help="never ask; stop with 3 when a person is needed")
+    group.add_argument("--json", action="store_true", help="one JSON object a line on standard output; never ask")
+    group.add_argument("--config", metavar="FILE", help="settings file in place of ./orchestrator.toml")
+    group.add_argument(
+        "--set", metavar="KEY=VALUE", action="append", default=[], help="one setting; may be given many times"
+    )
+    group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="how much goes to the log")

@@ -1,0 +1,239 @@
+"""The one composition root: settings and environment in, an engine with everything it needs out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from orchestrator_tui.agents.base import AgentRuntime
+from orchestrator_tui.agents.environment import AccountEndpoint, tool_environment
+from orchestrator_tui.backends.database import DatabaseTracker
+from orchestrator_tui.config.layers import merge
+from orchestrator_tui.config.loader import Settings, load_settings
+from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.config.secrets import read_secrets
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.database.connection import sqlite_url
+from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
+from orchestrator_tui.domain.records import Project
+from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
+from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
+from orchestrator_tui.engine.run import Run
+from orchestrator_tui.engine.sessions import Sessions
+from orchestrator_tui.engine.verify import Verifier
+from orchestrator_tui.engine.workspace import Workspace
+from orchestrator_tui.phases.base import PromptRenderer
+from orchestrator_tui.phases.registry import make_phases
+from orchestrator_tui.phases.services import Services
+from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
+
+DEFAULT_SCENARIO = "markdown-checker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What a start of the program was given.
+
+    Attributes:
+        overrides: nested settings from the command line; they are stored with a new project.
+        flags: which flag each dotted key of `overrides` came from, for error messages.
+        scenario: name of a shipped rehearsal scenario or path of one; None for real sessions.
+    """
+
+    paths: Paths
+    environ: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    config_file: Path | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    scenario: str | None = None
+
+    def settings(self, stored: Mapping[str, Any] | None = None) -> Settings:
+        """The settings now in force; `stored` are a project's own, below this start's command line.
+
+        Raises:
+            SettingsError: something is wrong in any source.
+        """
+        return load_settings(
+            paths=self.paths,
+            environ=self.environ,
+            cwd=self.cwd,
+            config_file=self.config_file,
+            overrides=merge(self.overrides, stored or {}),
+            flags=self.flags,
+        )
+
+
+@asynccontextmanager
+async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
+    """The database of this start: `DATABASE_URL`, or SQLite in the data folder.
+
+    Raises:
+        StoreUnavailable: it cannot be opened.
+    """
+    url = read_secrets(launch.environ).database_url or sqlite_url(launch.paths.database)
+    async with open_store(url, publish=bus.publish) as store:
+        yield store
+
+
+@asynccontextmanager
+async def open_engine(launch: Launch) -> AsyncIterator[LocalEngine]:
+    """An engine over this start's settings; leaving the context stops its projects gracefully.
+
+    Raises:
+        SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
+    """
+    settings = launch.settings()
+    bus = Bus()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store_for(launch, bus))
+        log = await stack.enter_async_context(EventLog(store))
+        house = _House(launch, settings, store, bus, log, stack)
+        options = EngineOptions(
+            workspace=settings.project.workspace or launch.paths.workspace,
+            config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
+            preflight=house.preflight,
+        )
+        yield await stack.enter_async_context(LocalEngine(store, bus, house.make_run, options))
+
+
+class _House:
+    """Builds the parts of each project's run, and keeps those that runs share."""
+
+    def __init__(
+        self,
+        launch: Launch,
+        settings: Settings,
+        store: Store,
+        bus: Bus,
+        log: EventLog,
+        stack: AsyncExitStack,
+    ) -> None:
+        self._launch = launch
+        self._store = store
+        self._bus = bus
+        self._log = log
+        self._stack = stack
+        self._places = asyncio.Semaphore(settings.agent.max_parallel)
+        self._runtimes: dict[str | None, AgentRuntime] = {}
+
+    @property
+    def scenario_reference(self) -> str | None:
+        """The scenario as it is stored: a shipped one by name, another by absolute path."""
+        name = self._launch.scenario
+        if name is None or ("/" not in name and not name.endswith(".toml")):
+            return name
+        return str((self._launch.cwd / name).absolute())
+
+    async def preflight(self, rehearsal: bool) -> None:
+        """Refuse what could not run, before anything is made.
+
+        Raises:
+            PromptBroken, ScenarioBroken, CredentialsMissing.
+        """
+        check_prompts(prompt_folders(self._launch.paths))
+        await self._runtime(self.scenario_reference if rehearsal else None, self._launch.settings())
+
+    async def make_run(self, project: Project) -> Run:
+        """Everything for one run of a project, with the settings stored with it."""
+        settings = self._launch.settings(project.config.get("settings", {}))
+        if not project.rehearsal and self._launch.scenario is not None:
+            raise UsageError(
+                f"{project.name} was made by real sessions and cannot go on as a rehearsal.",
+                hint="Resume it without --rehearsal.",
+            )
+        scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
+        runtime = await self._runtime(scenario, settings)
+        environment = tool_environment(self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths)
+        render = _renderer(prompt_folders(self._launch.paths))
+        workspace = Workspace(Path(project.directory), environment)
+        services = Services(
+            store=self._store,
+            sessions=Sessions(
+                store=self._store,
+                runtime=runtime,
+                bus=self._bus,
+                log=self._log,
+                places=self._places,
+                reask=lambda errors: render("common", "invalid_answer", errors=errors),
+                max_sessions=settings.agent.max_sessions,
+                stall_seconds=settings.error_recovery.stall_timeout_minutes * 60,
+                max_reasks=settings.error_recovery.max_consecutive_errors,
+            ),
+            render=render,
+            workspace=workspace,
+            verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
+            log=self._log,
+        )
+        tracker = DatabaseTracker(self._store)
+        parts = PipelineParts(
+            store=self._store,
+            tracker=tracker,
+            log=self._log,
+            workspace=workspace,
+            settings=settings,
+            phases=make_phases(services),
+        )
+        return Run(
+            project=project,
+            store=self._store,
+            tracker=tracker,
+            workspace=workspace,
+            log=self._log,
+            pipeline=Pipeline(project, parts),
+        )
+
+    async def _runtime(self, scenario: str | None, settings: Settings) -> AgentRuntime:
+        """The sessions' runtime: one for the real model, one for each scenario played."""
+        if scenario not in self._runtimes:
+            if scenario is None:
+                self._runtimes[None] = self._account_runtime(settings)
+            else:
+                self._runtimes[scenario] = await self._scripted_runtime(scenario, settings)
+        return self._runtimes[scenario]
+
+    def _account_runtime(self, settings: Settings) -> AgentRuntime:
+        secrets = read_secrets(self._launch.environ)
+        if not secrets.claude_code_oauth_token and not secrets.anthropic_api_key:
+            raise CredentialsMissing
+        # Imported when the first project needs it: it costs about a second.
+        from orchestrator_tui.agents.claude import ClaudeRuntime
+
+        return ClaudeRuntime(
+            AccountEndpoint(self._launch.environ),
+            paths=self._launch.paths,
+            parent_environ=self._launch.environ,
+            api_retries=settings.agent.api_retries,
+        )
+
+    async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
+        from orchestrator_tui.agents.claude import ClaudeRuntime
+        from orchestrator_tui.agents.rehearsal.scenario import load_scenario, shipped_scenario
+        from orchestrator_tui.agents.rehearsal.server import RehearsalServer
+
+        path = Path(scenario) if scenario.startswith("/") else shipped_scenario(scenario)
+        loaded = await asyncio.to_thread(load_scenario, path)
+        server = await self._stack.enter_async_context(RehearsalServer(loaded))
+        return ClaudeRuntime(
+            server.endpoint,
+            paths=self._launch.paths,
+            parent_environ=self._launch.environ,
+            api_retries=settings.agent.api_retries,
+        )
+
+
+def _renderer(folders: tuple[Path, ...]) -> PromptRenderer:
+    load: Callable[[str, str], PromptTemplate] = cache(
+        lambda phase, name: load_phase_prompt(phase, name, folders=folders)
+    )
+
+    def render(phase: str, name: str, /, **variables: Any) -> str:
+        return load(phase, name).render(**variables)
+
+    return render

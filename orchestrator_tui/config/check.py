@@ -1,0 +1,93 @@
+"""Checks the settings of one source and says what is wrong with them, one line each."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date, time
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from orchestrator_tui.config.keys import Key, dotted, expectation, known_groups, known_keys, leaves, nearest, shown
+from orchestrator_tui.config.secrets import find_secrets, mask, variable_for
+from orchestrator_tui.config.settings import SettingsModel
+
+Where = Callable[[str], str]
+"""Says for a dotted key where it was found: a file, a variable, a flag."""
+
+Mask = Callable[[str], str]
+
+
+def problems_in(data: Mapping[str, Any], where: Where, *, hide: Mask = mask, lenient: bool = False) -> list[str]:
+    """What is wrong in `data`, one line each, without showing a credential.
+
+    `lenient` takes a number written as text, as the environment has nothing else.
+    """
+    keys = known_keys()
+    secret = dict.fromkeys(find_secrets(data))
+    lines = [_secret_line(key, where) for key in secret]
+    lines += [unknown_line(key, where(dotted(key)), keys) for key in _unknown(data, keys) if not _covers(secret, key)]
+    lines += [line for key, line in _wrong_values(data, where, hide, keys, lenient) if not _covers(secret, key)]
+    return [hide(" ".join(line.split())) for line in lines]
+
+
+def unknown_line(key: Key, where: str, keys: Mapping[str, FieldInfo]) -> str:
+    """The line for a key that is no setting, with the one that was probably meant."""
+    meant = nearest(key, keys)
+    advice = f"did you mean {meant}?" if meant else f"known groups are {', '.join(SettingsModel.model_fields)}."
+    return f"{where}: {dotted(key)} is not a setting; {advice}"
+
+
+def _covers(found: Mapping[Key, None], key: Key) -> bool:
+    return any(key[: len(secret)] == secret for secret in found)
+
+
+def _secret_line(key: Key, where: Where) -> str:
+    variable = variable_for(key[-1])
+    return (
+        f"{where(dotted(key))}: {dotted(key)} is a credential, and credentials are not kept in settings; "
+        f"take it out and set it in the environment as {variable}."
+    )
+
+
+def _unknown(data: Mapping[str, Any], keys: Mapping[str, FieldInfo]) -> list[Key]:
+    groups = known_groups(keys)
+    return [key for key, _ in leaves(data) if not _is_known(key, keys, groups)]
+
+
+def _is_known(key: Key, keys: Mapping[str, FieldInfo], groups: set[str]) -> bool:
+    """Also true inside a setting that was written as a table: that is a wrong value, not an unknown key."""
+    return ".".join(key) in groups or any(".".join(key[:length]) in keys for length in range(1, len(key) + 1))
+
+
+def _wrong_values(
+    data: Mapping[str, Any], where: Where, hide: Mask, keys: Mapping[str, FieldInfo], lenient: bool
+) -> list[tuple[Key, str]]:
+    try:
+        if lenient:
+            SettingsModel.model_validate(data)
+        else:
+            SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
+    except ValidationError as error:
+        keys_found = dict.fromkeys(
+            tuple(map(str, entry["loc"])) for entry in error.errors() if entry["type"] != "extra_forbidden"
+        )
+        return [(key, _value_line(key, data, where, hide, keys)) for key in keys_found]
+    return []
+
+
+def _marked(value: Any) -> Any:
+    """Dates become arrays, which no setting is: as text they would pass for one."""
+    if isinstance(value, date | time):
+        return [value.isoformat()]
+    raise TypeError(f"{type(value).__name__} is no value of a settings file")
+
+
+def _value_line(key: Key, data: Mapping[str, Any], where: Where, hide: Mask, keys: Mapping[str, FieldInfo]) -> str:
+    name = dotted(key)
+    found: Any = data
+    for part in key:
+        found = found[part]
+    expected = expectation(keys[name]) if name in keys else f"a group of settings, [{name}]"
+    value = shown(hide(found) if isinstance(found, str) else found)
+    return f"{where(name)}: {name} is {value}; expected {expected}."

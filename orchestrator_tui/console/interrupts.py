@@ -1,0 +1,52 @@
+"""Ctrl-C and the other ways to be told to end: the first asks for an orderly end, the next one leaves at once."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
+
+
+class Interrupts:
+    """Takes the signals over while the context is open."""
+
+    def __init__(self) -> None:
+        self.wanted = asyncio.Event()
+        self.reason = ""
+        self.before_leaving: Callable[[], None] = lambda: None
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._arrived, number)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+    def ask(self, reason: str) -> None:
+        """Ask for an orderly end, as the first signal does."""
+        if not self.wanted.is_set():
+            self.reason = reason
+            self.wanted.set()
+
+    def _arrived(self, number: int) -> None:
+        if self.wanted.is_set() and number != signal.SIGHUP:
+            self._leave()
+        self.ask(signal.Signals(number).name)
+
+    def _leave(self) -> None:
+        """End now, whatever is still at work: what is stored is enough to go on from."""
+        self.before_leaving()
+        sys.stderr.write("Leaving at once. The stored state is enough to resume from.\n")
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)

@@ -1,0 +1,182 @@
+"""What is known of projects, as a table, a page or JSON; pure: records in, text or plain data out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from orchestrator_tui.console import words
+from orchestrator_tui.domain.records import InputRequest, ProjectOverview
+from orchestrator_tui.domain.statuses import (
+    PHASE_ORDER,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+)
+
+WAITS_FOR = {
+    RequestKind.APPROVAL: "awaiting approval",
+    RequestKind.CLARIFICATION: "awaiting an answer",
+    RequestKind.PERMISSION: "awaiting permission",
+    RequestKind.ERROR_DECISION: "awaiting a decision",
+}
+NO_PROJECTS = (
+    "There are no projects yet.",
+    'Start one: orchestrator-tui --idea "…", or try orchestrator-tui --rehearsal --autonomy full',
+)
+
+
+def listing(overviews: Sequence[ProjectOverview]) -> list[str]:
+    """The projects as a table, one a line."""
+    if not overviews:
+        return list(NO_PROJECTS)
+    header = ("ID", "Name", "Status", "Phase", "Progress")
+    header_line, *rows = words.table([header, *(_row(overview) for overview in overviews)])
+    lines = ["Projects", f"  {header_line}", "  " + "─" * max(map(len, (header_line, *rows)))]
+    lines += [f"  {row}" for row in rows]
+    if any(overview.project.rehearsal for overview in overviews):
+        lines += ["", words.REHEARSAL]
+    return lines
+
+
+def detail(overview: ProjectOverview, at: datetime) -> list[str]:
+    """One project on a page; `at` is the present moment."""
+    project, usage = overview.project, overview.total_usage
+    facts = [
+        ("Project", f"{project.number} {words.one_line(project.name)}{_mark(overview)}"),
+        ("Status", project.status.value + _why(overview)),
+        ("Phase", _phase(overview)),
+        ("Progress", progress(overview)),
+        ("Folder", project.directory),
+        ("Spent", words.spent(usage)),
+        ("Last step", f"{words.duration((at - overview.state.last_checkpoint).total_seconds())} ago"),
+    ]
+    lines = words.table((f"{name}:", value) for name, value in facts)
+    if project.rehearsal:
+        lines += [words.REHEARSAL]
+    lines += ["", *phase_table(overview, at)]
+    if overview.waiting_for is not None:
+        lines += ["", *how_to_answer(overview)]
+    elif project.status in (PipelineStatus.STOPPED, PipelineStatus.FAILED, PipelineStatus.PAUSED):
+        lines += ["", f"Go on with: {resume_command(overview)}"]
+    return lines
+
+
+def phase_table(overview: ProjectOverview, at: datetime) -> list[str]:
+    """The seven phases with state, time, tokens and cost, and the sum below."""
+    rows = [("Phase", "Status", "Time", "Tokens", "Cost")]
+    total = 0.0
+    for name in PHASE_ORDER:
+        seconds, usage = _seconds(overview, name, at), overview.usage.get(name)
+        total += seconds
+        spent = (words.tokens(usage.tokens), words.money(usage.cost_usd)) if usage else ("-", "-")
+        status = words.title(overview.state.phases[name].status)
+        rows.append((words.title(name), status, words.duration(seconds) if seconds else "-", *spent))
+    usage = overview.total_usage
+    rows.append(("total", "", words.duration(total), words.tokens(usage.tokens), words.money(usage.cost_usd)))
+    return words.table(rows)
+
+
+def how_to_answer(overview: ProjectOverview) -> list[str]:
+    """What waits for a person, and the commands that answer it; nothing when nothing waits."""
+    request = overview.waiting_for
+    if request is None:
+        return []
+    resume = resume_command(overview)
+    lines = [f"Project {overview.project.number} waits for you: {words.one_line(request.title)}"]
+    match request.kind:
+        case RequestKind.ERROR_DECISION:
+            lines += [words.one_line(request.body, 400), f"To try again: {resume}"]
+            lines += [f'With a hint:  {resume} --request-changes "what the agent should know"']
+        case RequestKind.CLARIFICATION:
+            lines += [words.one_line(request.body, 400), f'To answer: {resume} --request-changes "your answer"']
+        case RequestKind.PERMISSION:
+            lines += [words.one_line(request.body, 400), f"To allow it once: {resume} --approve"]
+            lines += [f'To deny it:       {resume} --request-changes "why"']
+        case _:
+            lines += [f"To approve:         {resume} --approve"]
+            lines += [f'To ask for changes: {resume} --request-changes "what should be different"']
+            lines += [f"To be asked:        {resume} (on a terminal)"]
+    return lines
+
+
+def resume_command(overview: ProjectOverview) -> str:
+    return f"orchestrator-tui --resume {overview.project.number}"
+
+
+def progress(overview: ProjectOverview) -> str:
+    """What waits for a person, or how many work items are done, or how many phases."""
+    if overview.waiting_for is not None:
+        return WAITS_FOR[overview.waiting_for.kind]
+    items = overview.items
+    if items.total:
+        return f"{items.done}/{items.total} ({items.done * 100 // items.total}%)"
+    ended = (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED)
+    done = sum(phase.status in ended for phase in overview.state.phases.values())
+    return f"{done}/{len(PHASE_ORDER)} phases"
+
+
+def as_json(overview: ProjectOverview, at: datetime) -> dict[str, Any]:
+    """The project as JSON-safe data. `seconds` of a running phase include the time until `at`."""
+    project, items = overview.project, overview.items
+    return {
+        "id": project.id,
+        "number": project.number,
+        "name": project.name,
+        "status": project.status.value,
+        "current_phase": project.current_phase.value if project.current_phase else None,
+        "rehearsal": project.rehearsal,
+        "directory": project.directory,
+        "phases": [_phase_json(overview, name, at) for name in PHASE_ORDER],
+        "items": {"done": items.done, "total": items.total},
+        "cost_usd": overview.total_usage.cost_usd,
+        "tokens": overview.total_usage.tokens,
+        "waiting_for": _waiting_json(overview.waiting_for),
+    }
+
+
+def _phase_json(overview: ProjectOverview, name: PhaseName, at: datetime) -> dict[str, Any]:
+    usage = overview.usage.get(name)
+    return {
+        "name": name.value,
+        "status": overview.state.phases[name].status.value,
+        "seconds": round(_seconds(overview, name, at), 3),
+        "cost_usd": usage.cost_usd if usage else 0.0,
+        "tokens": usage.tokens if usage else 0,
+    }
+
+
+def _waiting_json(request: InputRequest | None) -> dict[str, Any] | None:
+    if request is None:
+        return None
+    phase = request.phase.value if request.phase else None
+    return {"kind": request.kind.value, "phase": phase, "title": request.title, "request_id": request.id}
+
+
+def _row(overview: ProjectOverview) -> tuple[str, ...]:
+    project = overview.project
+    name = words.one_line(project.name, 40) + _mark(overview)
+    return str(project.number), name, project.status.value, _phase(overview), progress(overview)
+
+
+def _mark(overview: ProjectOverview) -> str:
+    return " (rehearsal)" if overview.project.rehearsal else ""
+
+
+def _phase(overview: ProjectOverview) -> str:
+    project = overview.project
+    if project.status is PipelineStatus.COMPLETED or project.current_phase is None:
+        return "-"
+    return words.title(project.current_phase)
+
+
+def _why(overview: ProjectOverview) -> str:
+    reason = overview.state.shutdown_reason
+    shown = overview.project.status in (PipelineStatus.PAUSED, PipelineStatus.STOPPED, PipelineStatus.FAILED)
+    return f" ({words.title(words.one_line(reason))})" if reason and shown else ""
+
+
+def _seconds(overview: ProjectOverview, name: PhaseName, at: datetime) -> float:
+    phase = overview.state.phases[name]
+    running = (at - phase.running_since).total_seconds() if phase.running_since else 0.0
+    return phase.seconds + max(running, 0.0)

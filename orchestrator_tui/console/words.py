@@ -1,0 +1,53 @@
+"""Short forms for people: one safe line of text, durations, money, token counts."""
+
+from collections.abc import Iterable
+
+from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.text import clean, one_line
+
+__all__ = ["clean", "duration", "last_line", "money", "one_line", "spent", "table", "title", "tokens"]
+
+REHEARSAL = "Rehearsal: the model is scripted, nothing is sent to Claude; costs are pretended, you pay 0."
+
+
+def last_line(text: str, limit: int = 160) -> str:
+    """The last line of `text` that is not blank, shortened; "" when there is none."""
+    lines = [line for line in text[-limit * 20 :].splitlines() if line.strip()]
+    return one_line(lines[-1], limit) if lines else ""
+
+
+def duration(seconds: float) -> str:
+    """`12.3s`, `4m05s`, `2h07m`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
+
+
+def money(dollars: float) -> str:
+    """`$0.01`; an amount that would show as nothing is `<$0.01`."""
+    return "<$0.01" if 0 < dollars < 0.005 else f"${dollars:,.2f}"
+
+
+def tokens(count: int) -> str:
+    """`950 tok`, `12.3k tok`, `1.2M tok`."""
+    if count < 1000:
+        return f"{count} tok"
+    return f"{count / 1000:.1f}k tok" if count < 999_950 else f"{count / 1_000_000:.1f}M tok"
+
+
+def spent(usage: Usage) -> str:
+    """Tokens and money in one phrase."""
+    return f"{tokens(usage.tokens)}  {money(usage.cost_usd)}"
+
+
+def title(name: str) -> str:
+    """`task_breakdown` as people write it."""
+    return name.replace("_", " ")
+
+
+def table(rows: Iterable[Iterable[str]]) -> list[str]:
+    """Rows of cells as lines with aligned columns, two blanks apart, none at the end."""
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]

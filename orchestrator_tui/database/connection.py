@@ -1,0 +1,187 @@
+"""From a database URL to an engine: SQLite and PostgreSQL, each set up for safe concurrent writes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import URL, CursorResult, Executable, event, make_url
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from orchestrator_tui.database.columns import dump_json
+from orchestrator_tui.database.failures import explain, translated
+from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
+
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10
+URL_HINT = "Use postgresql://user:password@host/name or sqlite:////absolute/path.db."
+PRAGMAS = (
+    # First, because switching to WAL may have to wait for another process.
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Database:
+    """An open database. `reads` and `writes` are one engine with different transactions; `place` names it to people."""
+
+    reads: AsyncEngine
+    writes: AsyncEngine
+    place: str
+    one_writer: bool
+
+
+class Runner:
+    """Runs statements on one connection and raises our own errors."""
+
+    def __init__(self, connection: AsyncConnection, place: str) -> None:
+        self.connection = connection
+        self.place = place
+
+    async def run(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Execute a Core statement. Raises what `failures.translated` does."""
+        with translated(self.place):
+            return await self.connection.execute(statement, parameters)
+
+    async def run_text(self, statement: str, parameters: Any) -> None:
+        """Hand a statement to the driver as it is, with values in the driver's own form."""
+        with translated(self.place):
+            await self.connection.exec_driver_sql(statement, parameters)
+
+    async def run_sync(self, work: Callable[[Connection], T]) -> T:
+        """Run synchronous code that wants a plain SQLAlchemy connection."""
+        with translated(self.place):
+            return await self.connection.run_sync(work)
+
+    async def commit(self) -> None:
+        with translated(self.place):
+            await self.connection.commit()
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of a database file; its folder is made.
+
+    Raises:
+        StoreUnavailable: the folder cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The folder {path.parent} cannot be made: {error.strerror}.", hint="Choose another folder for the data."
+        ) from error
+    return URL.create("sqlite", database=str(path.absolute())).render_as_string()
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncIterator[Database]:
+    """Engines for `url`; connections are made when they are needed, and closed on leaving.
+
+    Raises:
+        SettingsError: the URL cannot be understood.
+    """
+    parsed = _parse(url)
+    database = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+    try:
+        yield database
+    finally:
+        await database.writes.dispose()
+
+
+@asynccontextmanager
+async def connected(engine: AsyncEngine, place: str) -> AsyncIterator[Runner]:
+    """One connection of the pool; what is not committed is rolled back on leaving."""
+    async with AsyncExitStack() as stack:
+        with translated(place):
+            connection = await stack.enter_async_context(engine.connect())
+        yield Runner(connection, place)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # Without the cause, which may quote the URL and its password.
+        raise SettingsError("The database URL cannot be understood.", hint=URL_HINT) from None
+    if "@" in (parsed.host or ""):
+        raise SettingsError(
+            "The password in the database URL holds characters that must be percent-encoded.",
+            hint="Write @ as %40, / as %2F, : as %3A.",
+        )
+    match parsed.drivername:
+        case "sqlite" | "sqlite+aiosqlite" if parsed.database not in (None, "", ":memory:"):
+            return parsed.set(drivername="sqlite+aiosqlite")
+        case "postgres" | "postgresql" | "postgresql+asyncpg":
+            return parsed.set(drivername="postgresql+asyncpg")
+    raise SettingsError(f"The database URL starts with {parsed.drivername}, which is not supported.", hint=URL_HINT)
+
+
+def _sqlite(url: URL) -> Database:
+    engine = create_async_engine(
+        url,
+        connect_args={"isolation_level": None},
+        json_serializer=dump_json,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    event.listen(engine.sync_engine, "begin", _begin)
+    writes = engine.execution_options(sqlite_begin="IMMEDIATE")
+    return Database(reads=engine, writes=writes, place=f"The database {url.database}", one_writer=True)
+
+
+def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _postgres(url: URL) -> Database:
+    place = f"The database {url.database or url.username or ''} on {_host(url)}"
+    engine = create_async_engine(
+        URL.create("postgresql+asyncpg"),
+        async_creator=_asyncpg_creator(url, place),
+        json_serializer=dump_json,
+        pool_pre_ping=True,
+        hide_parameters=True,
+    )
+    reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(reads=reads, writes=engine, place=place, one_writer=False)
+
+
+def _host(url: URL) -> str:
+    host = url.host or url.query.get("host") or "localhost"
+    name = host if isinstance(host, str) else ", ".join(host)
+    return f"{name}:{url.port}" if url.port else name
+
+
+def _asyncpg_creator(url: URL, place: str) -> Callable[[], Awaitable[Any]]:
+    """asyncpg reads the URL itself, so that `sslmode` and everything else libpq knows works."""
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+    async def connect() -> Any:
+        import asyncpg  # type: ignore[import-untyped]
+
+        try:
+            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            explained = explain(error, place)
+            if explained is None:
+                raise
+            raise explained from error
+
+    return connect

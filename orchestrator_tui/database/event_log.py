@@ -1,0 +1,65 @@
+"""The event table: rows with a `seq` that grows without gaps in the order of commits, over all processes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Dialect, insert, select, update
+
+from orchestrator_tui.database.columns import UtcDateTime, binder, dump_json
+from orchestrator_tui.database.connection import Runner
+from orchestrator_tui.database.models import event_counter, events
+from orchestrator_tui.domain.events import Event, Recorded, decode, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An event that waits for the end of its transaction."""
+
+    at: datetime
+    project_id: str
+    event: Event
+
+
+class EventLog:
+    """Appends events. The insert goes to the driver as prepared text, since it carries nearly all rows we write."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._insert = str(insert(events).compile(dialect=dialect))
+        self._moment = binder(UtcDateTime(), dialect)
+
+    async def append(self, runner: Runner, pending: Sequence[Pending]) -> tuple[Recorded, ...]:
+        """Store events, in order; from here to the commit, all other writers of events wait."""
+        last = await self._reserve(runner, len(pending))
+        recorded = tuple(
+            Recorded(seq=seq, at=waiting.at, project_id=waiting.project_id, event=waiting.event)
+            for seq, waiting in enumerate(pending, start=last - len(pending) + 1)
+        )
+        await runner.run_text(self._insert, [self._row(stored) for stored in recorded])
+        return recorded
+
+    async def _reserve(self, runner: Runner, count: int) -> int:
+        counter = update(event_counter).values(seq=event_counter.c.seq + count).returning(event_counter.c.seq)
+        result = await runner.run(counter)
+        return int(result.scalar_one())
+
+    def _row(self, stored: Recorded) -> tuple[object, ...]:
+        data = dump_json(encode(stored.event))
+        return stored.seq, self._moment(stored.at), stored.project_id, type(stored.event).__name__, data
+
+
+async def read_events(runner: Runner, after_seq: int, project_id: str | None, limit: int) -> Sequence[Recorded]:
+    """Events with a `seq` above `after_seq`, in order."""
+    query = select(events).where(events.c.seq > after_seq).order_by(events.c.seq).limit(limit)
+    if project_id is not None:
+        query = query.where(events.c.project_id == project_id)
+    rows = await runner.run(query)
+    return [
+        Recorded(seq=row.seq, at=row.at, project_id=row.project_id, event=decode(row.kind, row.data)) for row in rows
+    ]
+
+
+async def last_seq(runner: Runner) -> int:
+    """The newest `seq`, 0 when there is none."""
+    result = await runner.run(select(event_counter.c.seq))
+    return int(result.scalar_one())

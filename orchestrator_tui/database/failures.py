@@ -1,0 +1,103 @@
+"""Turns what the database drivers raise into errors that say what to do; no password ever gets into one."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from orchestrator_tui.domain.errors import StaleState, StoreUnavailable
+
+_SQLITE: tuple[tuple[str, str, str], ...] = (
+    ("SQLITE_BUSY", "another process keeps it locked", "Wait until that process is done, or end it, and try again."),
+    ("SQLITE_LOCKED", "another process keeps it locked", "Wait until that process is done, or end it, and try again."),
+    ("SQLITE_CANTOPEN", "it cannot be opened", "Check that the folder exists and that you may write there."),
+    ("SQLITE_READONLY", "it cannot be written", "Check the permissions of the file and of its folder."),
+    ("SQLITE_PERM", "it cannot be written", "Check the permissions of the file and of its folder."),
+    ("SQLITE_FULL", "the disk is full", "Make room on the disk and try again."),
+    ("SQLITE_IOERR", "the disk reports an error", "Check the disk and the room left on it."),
+    ("SQLITE_NOTADB", "it is not a database", "Move the file away to start with an empty one, or restore a backup."),
+    ("SQLITE_CORRUPT", "it is damaged", "Move the file away to start with an empty one, or restore a backup."),
+)
+
+_POSTGRES: tuple[tuple[str, str, str], ...] = (
+    ("28", "the server refuses this user", "Check the user name and the password in the database URL."),
+    ("3D", "there is no such database", "Create it, or correct the name in the database URL."),
+    ("3F", "there is no such schema", "Create it, or correct the search path in the database URL."),
+    ("42501", "this user may not do that", "Give the user the right to create and change tables there."),
+    ("25006", "it takes no writes", "Name the primary server, not a standby, in the database URL."),
+    ("53300", "it has no connection left", "Raise max_connections or close other programs that use it."),
+    ("53", "it has run out of resources", "Check the disk and the memory of the server."),
+    ("57P", "the server is stopping or starting", "Try again when it is up."),
+    ("08", "the connection broke", "Check that the server is up, and try again."),
+)
+
+_SQLITE_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_FOREIGNKEY")
+_POSTGRES_TAKEN = ("23505", "23503", "40001", "40P01")
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Raises what SQLAlchemy and the drivers raise inside as our own errors; `place` names the database.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, read or written.
+        StaleState: another transaction was first, or what a row belongs to is gone.
+        KeyError: an id that cannot be one.
+    """
+    try:
+        yield
+    except PoolTimeout as error:
+        raise StoreUnavailable(
+            f"{place}: no connection came free.", hint="Something keeps transactions open; restart the program."
+        ) from error
+    except DBAPIError as error:
+        explained = explain(error.orig or error, place)
+        if explained is None:
+            raise
+        raise explained from error
+    except StatementError as error:
+        if isinstance(error.orig, KeyError):
+            raise KeyError(*error.orig.args) from error
+        raise
+
+
+def explain(error: BaseException, place: str) -> StoreUnavailable | StaleState | None:
+    """Our error for a driver's; None when it tells of a mistake in the program itself."""
+    if isinstance(error, sqlite3.Error):
+        return _explain_sqlite(error, place)
+    return _explain_postgres(error, place)
+
+
+def _explain_sqlite(error: sqlite3.Error, place: str) -> StoreUnavailable | StaleState | None:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(_SQLITE_TAKEN):
+        return StaleState(_TAKEN)
+    return _unavailable(_SQLITE, name, place)
+
+
+def _explain_postgres(error: BaseException, place: str) -> StoreUnavailable | StaleState | None:
+    code = getattr(error, "sqlstate", None) or ""
+    if code in _POSTGRES_TAKEN:
+        return StaleState(_TAKEN)
+    if not code and _is_connection_trouble(error):
+        return StoreUnavailable(
+            f"{place}: it cannot be reached.", hint="Check that the server is up and that the database URL names it."
+        )
+    return _unavailable(_POSTGRES, code, place)
+
+
+_TAKEN = "Another process stored this first, or what it belongs to is gone."
+
+
+def _is_connection_trouble(error: BaseException) -> bool:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return bool(names & {"OSError", "InterfaceError", "OperationalError", "ValueError"})
+
+
+def _unavailable(table: tuple[tuple[str, str, str], ...], code: str, place: str) -> StoreUnavailable | None:
+    for start, reason, hint in table:
+        if code.startswith(start):
+            return StoreUnavailable(f"{place}: {reason}.", hint=hint)
+    return None

@@ -1,0 +1,1 @@
+"""Alembic's scripts: how a database gets from each schema to the next."""

@@ -1,0 +1,190 @@
+"""Writes to projects and their pipeline state: creation, transitions, the lease."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, select, text, update
+
+from orchestrator_tui.database import rows
+from orchestrator_tui.database.models import pipeline_states, projects
+from orchestrator_tui.database.queries import pipeline_query
+from orchestrator_tui.database.writes import Writes
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.codec import to_plain
+from orchestrator_tui.domain.errors import AlreadyOwned, StaleState
+from orchestrator_tui.domain.records import PhaseState, PipelineState, Project
+from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus
+
+# Any number will do; it only has to be the same in every process.
+_NUMBERING_LOCK = 7_203_411_909
+_SAVABLE = frozenset({"agent_snapshots", "interrupted_work_items", "last_successful_step"})
+_ENDED = frozenset({PhaseStatus.COMPLETED, PhaseStatus.SKIPPED, PhaseStatus.FAILED})
+
+
+class PipelineWrites(Writes):
+    """The part of a unit of work that concerns projects. Always locks the pipeline's row before other rows."""
+
+    async def create_project(
+        self,
+        *,
+        project_id: str,
+        name: str,
+        slug: str,
+        description: str,
+        directory: str,
+        rehearsal: bool,
+        config: Mapping[str, Any],
+    ) -> Project:
+        if not self._one_writer:
+            await self._runner.run(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _NUMBERING_LOCK})
+        moment = now()
+        number = select(func.coalesce(func.max(projects.c.number), 0) + 1).scalar_subquery()
+        created = await self._runner.run(
+            insert(projects)
+            .values(
+                id=project_id,
+                number=number,
+                name=name,
+                slug=slug,
+                description=description,
+                status=PipelineStatus.NOT_STARTED.value,
+                directory=directory,
+                rehearsal=rehearsal,
+                config=to_plain(config),
+                created_at=moment,
+                updated_at=moment,
+            )
+            .returning(projects)
+        )
+        project = rows.project(created.one())
+        await self._create_state(project_id, moment)
+        return project
+
+    async def _create_state(self, project_id: str, moment: datetime) -> None:
+        phases = {phase: PhaseState(phase=phase) for phase in PHASE_ORDER}
+        await self._runner.run(
+            insert(pipeline_states).values(
+                id=new_id(),
+                project_id=project_id,
+                phases=to_plain(phases),
+                last_checkpoint=moment,
+                agent_snapshots=[],
+                interrupted_work_items=[],
+                last_successful_step="",
+                epoch=0,
+                created_at=moment,
+                updated_at=moment,
+            )
+        )
+
+    async def pipeline(self, project_id: str) -> PipelineState:
+        # NO KEY UPDATE, because events refer to the project's row and may be inserted meanwhile.
+        found = await self._runner.run(pipeline_query(project_id).with_for_update(key_share=True))
+        row = found.one_or_none()
+        if row is None:
+            raise KeyError(project_id)
+        return rows.pipeline_state(row)
+
+    async def set_pipeline_status(
+        self,
+        project_id: str,
+        expected: PipelineStatus,
+        new: PipelineStatus,
+        *,
+        shutdown_reason: str | None = None,
+    ) -> None:
+        state = await self.pipeline(project_id)
+        if state.status is not expected:
+            raise StaleState(f"The pipeline is {state.status}, not {expected}.")
+        cleared = {"current_phase": None} if new is PipelineStatus.COMPLETED else {}
+        await self._set_project(project_id, status=new.value, **cleared)
+        await self._checkpoint(
+            project_id, shutdown_requested=new is PipelineStatus.STOPPING, shutdown_reason=shutdown_reason
+        )
+
+    async def set_phase_status(
+        self,
+        project_id: str,
+        phase: PhaseName,
+        expected: PhaseStatus,
+        new: PhaseStatus,
+        *,
+        round: int | None = None,
+        error: str | None = None,
+        feedback: str | None = None,
+        at: datetime | None = None,
+    ) -> float:
+        state = await self.pipeline(project_id)
+        old = state.phases[phase]
+        if old.status is not expected:
+            raise StaleState(f"The phase {phase} is {old.status}, not {expected}.")
+        changed = _clocked(_moved(old, new, feedback), at or now())
+        changed = replace(changed, error=error, round=changed.round if round is None else round)
+        await self._checkpoint(project_id, phases=to_plain({**state.phases, phase: changed}))
+        if new is PhaseStatus.RUNNING:
+            await self._set_project(project_id, current_phase=phase.value)
+        return changed.seconds
+
+    async def save_pipeline(self, project_id: str, **fields: Any) -> None:
+        unknown = fields.keys() - _SAVABLE
+        if unknown:
+            raise TypeError(f"{', '.join(sorted(unknown))}: not a field that can be saved")
+        await self._checkpoint(project_id, **{name: to_plain(value) for name, value in fields.items()})
+
+    async def take_lease(self, project_id: str, owner: str, *, stale_before: datetime, takeover: bool = False) -> int:
+        state = await self.pipeline(project_id)
+        alive = state.heartbeat is not None and state.heartbeat >= stale_before
+        if state.owner not in (None, owner) and alive and not takeover:
+            raise AlreadyOwned(state.owner or "")
+        moment = now()
+        await self._set_state(project_id, owner=owner, epoch=state.epoch + 1, heartbeat=moment, updated_at=moment)
+        return state.epoch + 1
+
+    async def release_lease(self, project_id: str, owner: str) -> None:
+        state = await self.pipeline(project_id)
+        if state.owner != owner:
+            return
+        moment = now()
+        await self._set_state(project_id, owner=None, heartbeat=moment, updated_at=moment)
+
+    async def _set_project(self, project_id: str, **values: Any) -> None:
+        await self._runner.run(update(projects).where(projects.c.id == project_id).values(**values, updated_at=now()))
+
+    async def _checkpoint(self, project_id: str, **values: Any) -> None:
+        moment = now()
+        await self._set_state(project_id, **values, last_checkpoint=moment, updated_at=moment)
+
+    async def _set_state(self, project_id: str, **values: Any) -> None:
+        changed = await self._runner.run(
+            update(pipeline_states).where(pipeline_states.c.project_id == project_id).values(values)
+        )
+        if changed.rowcount == 0:
+            raise KeyError(project_id)
+
+
+def _moved(phase: PhaseState, new: PhaseStatus, feedback: str | None) -> PhaseState:
+    """The phase in its new status, its clock not touched yet."""
+    left = phase.status is PhaseStatus.RUNNING and new not in (PhaseStatus.RUNNING, PhaseStatus.PENDING)
+    kept = None if left else phase.feedback
+    begins = phase.status is PhaseStatus.PENDING and new is PhaseStatus.RUNNING
+    return replace(
+        phase,
+        status=new,
+        feedback=kept if feedback is None else feedback,
+        round=max(1, phase.round) if begins else phase.round,
+    )
+
+
+def _clocked(phase: PhaseState, moment: datetime) -> PhaseState:
+    """The phase with the time up to `moment` counted, and the clock running only if the phase is."""
+    running = phase.status is PhaseStatus.RUNNING
+    lasted = (moment - phase.running_since).total_seconds() if phase.running_since else 0.0
+    return replace(
+        phase,
+        seconds=phase.seconds + max(0.0, lasted),
+        running_since=moment if running else None,
+        started_at=phase.started_at or (moment if running else None),
+        ended_at=moment if phase.status in _ENDED else None,
+    )

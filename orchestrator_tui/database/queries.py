@@ -1,0 +1,160 @@
+"""Everything that is read, one function a question; each runs on a connection it is given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from orchestrator_tui.database import rows
+from orchestrator_tui.database.connection import Runner
+from orchestrator_tui.database.models import (
+    input_requests,
+    phase_outputs,
+    pipeline_states,
+    projects,
+    session_logs,
+    work_item_comments,
+    work_items,
+)
+from orchestrator_tui.domain.records import (
+    Artifact,
+    Comment,
+    InputRequest,
+    ItemCounts,
+    PipelineState,
+    Project,
+    ProjectOverview,
+    SessionLog,
+    Usage,
+    WorkItem,
+)
+from orchestrator_tui.domain.statuses import PhaseName, RequestStatus, WorkItemStatus
+
+
+def pipeline_query(project_id: str) -> Select[Any]:
+    """The pipeline state with the status kept on its project."""
+    return (
+        select(pipeline_states, projects.c.status, projects.c.current_phase)
+        .select_from(pipeline_states.join(projects))
+        .where(pipeline_states.c.project_id == project_id)
+    )
+
+
+async def list_projects(runner: Runner, after: int, limit: int) -> Sequence[Project]:
+    query = select(projects).where(projects.c.number > after).order_by(projects.c.number).limit(limit)
+    return [rows.project(row) for row in await runner.run(query)]
+
+
+async def pipeline_state(runner: Runner, project_id: str) -> PipelineState:
+    row = (await runner.run(pipeline_query(project_id))).one_or_none()
+    if row is None:
+        raise KeyError(project_id)
+    return rows.pipeline_state(row)
+
+
+async def overview(runner: Runner, project_id: str) -> ProjectOverview:
+    row = (await runner.run(select(projects).where(projects.c.id == project_id))).one_or_none()
+    if row is None:
+        raise KeyError(project_id)
+    waiting = await open_requests(runner, project_id, limit=1)
+    return ProjectOverview(
+        project=rows.project(row),
+        state=await pipeline_state(runner, project_id),
+        usage=await usage_by_phase(runner, project_id),
+        items=await item_counts(runner, project_id),
+        waiting_for=waiting[0] if waiting else None,
+    )
+
+
+async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, Usage]:
+    numbers = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
+    query = (
+        select(session_logs.c.phase, *(func.sum(session_logs.c[name]).label(name) for name in numbers))
+        .where(session_logs.c.project_id == project_id)
+        .group_by(session_logs.c.phase)
+    )
+    return {PhaseName(row.phase): rows.usage(row) for row in await runner.run(query)}
+
+
+async def item_counts(runner: Runner, project_id: str) -> ItemCounts:
+    query = (
+        select(work_items.c.status, func.count().label("how_many"))
+        .where(work_items.c.project_id == project_id)
+        .group_by(work_items.c.status)
+    )
+    return ItemCounts(**{row.status: row.how_many for row in await runner.run(query)})
+
+
+async def get_item(runner: Runner, item_id: str) -> WorkItem:
+    row = (await runner.run(select(work_items).where(work_items.c.id == item_id))).one_or_none()
+    if row is None:
+        raise KeyError(item_id)
+    return rows.work_item(row)
+
+
+async def list_items(
+    runner: Runner, project_id: str, status: WorkItemStatus | None, after: int, limit: int
+) -> Sequence[WorkItem]:
+    query = select(work_items).where(work_items.c.project_id == project_id, work_items.c.number > after)
+    if status is not None:
+        query = query.where(work_items.c.status == status.value)
+    return [rows.work_item(row) for row in await runner.run(query.order_by(work_items.c.number).limit(limit))]
+
+
+async def list_comments(runner: Runner, item_id: str) -> Sequence[Comment]:
+    query = (
+        select(work_item_comments)
+        .where(work_item_comments.c.work_item_id == item_id)
+        .order_by(work_item_comments.c.created_at, work_item_comments.c.id)
+    )
+    return [rows.comment(row) for row in await runner.run(query)]
+
+
+async def latest_artifact(
+    runner: Runner, project_id: str, phase: PhaseName, output_type: str | None
+) -> Artifact | None:
+    query = select(phase_outputs).where(phase_outputs.c.project_id == project_id, phase_outputs.c.phase == phase.value)
+    if output_type is not None:
+        query = query.where(phase_outputs.c.output_type == output_type)
+    newest = query.order_by(phase_outputs.c.created_at.desc(), phase_outputs.c.round.desc()).limit(1)
+    row = (await runner.run(newest)).one_or_none()
+    return None if row is None else rows.artifact(row)
+
+
+async def list_artifacts(runner: Runner, project_id: str) -> Sequence[Artifact]:
+    query = (
+        select(phase_outputs)
+        .where(phase_outputs.c.project_id == project_id)
+        .order_by(phase_outputs.c.created_at, phase_outputs.c.round)
+    )
+    return [rows.artifact(row) for row in await runner.run(query)]
+
+
+async def list_sessions(runner: Runner, project_id: str, after: int, limit: int) -> Sequence[SessionLog]:
+    query = (
+        select(session_logs)
+        .where(session_logs.c.project_id == project_id, session_logs.c.session_number > after)
+        .order_by(session_logs.c.session_number)
+        .limit(limit)
+    )
+    return [rows.session_log(row) for row in await runner.run(query)]
+
+
+async def session_count(runner: Runner, project_id: str) -> int:
+    query = select(func.count()).select_from(session_logs).where(session_logs.c.project_id == project_id)
+    return int((await runner.run(query)).scalar_one())
+
+
+async def open_requests(runner: Runner, project_id: str | None, limit: int | None = None) -> Sequence[InputRequest]:
+    query = select(input_requests).where(input_requests.c.status == RequestStatus.OPEN.value)
+    if project_id is not None:
+        query = query.where(input_requests.c.project_id == project_id)
+    oldest_first = query.order_by(input_requests.c.created_at, input_requests.c.id).limit(limit)
+    return [rows.input_request(row) for row in await runner.run(oldest_first)]
+
+
+async def get_request(runner: Runner, request_id: str) -> InputRequest:
+    row = (await runner.run(select(input_requests).where(input_requests.c.id == request_id))).one_or_none()
+    if row is None:
+        raise KeyError(request_id)
+    return rows.input_request(row)

@@ -1,0 +1,80 @@
+"""Writes to artifacts, session logs and what waits for a person."""
+
+from dataclasses import replace
+
+from sqlalchemy import insert, update
+
+from orchestrator_tui.database import rows
+from orchestrator_tui.database.models import input_requests, phase_outputs, session_logs
+from orchestrator_tui.database.queries import get_request
+from orchestrator_tui.database.writes import Writes
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import RequestClosed
+from orchestrator_tui.domain.records import Artifact, InputRequest, SessionLog
+from orchestrator_tui.domain.statuses import Choice, RequestStatus
+
+_IDENTITY = frozenset({"id", "project_id", "session_number", "started_at"})
+
+
+class RequestWrites(Writes):
+    """The part of a unit of work that concerns artifacts, sessions and requests."""
+
+    async def add_artifact(self, artifact: Artifact) -> None:
+        await self._runner.run(insert(phase_outputs).values(rows.artifact_values(artifact)))
+
+    async def start_session(self, session: SessionLog) -> SessionLog:
+        if not session.session_number:
+            number = await self._next_number(session.project_id, session_logs.c.session_number)
+            session = replace(session, session_number=number)
+        await self._runner.run(insert(session_logs).values(rows.session_values(session)))
+        return session
+
+    async def end_session(self, session: SessionLog) -> None:
+        values = {name: value for name, value in rows.session_values(session).items() if name not in _IDENTITY}
+        ended = await self._runner.run(update(session_logs).where(session_logs.c.id == session.id).values(values))
+        if ended.rowcount == 0:
+            raise KeyError(session.id)
+
+    async def open_request(self, request: InputRequest) -> None:
+        await self._runner.run(insert(input_requests).values(rows.request_values(request)))
+
+    async def answer_request(
+        self, request_id: str, *, content_hash: str, choice: Choice, text: str | None, by: str
+    ) -> InputRequest:
+        answered = await self._runner.run(
+            update(input_requests)
+            .where(
+                input_requests.c.id == request_id,
+                input_requests.c.status == RequestStatus.OPEN.value,
+                input_requests.c.content_hash == content_hash,
+            )
+            .values(
+                status=RequestStatus.ANSWERED.value,
+                choice=choice.value,
+                text=text,
+                answered_by=by,
+                answered_at=now(),
+            )
+            .returning(input_requests)
+        )
+        row = answered.one_or_none()
+        if row is None:
+            raise _closed(await get_request(self._runner, request_id))
+        return rows.input_request(row)
+
+    async def withdraw_requests(self, project_id: str) -> None:
+        await self._runner.run(
+            update(input_requests)
+            .where(input_requests.c.project_id == project_id, input_requests.c.status == RequestStatus.OPEN.value)
+            .values(status=RequestStatus.WITHDRAWN.value)
+        )
+
+
+def _closed(request: InputRequest) -> RequestClosed:
+    match request.status:
+        case RequestStatus.ANSWERED:
+            return RequestClosed(f"{request.title}: answered already by {request.answered_by} ({request.choice}).")
+        case RequestStatus.WITHDRAWN:
+            return RequestClosed(f"{request.title}: no longer asked.")
+        case RequestStatus.OPEN:
+            return RequestClosed(f"{request.title}: its content changed.", hint="Read it again, then answer.")

@@ -1,0 +1,28 @@
+"""What all parts of a unit of work share."""
+
+from typing import Any
+
+from sqlalchemy import Column, func, select
+
+from orchestrator_tui.database.connection import Runner
+from orchestrator_tui.database.models import pipeline_states
+
+
+class Writes:
+    """A part of a unit of work; `one_writer` says that the database lets only one transaction write at a time."""
+
+    def __init__(self, runner: Runner, *, one_writer: bool) -> None:
+        self._runner = runner
+        self._one_writer = one_writer
+
+    async def _next_number(self, project_id: str, column: Column[Any]) -> int:
+        """One more than the highest number of the project in `column`; kept from others until the transaction ends.
+
+        Raises:
+            KeyError: no such project.
+        """
+        owner = select(pipeline_states.c.id).where(pipeline_states.c.project_id == project_id)
+        if (await self._runner.run(owner.with_for_update(key_share=True))).one_or_none() is None:
+            raise KeyError(project_id)
+        highest = select(func.max(column)).where(column.table.c.project_id == project_id)
+        return ((await self._runner.run(highest)).scalar_one() or 0) + 1

@@ -1,0 +1,105 @@
+"""Hands stored events and live text to subscribers; a slow one never slows the engine."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.events import AgentDelta, Live, Recorded, Resync
+
+CAPACITY = 2_000
+PAGE = 500
+
+
+class Subscription:
+    """One subscriber's queue. When it is full, everything in it is dropped and the subscriber is told to resync."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._queue: deque[Recorded | AgentDelta] = deque()
+        self._capacity = capacity
+        self._overflowed = False
+        self._ready = asyncio.Event()
+
+    def put(self, item: Recorded | AgentDelta) -> None:
+        if len(self._queue) >= self._capacity:
+            self._queue.clear()
+            self._overflowed = True
+        if not self._overflowed:
+            self._queue.append(item)
+        self._ready.set()
+
+    async def take(self) -> Recorded | AgentDelta | None:
+        """The next item; None when some were dropped since the last call."""
+        while not self._queue and not self._overflowed:
+            self._ready.clear()
+            await self._ready.wait()
+        if self._overflowed:
+            self._overflowed = False
+            return None
+        return self._queue.popleft()
+
+
+class Bus:
+    """The place where what was committed becomes known in this process."""
+
+    def __init__(self) -> None:
+        self._subscriptions: list[Subscription] = []
+
+    def publish(self, events: Sequence[Recorded]) -> None:
+        for subscription in self._subscriptions:
+            for event in events:
+                subscription.put(event)
+
+    def publish_delta(self, delta: AgentDelta) -> None:
+        for subscription in self._subscriptions:
+            subscription.put(delta)
+
+    @contextmanager
+    def subscription(self, capacity: int = CAPACITY) -> Iterator[Subscription]:
+        subscription = Subscription(capacity)
+        self._subscriptions.append(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscriptions.remove(subscription)
+
+
+async def follow(
+    store: Store,
+    subscription: Subscription,
+    after_seq: int,
+    *,
+    wanted: Callable[[str], bool] = lambda _: True,
+) -> AsyncIterator[Live]:
+    """Every event after `after_seq` exactly once and in order, then live ones; `wanted` filters by project id.
+
+    The order of `seq` is the order of commits and has no gaps, so a jump in it means that events were
+    committed which this process has not been told of (yet): they are read from the store.
+    """
+    last = after_seq
+    while page := await store.events(after_seq=last, limit=PAGE):
+        for recorded in page:
+            last = recorded.seq
+            if wanted(recorded.project_id):
+                yield recorded
+    while True:
+        item = await subscription.take()
+        match item:
+            case AgentDelta():
+                if wanted(item.project_id):
+                    yield item
+            case Recorded() if item.seq <= last:
+                pass
+            case Recorded() if item.seq == last + 1:
+                last = item.seq
+                if wanted(item.project_id):
+                    yield item
+            case _:
+                if item is None:
+                    yield Resync(after_seq=last)
+                while page := await store.events(after_seq=last, limit=PAGE):
+                    for recorded in page:
+                        last = recorded.seq
+                        if wanted(recorded.project_id):
+                            yield recorded

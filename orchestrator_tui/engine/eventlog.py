@@ -1,0 +1,77 @@
+"""Stores the many small events of agents in batches, in the order they came."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.errors import StoreUnavailable
+from orchestrator_tui.domain.events import Event
+
+BATCH = 200
+
+
+class EventLog:
+    """An async context manager; `add` never waits, `flush` waits until all that was added is stored."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: list[tuple[str, Event]] = []
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._failure: StoreUnavailable | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        task = asyncio.create_task(self._write(), name="event-log")
+
+        async def end() -> None:
+            await self._idle.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(end)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def add(self, project_id: str, *events: Event) -> None:
+        self._waiting.extend((project_id, event) for event in events)
+        self._start()
+
+    async def flush(self) -> None:
+        """Wait until everything added so far is stored.
+
+        Raises:
+            StoreUnavailable: events could not be stored; they are kept, and tried again with the next call.
+        """
+        if self._waiting:
+            self._start()
+        await self._idle.wait()
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    def _start(self) -> None:
+        self._idle.clear()
+        self._wake.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            batch = self._waiting[:BATCH]
+            try:
+                async with self._store.transaction() as unit:
+                    for project_id, event in batch:
+                        unit.record(project_id, event)
+                del self._waiting[: len(batch)]
+            except StoreUnavailable as error:
+                self._failure = error
+            if not self._waiting or self._failure is not None:
+                self._wake.clear()
+                self._idle.set()

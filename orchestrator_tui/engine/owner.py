@@ -1,0 +1,48 @@
+"""Who runs a project: a process, named so that others can see whether it is still there."""
+
+import os
+import re
+import socket
+from pathlib import Path
+
+_OWNER = re.compile(r"^process (?P<pid>\d+) on (?P<host>\S+) since (?P<start>\d+)$")
+
+
+def this_process() -> str:
+    """This process, as text that people can read: its number, its host, and when it started."""
+    return f"process {os.getpid()} on {socket.gethostname() or 'localhost'} since {_start_of(os.getpid())}"
+
+
+def is_gone(owner: str) -> bool:
+    """Whether an owner is certainly no longer there: a process of this host that has ended.
+
+    A process of another host is never certainly gone; its stale heartbeat tells.
+    """
+    match = _OWNER.match(owner)
+    if match is None or match["host"] != (socket.gethostname() or "localhost"):
+        return False
+    return _start_of(int(match["pid"])) != int(match["start"])
+
+
+def _start_of(pid: int) -> int:
+    """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 for none.
+
+    Where there is no /proc, 1 for a process that exists: its number then stands for itself.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0 if Path("/proc/self/stat").exists() else int(_exists(pid))
+    fields = stat[stat.rindex(")") + 2 :].split()
+    # A zombie has ended, whoever has not yet asked for its exit code.
+    return 0 if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

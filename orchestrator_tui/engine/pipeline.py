@@ -1,0 +1,316 @@
+"""Runs one project's phases in order until it is finished, waits for a person, or fails."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.database.base import Store, UnitOfWork
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.errors import LimitReached, OrchestratorError
+from orchestrator_tui.domain.records import (
+    Artifact,
+    InputRequest,
+    PhaseResult,
+    PhaseState,
+    Project,
+    is_complete,
+)
+from orchestrator_tui.domain.statuses import (
+    PHASE_ORDER,
+    Autonomy,
+    Choice,
+    PauseReason,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+)
+from orchestrator_tui.engine import machine, statefile
+from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.workspace import Workspace
+from orchestrator_tui.phases.artifacts import new_artifact, stored_event
+from orchestrator_tui.phases.base import Phase, PhaseInput
+
+APPROVAL_CHOICES = (Choice.APPROVE, Choice.REQUEST_CHANGES, Choice.STOP)
+ERROR_CHOICES = (Choice.RETRY, Choice.RETRY_WITH_HINT, Choice.STOP)
+BODY_LIMIT = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineParts:
+    """What a pipeline is made of for one project."""
+
+    store: Store
+    tracker: WorkTracker
+    log: EventLog
+    workspace: Workspace
+    settings: SettingsModel
+    phases: Mapping[PhaseName, Phase]
+
+
+class Pipeline:
+    """One project from where it stands to where it can go."""
+
+    def __init__(self, project: Project, parts: PipelineParts) -> None:
+        self._project = project
+        self._parts = parts
+        self._store = parts.store
+
+    async def run(self) -> None:
+        """Run phases until the pipeline is completed, paused or failed; its status says which.
+
+        A failure of a phase does not raise: it is stored, and shown as an event.
+        """
+        while True:
+            state = await self._store.pipeline_state(self._project.id)
+            phase = machine.next_phase(state)
+            if phase is None:
+                assert is_complete(state)
+                await self._set_status(state.status, PipelineStatus.COMPLETED, None)
+                return
+            if phase.status is PhaseStatus.AWAITING_APPROVAL:
+                if await self._waits_for_person(phase):
+                    await self._set_status(state.status, PipelineStatus.PAUSED, PauseReason.APPROVAL.value)
+                    return
+                await self._accept(phase)
+                continue
+            if not self._parts.settings.phases.of(phase.phase).enabled:
+                await self._move_phase(phase, PhaseStatus.SKIPPED, reason="disabled in the settings")
+                continue
+            if not await self._run_phase(phase):
+                return
+
+    async def interrupted(self) -> None:
+        """Put the running phase back in the queue, so that a resume takes it up again."""
+        state = await self._store.pipeline_state(self._project.id)
+        for phase in state.phases.values():
+            if phase.status is PhaseStatus.RUNNING:
+                await self.put_back(phase, reason="interrupted")
+
+    async def put_back(self, phase: PhaseState, *, reason: str, at: datetime | None = None) -> None:
+        """A running or failed phase becomes `pending`; `at` is when its run ended, now when not given."""
+        async with self._store.transaction() as unit:
+            if phase.status is not PhaseStatus.RUNNING:
+                await self._change_phase(unit, phase.phase, phase.status, PhaseStatus.RUNNING, reason=reason)
+            await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=reason, at=at)
+        await self.mirror()
+
+    async def recheck(self) -> bool:
+        """Whether a completed pipeline's program still passes its check; if not, implement is open again."""
+        state = await self._store.pipeline_state(self._project.id)
+        implement = state.phases[PhaseName.IMPLEMENT]
+        if implement.status is not PhaseStatus.COMPLETED:
+            return True
+        given = await self._input(implement)
+        holds = await self._parts.phases[PhaseName.IMPLEMENT].still_holds(given)
+        await self._parts.log.flush()
+        if not holds:
+            async with self._store.transaction() as unit:
+                await self._change_status(unit, state.status, PipelineStatus.RUNNING, "the check is red")
+                await self.reopen(unit, PhaseName.IMPLEMENT, "the check of the finished program is red")
+        return holds
+
+    async def _run_phase(self, phase: PhaseState) -> bool:
+        """Run one phase; False when the pipeline cannot go on by itself now."""
+        config = self._parts.settings.phases.of(phase.phase)
+        await self._move_phase(phase, PhaseStatus.RUNNING)
+        given = await self._input(phase)
+        try:
+            result = await self._parts.phases[phase.phase].run(
+                given, config, self._parts.tracker, self._parts.workspace.directory
+            )
+        except LimitReached as error:
+            await self._give_up(phase, error, PauseReason.BUDGET)
+            return False
+        except OrchestratorError as error:
+            await self._give_up(phase, error, None)
+            return False
+        await self._parts.log.flush()
+        if result.status is PhaseStatus.PENDING:
+            await self._go_back(phase, result, given.round)
+            return True
+        return await self._store_result(phase, result, given.round)
+
+    async def _input(self, phase: PhaseState) -> PhaseInput:
+        artifacts: dict[PhaseName, Artifact] = {}
+        for name in PHASE_ORDER[: PHASE_ORDER.index(phase.phase)]:
+            if (artifact := await self._store.latest_artifact(self._project.id, name)) is not None:
+                artifacts[name] = artifact
+        return PhaseInput(
+            project=self._project,
+            settings=self._parts.settings,
+            round=max(phase.round, 1),
+            artifacts=artifacts,
+            feedback=phase.feedback,
+            previous=await self._store.latest_artifact(self._project.id, phase.phase),
+        )
+
+    async def _waits_for_person(self, phase: PhaseState) -> bool:
+        requests = await self._store.open_requests(self._project.id)
+        return any(request.phase is phase.phase for request in requests)
+
+    async def _accept(self, phase: PhaseState) -> None:
+        """Nobody is asked, or a person said yes: act on the stored result, then the phase is complete."""
+        artifact = await self._store.latest_artifact(self._project.id, phase.phase)
+        assert artifact is not None
+        await self._parts.phases[phase.phase].accept(artifact, self._project, self._parts.tracker)
+        await self._move_phase(phase, PhaseStatus.COMPLETED)
+
+    async def _store_result(self, phase: PhaseState, result: PhaseResult, round_number: int) -> bool:
+        """Keep what a phase made, and ask for approval where the settings say so; False when that means waiting."""
+        settings = self._parts.settings
+        artifact = self._artifact(phase.phase, result, round_number)
+        asks = settings.autonomy.mode is Autonomy.CHECKPOINT and settings.phases.of(phase.phase).checkpoint_pause
+        async with self._store.transaction() as unit:
+            await unit.add_artifact(artifact)
+            unit.record(self._project.id, stored_event(artifact))
+            await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.AWAITING_APPROVAL)
+            if asks:
+                await self._open(unit, self._approval(phase, artifact, result.markdown))
+                await self._change_status(
+                    unit, PipelineStatus.RUNNING, PipelineStatus.PAUSED, PauseReason.APPROVAL.value
+                )
+        await self.mirror()
+        return not asks
+
+    async def _go_back(self, phase: PhaseState, result: PhaseResult, round_number: int) -> None:
+        """Testing found something: keep its report, and open implement again."""
+        artifact = self._artifact(phase.phase, result, round_number)
+        reason = f"{result.new_items} failures became work items"
+        async with self._store.transaction() as unit:
+            await unit.add_artifact(artifact)
+            unit.record(self._project.id, stored_event(artifact))
+            await self._change_phase(
+                unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, round=round_number + 1, reason=reason
+            )
+            await self.reopen(unit, PhaseName.IMPLEMENT, reason)
+        await self.mirror()
+
+    async def reopen(self, unit: UnitOfWork, name: PhaseName, reason: str) -> None:
+        """Have a completed phase run again, as its next round."""
+        phase = (await unit.pipeline(self._project.id)).phases[name]
+        await self._change_phase(
+            unit, name, phase.status, PhaseStatus.RUNNING, round=max(phase.round, 1) + 1, reason=reason
+        )
+        await self._change_phase(unit, name, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=reason)
+
+    def _artifact(self, phase: PhaseName, result: PhaseResult, round_number: int) -> Artifact:
+        path = None
+        if result.markdown:
+            path = self._parts.workspace.write_note(f"{result.output_type}.md", result.markdown)
+        return new_artifact(self._project.id, phase, result.output_type, result.content, path, round_number)
+
+    async def _give_up(self, phase: PhaseState, error: OrchestratorError, pause: PauseReason | None) -> None:
+        """A phase could not be finished: a person decides in checkpoint mode, otherwise the pipeline has failed."""
+        await self._parts.log.flush()
+        asks = pause is None and self._parts.settings.autonomy.mode is Autonomy.CHECKPOINT
+        reason = PauseReason.ERROR if asks else pause
+        async with self._store.transaction() as unit:
+            await self._change_phase(
+                unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.FAILED, reason=error.message, error=error.line()
+            )
+            unit.record(
+                self._project.id,
+                events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint, phase=phase.phase),
+            )
+            if asks:
+                await self._open(unit, self._error_decision(phase, error))
+            await self._change_status(
+                unit,
+                PipelineStatus.RUNNING,
+                PipelineStatus.PAUSED if reason else PipelineStatus.FAILED,
+                (reason or PauseReason.ERROR).value,
+            )
+        await self.mirror()
+
+    def _approval(self, phase: PhaseState, artifact: Artifact, markdown: str) -> InputRequest:
+        return InputRequest(
+            id=new_id(),
+            project_id=self._project.id,
+            kind=RequestKind.APPROVAL,
+            phase=phase.phase,
+            title=f"Approve the {artifact.output_type.replace('_', ' ')} of {self._project.name}",
+            body=markdown[:BODY_LIMIT],
+            choices=APPROVAL_CHOICES,
+            content_hash=artifact.content_hash,
+            artifact_id=artifact.id,
+            created_at=now(),
+        )
+
+    def _error_decision(self, phase: PhaseState, error: OrchestratorError) -> InputRequest:
+        return InputRequest(
+            id=new_id(),
+            project_id=self._project.id,
+            kind=RequestKind.ERROR_DECISION,
+            phase=phase.phase,
+            title=f"The {phase.phase.replace('_', ' ')} phase of {self._project.name} failed",
+            body=error.line(),
+            choices=ERROR_CHOICES,
+            content_hash=new_id(),
+            created_at=now(),
+        )
+
+    async def _open(self, unit: UnitOfWork, request: InputRequest) -> None:
+        await unit.open_request(request)
+        unit.record(
+            self._project.id,
+            events.InputRequested(
+                request_id=request.id,
+                kind=request.kind,
+                phase=request.phase,
+                title=request.title,
+                content_hash=request.content_hash,
+                choices=request.choices,
+            ),
+        )
+
+    async def _move_phase(self, phase: PhaseState, new: PhaseStatus, *, reason: str | None = None) -> None:
+        async with self._store.transaction() as unit:
+            await self._change_phase(unit, phase.phase, phase.status, new, reason=reason)
+        await self.mirror()
+
+    async def _change_phase(
+        self,
+        unit: UnitOfWork,
+        name: PhaseName,
+        old: PhaseStatus,
+        new: PhaseStatus,
+        *,
+        round: int | None = None,
+        reason: str | None = None,
+        error: str | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        machine.check(old, new, what=f"The {name} phase")
+        seconds = await unit.set_phase_status(self._project.id, name, old, new, round=round, error=error, at=at)
+        state = await unit.pipeline(self._project.id)
+        unit.record(
+            self._project.id,
+            events.PhaseStatusChanged(
+                phase=name, old=old, new=new, round=state.phases[name].round, seconds=seconds, reason=reason
+            ),
+        )
+
+    async def _set_status(self, old: PipelineStatus, new: PipelineStatus, reason: str | None) -> None:
+        async with self._store.transaction() as unit:
+            await self._change_status(unit, old, new, reason)
+        await self.mirror()
+
+    async def _change_status(
+        self, unit: UnitOfWork, old: PipelineStatus, new: PipelineStatus, reason: str | None
+    ) -> None:
+        machine.check(old, new, what=f"Project {self._project.name}")
+        await unit.set_pipeline_status(self._project.id, old, new, shutdown_reason=reason)
+        unit.record(self._project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))
+
+    async def mirror(self) -> None:
+        """Copy the state into the project's folder; the database stays the truth when that fails."""
+        project = await self._store.find_project(self._project.id)
+        state = await self._store.pipeline_state(self._project.id)
+        with suppress(OSError):
+            await asyncio.to_thread(statefile.write_state, project, state)

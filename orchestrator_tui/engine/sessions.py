@@ -1,0 +1,386 @@
+"""Agent sessions with everything that belongs to one: its record, its events, its cost, its structured answer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from orchestrator_tui.agents.base import (
+    AgentOutput,
+    AgentRuntime,
+    AgentSession,
+    ApiRetried,
+    CalledTool,
+    LimitChanged,
+    Said,
+    SessionRequest,
+    TextDelta,
+    ToolReturned,
+    TurnEnded,
+)
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.errors import AgentFailed, LimitReached
+from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
+from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.eventlog import EventLog
+
+A = TypeVar("A", bound=BaseModel)
+
+PLANNING_TOOLS = ("Read", "Glob", "Grep")
+WORKING_TOOLS = ("Read", "Write", "Edit", "Glob", "Grep", "Bash")
+
+DELTA_SECONDS = 1 / 30
+SHOWN_PROMPT = 4_000
+SHOWN_OUTPUT = 8_000
+SHOWN_ARGUMENT = 4_000
+SUMMARY = 1_000
+KEPT_TOOL_CALLS = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What one agent is to do: its place in the pipeline, what it may use, what it must answer."""
+
+    project: Project
+    phase: PhaseName
+    role: str
+    system_prompt: str
+    prompt: str
+    model: str
+    tools: tuple[str, ...]
+    answer: type[BaseModel]
+    directory: Path
+    subject: str = ""
+    attempt: int = 1
+    item: WorkItem | None = None
+    max_turns: int | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class _Account:
+    """What a running session has done so far."""
+
+    log: SessionLog
+    calls: dict[str, ToolCall] = field(default_factory=dict)
+    called_at: dict[str, float] = field(default_factory=dict)
+    last_text: str = ""
+    usage: Usage = field(default_factory=Usage)
+    cli_session_id: str | None = None
+
+
+class Conversation:
+    """One open session: say something, get a validated answer back."""
+
+    def __init__(
+        self,
+        session: AgentSession,
+        task: Task,
+        account: _Account,
+        *,
+        log: EventLog,
+        bus: Bus,
+        reask: Callable[[list[str]], str],
+        stall_seconds: float,
+        max_reasks: int,
+    ) -> None:
+        self._session = session
+        self._task = task
+        self._account = account
+        self._log = log
+        self._bus = bus
+        self._reask = reask
+        self._stall_seconds = stall_seconds
+        self._max_reasks = max_reasks
+        self._delta = ""
+        self._delta_at = 0.0
+
+    async def ask(self, prompt: str, answer: type[A], *, kind: str = "task") -> A:
+        """Say `prompt`; the structured answer, asked for again with the validation errors until it fits.
+
+        Raises:
+            AgentFailed: the session ended with an error, stalled, or never answered as asked.
+        """
+        for _ in range(self._max_reasks + 1):
+            ended = await self._turn(prompt, kind)
+            try:
+                return answer.model_validate(ended.structured)
+            except ValidationError as error:
+                prompt, kind = self._reask(complaints(error, ended)), "invalid_answer"
+        raise AgentFailed(
+            f"The {self._task.role} agent gave no valid answer in {self._max_reasks + 1} tries.", kind="invalid_answer"
+        )
+
+    async def _turn(self, prompt: str, kind: str) -> TurnEnded:
+        agent_id = self._account.log.id
+        self._emit(events.AgentPrompted(agent_id=agent_id, kind=kind, text=shorten(prompt, SHOWN_PROMPT)))
+        outputs = aiter(self._session.turn(prompt))
+        while True:
+            try:
+                async with asyncio.timeout(self._stall_seconds):
+                    output = await anext(outputs)
+            except TimeoutError as error:
+                raise AgentFailed(
+                    f"The {self._task.role} agent gave no sign of life for {self._stall_seconds / 60:.0f} minutes.",
+                    kind="stalled",
+                ) from error
+            if isinstance(output, TurnEnded):
+                return self._end_turn(output)
+            self._take(output)
+
+    def _end_turn(self, ended: TurnEnded) -> TurnEnded:
+        self._flush_delta()
+        self._account.usage = ended.usage
+        self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
+        if ended.error_kind is not None:
+            raise AgentFailed(ended.error or ended.text or ended.error_kind, kind=ended.error_kind, status=ended.status)
+        return ended
+
+    def _take(self, output: AgentOutput) -> None:
+        account, agent_id = self._account, self._account.log.id
+        match output:
+            case TextDelta(text=text):
+                self._add_delta(text)
+            case Said(text=text):
+                self._flush_delta()
+                account.last_text = text
+                self._emit(events.AgentSaid(agent_id=agent_id, text=text))
+            case CalledTool(call_id=call_id, tool=tool, arguments=arguments):
+                self._flush_delta()
+                call = ToolCall(call_id=call_id, tool=tool, summary=summarize_call(tool, dict(arguments)))
+                if len(account.calls) < KEPT_TOOL_CALLS:
+                    account.calls[call_id] = call
+                account.called_at[call_id] = time.monotonic()
+                shown = {key: shorten_value(value) for key, value in arguments.items()}
+                self._emit(
+                    events.AgentCalledTool(
+                        agent_id=agent_id, call_id=call_id, tool=tool, summary=call.summary, arguments=shown
+                    )
+                )
+            case ToolReturned(call_id=call_id, is_error=is_error, output=text):
+                seconds = round(time.monotonic() - account.called_at.pop(call_id, time.monotonic()), 3)
+                if call_id in account.calls:
+                    account.calls[call_id] = replace(account.calls[call_id], is_error=is_error, seconds=seconds)
+                self._emit(
+                    events.AgentToolReturned(
+                        agent_id=agent_id,
+                        call_id=call_id,
+                        is_error=is_error,
+                        output=shorten(text, SHOWN_OUTPUT),
+                        seconds=seconds,
+                    )
+                )
+            case ApiRetried():
+                self._emit(
+                    events.AgentRetried(
+                        agent_id=agent_id,
+                        attempt=output.attempt,
+                        delay_seconds=output.delay_seconds,
+                        status=output.status,
+                        error=output.error,
+                    )
+                )
+            case LimitChanged() | TurnEnded():
+                pass
+
+    def _emit(self, event: events.Event) -> None:
+        self._log.add(self._task.project.id, event)
+
+    def _add_delta(self, text: str) -> None:
+        self._delta += text
+        if time.monotonic() - self._delta_at >= DELTA_SECONDS:
+            self._flush_delta()
+
+    def _flush_delta(self) -> None:
+        if self._delta:
+            self._bus.publish_delta(
+                events.AgentDelta(project_id=self._task.project.id, agent_id=self._account.log.id, text=self._delta)
+            )
+            self._delta = ""
+            self._delta_at = time.monotonic()
+
+
+class Sessions:
+    """Opens conversations, at most `max_parallel` at a time, and keeps the books."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        runtime: AgentRuntime,
+        bus: Bus,
+        log: EventLog,
+        places: asyncio.Semaphore,
+        reask: Callable[[list[str]], str],
+        max_sessions: int,
+        stall_seconds: float,
+        max_reasks: int,
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._bus = bus
+        self._log = log
+        self._places = places
+        self._reask = reask
+        self._max_sessions = max_sessions
+        self._stall_seconds = stall_seconds
+        self._max_reasks = max_reasks
+
+    @asynccontextmanager
+    async def open(self, task: Task) -> AsyncIterator[Conversation]:
+        """A conversation for `task`; its record is closed however it ends.
+
+        Raises:
+            AgentFailed: the session could not be started.
+            LimitReached: the project has used up its sessions.
+        """
+        async with self._places:
+            account = _Account(log=await self._start(task))
+            try:
+                async with self._runtime.session(self._request(task, account.log.id)) as session:
+                    yield Conversation(
+                        session,
+                        task,
+                        account,
+                        log=self._log,
+                        bus=self._bus,
+                        reask=self._reask,
+                        stall_seconds=self._stall_seconds,
+                        max_reasks=self._max_reasks,
+                    )
+            except asyncio.CancelledError:
+                await asyncio.shield(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+                raise
+            except AgentFailed as error:
+                await self._end(task, account, AgentStatus.FAILED, error.message)
+                raise
+            except BaseException as error:
+                await self._end(task, account, AgentStatus.FAILED, type(error).__name__)
+                raise
+            await self._end(task, account, AgentStatus.COMPLETED, None)
+
+    async def answer(self, task: Task) -> BaseModel:
+        """Open a session for `task`, ask once, close it; the validated answer."""
+        async with self.open(task) as conversation:
+            return await conversation.ask(task.prompt, task.answer)
+
+    def _request(self, task: Task, agent_id: str) -> SessionRequest:
+        return SessionRequest(
+            agent_id=agent_id,
+            project_id=task.project.id,
+            phase=task.phase,
+            role=task.role,
+            subject=task.subject,
+            attempt=task.attempt,
+            model=task.model,
+            prompt=task.prompt,
+            system_prompt=task.system_prompt,
+            directory=task.directory,
+            tools=task.tools,
+            output_schema=task.answer.model_json_schema(),
+            max_turns=task.max_turns,
+        )
+
+    async def _start(self, task: Task) -> SessionLog:
+        if await self._store.session_count(task.project.id) >= self._max_sessions:
+            raise LimitReached(
+                f"The project has used all of its {self._max_sessions} sessions.",
+                hint="Raise agent.max_sessions and resume.",
+            )
+        log = SessionLog(
+            id=new_id(),
+            project_id=task.project.id,
+            phase=task.phase,
+            session_number=0,
+            role=task.role,
+            work_item_id=task.item.id if task.item else None,
+            model=task.model,
+            started_at=now(),
+        )
+        await self._log.flush()
+        async with self._store.transaction() as unit:
+            log = await unit.start_session(log)
+            unit.record(
+                task.project.id,
+                events.AgentStarted(
+                    agent_id=log.id,
+                    phase=task.phase,
+                    role=task.role,
+                    session_number=log.session_number,
+                    model=task.model,
+                    scripted=self._runtime.scripted,
+                    work_item_id=log.work_item_id,
+                    work_item_key=task.item.key if task.item else None,
+                ),
+            )
+        return log
+
+    async def _end(self, task: Task, account: _Account, status: AgentStatus, error: str | None) -> None:
+        await self._log.flush()
+        ended = replace(
+            account.log,
+            ended_at=now(),
+            status=status,
+            summary=shorten(account.last_text, SUMMARY),
+            error=error,
+            tool_calls=tuple(account.calls.values()),
+            usage=account.usage,
+            cli_session_id=account.cli_session_id,
+        )
+        async with self._store.transaction() as unit:
+            await unit.end_session(ended)
+            unit.record(
+                task.project.id,
+                events.AgentFinished(
+                    agent_id=ended.id,
+                    status=status,
+                    summary=ended.summary,
+                    error=error,
+                    usage=ended.usage,
+                    seconds=round((now() - ended.started_at).total_seconds(), 3),
+                ),
+            )
+
+
+def complaints(error: ValidationError, ended: TurnEnded) -> list[str]:
+    """What is wrong with a structured answer, a line each, in words an agent can act on."""
+    if ended.structured is None:
+        return ["There was no structured answer at all: call the StructuredOutput tool with the whole answer."]
+    lines = [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'the answer'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)
+    ]
+    return lines[:20]
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` with its middle left out when it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 40) // 2
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+
+
+def shorten_value(value: Any) -> Any:
+    """A tool's argument, short enough to be stored with the event."""
+    if isinstance(value, str):
+        return shorten(value, SHOWN_ARGUMENT)
+    if isinstance(value, dict | list):
+        return value if len(str(value)) <= SHOWN_ARGUMENT else shorten(str(value), SHOWN_ARGUMENT)
+    return value
+
+
+def summarize_call(tool: str, arguments: dict[str, Any]) -> str:
+    """A tool call in one line: its file, command or pattern."""
+    for key in ("file_path", "command", "pattern", "path", "summary"):
+        value = arguments.get(key)
+        if isinstance(value, str):
+            return " ".join(value.split())[:200]
+    return ""

@@ -1,0 +1,45 @@
+"""Asks several planners at once; one that fails does not take the others with it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from orchestrator_tui.domain.errors import AgentFailed, PhaseFailed
+
+T = TypeVar("T")
+
+QUORUM = 2
+"""How many planners must answer for a swarm's result to count."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SwarmAnswers(Generic[T]):
+    """Answers by role, in the order of the roles; `missing` are those that failed, with the reason."""
+
+    answers: dict[str, T]
+    missing: dict[str, str]
+
+
+async def run_swarm(roles: Sequence[str], ask: Callable[[str], Awaitable[T]]) -> SwarmAnswers[T]:
+    """Ask every role in parallel.
+
+    Raises:
+        PhaseFailed: fewer than two roles answered; names each failure.
+    """
+    answers: dict[str, T] = {}
+    missing: dict[str, str] = {}
+
+    async def member(role: str) -> None:
+        try:
+            answers[role] = await ask(role)
+        except AgentFailed as error:
+            missing[role] = error.message
+
+    async with asyncio.TaskGroup() as group:
+        for role in roles:
+            group.create_task(member(role), name=f"swarm-{role}")
+    if len(answers) < min(QUORUM, len(roles)):
+        reasons = "; ".join(f"{role}: {reason}" for role, reason in missing.items())
+        raise PhaseFailed(f"Only {len(answers)} of {len(roles)} planners answered. {reasons}")
+    return SwarmAnswers(answers={role: answers[role] for role in roles if role in answers}, missing=missing)

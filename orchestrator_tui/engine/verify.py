@@ -1,0 +1,72 @@
+"""Runs the project's own check: the engine's measure of done, whatever an agent says."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.engine import process
+
+_NOTHING = re.compile(
+    r"^\s*(?:(?:true|:|exit\s+0|echo\b[^;&|]*|printf\b[^;&|]*|\[\s+1\s+\]|test\s+1)\s*(?:;|&&|\|\|)?\s*)*$"
+)
+_SWALLOWED = re.compile(r"\|\|\s*(?:true|:|exit\s+0|echo\b)|;\s*(?:true|exit\s+0)\s*$|(?<!&)&\s*$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verdict:
+    """What the check said. `output` is its beginning and end."""
+
+    command: str
+    passed: bool
+    exit_code: int
+    output: str
+    seconds: float
+    timed_out: bool
+
+
+class Verifier:
+    """Runs verify commands with a built environment; no credentials in it."""
+
+    def __init__(self, environment: Mapping[str, str], *, timeout_seconds: float) -> None:
+        self._environment = environment
+        self._timeout = timeout_seconds
+
+    async def run(self, command: str, directory: Path) -> Verdict:
+        """Run `command` by the shell in `directory`; green means exit code 0 within the time.
+
+        Raises:
+            PhaseFailed: there is no shell to run it with.
+        """
+        try:
+            finished = await process.run(
+                ["/bin/sh", "-c", command],
+                directory=directory,
+                environment=self._environment,
+                timeout=self._timeout,
+            )
+        except OSError as error:
+            raise PhaseFailed(f"The check could not be started in {directory}: {error.strerror or error}.") from error
+        output = finished.output
+        if finished.timed_out:
+            output += f"\n(ended after {self._timeout:.0f} s without a result)"
+        return Verdict(
+            command=command,
+            passed=finished.exit_code == 0,
+            exit_code=finished.exit_code,
+            output=output,
+            seconds=finished.seconds,
+            timed_out=finished.timed_out,
+        )
+
+
+def objection(command: str) -> str | None:
+    """Why `command` cannot serve as a check: it can't fail. None when nothing speaks against it."""
+    if "\n" in command:
+        return "the verify command must be one line"
+    if _NOTHING.match(command):
+        return f"the verify command `{command}` checks nothing: it can't fail"
+    if _SWALLOWED.search(command):
+        return f"the verify command `{command}` hides failures: it ends well whatever the tests say"
+    return None

@@ -1,0 +1,176 @@
+"""The project's folder as a git repository, and the engine's own files in it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.engine import process
+from orchestrator_tui.engine.statefile import STATE_FILE, write_inside
+
+NOTES_FOLDER = ".orchestrator"
+TRAILER = "Work-Item"
+GIT_TIMEOUT = 120.0
+OUTPUT = 4 * 1024 * 1024
+_QUIET = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "commit.gpgSign=false",
+    "-c", "gc.auto=0",
+    "-c", "advice.detachedHead=false",
+    "-c", "safe.directory=*",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """A commit the engine made."""
+
+    hash: str
+    message: str
+    files: int
+    insertions: int
+    deletions: int
+
+
+class Workspace:
+    """One project's folder. Every git call has hooks and signing switched off: the repository is not trusted."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        self.directory = directory
+        self._environment = {
+            **environment,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_OPTIONAL_LOCKS": "0",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    async def initialize(self) -> None:
+        """Make the folder a repository on branch `main` that does not see the engine's own files."""
+        if not (self.directory / ".git").exists():
+            await self._git("init", "-q", "-b", "main")
+        exclude = self.directory / ".git" / "info" / "exclude"
+        lines = exclude.read_text().splitlines() if exclude.exists() else []
+        missing = [
+            line for line in (f"/{NOTES_FOLDER}/", f"/{STATE_FILE}*", f"/.{STATE_FILE}.*.tmp") if line not in lines
+        ]
+        if missing:
+            exclude.parent.mkdir(parents=True, exist_ok=True)
+            exclude.write_text("\n".join([*lines, *missing]) + "\n")
+
+    async def head(self) -> str | None:
+        """The newest commit's hash; None before the first commit."""
+        finished = await self._run("rev-parse", "-q", "--verify", "HEAD")
+        return finished.output.strip() if finished.exit_code == 0 else None
+
+    async def changes(self) -> str:
+        """What differs from the last commit, a line a file (git's short status); empty when nothing does."""
+        return (await self._git("status", "--porcelain", "--untracked-files=all")).rstrip()
+
+    async def commit(self, message: str, *, item_id: str | None = None) -> Commit | None:
+        """Commit everything; None when there is nothing to commit. `item_id` goes into a trailer."""
+        await self._git("add", "-A")
+        if not await self.changes():
+            return None
+        text = f"{message}\n\n{TRAILER}: {item_id}\n" if item_id else f"{message}\n"
+        await self._git(*await self._identity(), "commit", "-q", "--no-verify", "-m", text)
+        return await self._describe(message)
+
+    async def commit_of(self, item_id: str) -> str | None:
+        """The commit that finished a work item, if there is one."""
+        if await self.head() is None:
+            return None
+        found = await self._git("log", "-1", "--format=%H", "--fixed-strings", f"--grep={TRAILER}: {item_id}")
+        return found.strip() or None
+
+    async def set_aside(self, name: str, moment: datetime) -> Path | None:
+        """Keep uncommitted changes as a patch in the notes folder and go back to the last commit.
+
+        Returns the patch's path, or None when there was nothing to keep.
+        """
+        if not await self.changes():
+            return None
+        await self._git("add", "-A")
+        head = await self.head()
+        against = [head] if head else []
+        patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
+        patch.parent.mkdir(parents=True, exist_ok=True)
+        # Written by git itself: a text file in another encoding than UTF-8 keeps its bytes.
+        await self._git("diff", "--cached", "--binary", f"--output={patch}", *against)
+        if head:
+            await self._git("reset", "-q", "--hard", head)
+        else:
+            await self._git("rm", "-r", "-q", "--cached", ".")
+        return patch
+
+    async def tree(self, limit: int) -> str:
+        """The files of the project, a path a line, at most `limit` characters."""
+        listed = await self._git("ls-files", "--cached", "--others", "--exclude-standard")
+        lines = sorted(set(listed.splitlines()))
+        shown: list[str] = []
+        size = 0
+        for line in lines:
+            size += len(line) + 1
+            if size > limit - 40:
+                shown.append(f"… and {len(lines) - len(shown)} more files")
+                break
+            shown.append(line)
+        return "\n".join(shown)
+
+    @property
+    def notes(self) -> Path:
+        """The folder of the engine's documents inside the project."""
+        return self.directory / NOTES_FOLDER
+
+    def write_note(self, name: str, text: str) -> str:
+        """Write a document into the notes folder; returns its path inside the project."""
+        write_inside(self.notes / name, text.encode())
+        return f"{NOTES_FOLDER}/{name}"
+
+    async def _describe(self, message: str) -> Commit:
+        shown = await self._git("show", "--numstat", "--format=%H", "HEAD")
+        first, *rest = shown.splitlines()
+        counts = [line.split("\t") for line in rest if line]
+        return Commit(
+            hash=first,
+            message=message,
+            files=len(counts),
+            insertions=sum(int(added) for added, _, _ in counts if added.isdigit()),
+            deletions=sum(int(deleted) for _, deleted, _ in counts if deleted.isdigit()),
+        )
+
+    async def _identity(self) -> tuple[str, ...]:
+        """A committer for machines where nobody told git who they are."""
+        if (await self._run("config", "user.email")).exit_code == 0:
+            return ()
+        return ("-c", "user.name=orchestrator-tui", "-c", "user.email=orchestrator-tui@localhost")
+
+    async def _git(self, *arguments: str) -> str:
+        finished = await self._run(*arguments)
+        if finished.exit_code != 0:
+            raise PhaseFailed(f"git {arguments[0]} failed in {self.directory}: {finished.output.strip()[:500]}")
+        return finished.output
+
+    async def _run(self, *arguments: str) -> process.Finished:
+        try:
+            return await process.run(
+                ["git", *_QUIET, *arguments],
+                directory=self.directory,
+                environment=self._environment,
+                timeout=GIT_TIMEOUT,
+                head=OUTPUT,
+                tail=OUTPUT,
+            )
+        except OSError as error:
+            raise PhaseFailed(f"git could not be started in {self.directory}: {error.strerror or error}.") from error
+
+
+def writable(directory: Path) -> bool:
+    """Whether files can be made in `directory`, or in its nearest parent that exists."""
+    while not directory.exists():
+        if directory.parent == directory:
+            return False
+        directory = directory.parent
+    return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)

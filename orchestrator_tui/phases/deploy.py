@@ -1,0 +1,113 @@
+"""Deploy: Dockerfile, run instructions and release notes of the built program, checked as far as the machine allows."""
+
+import re
+from pathlib import Path
+
+from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.settings import PhaseSettings
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.records import PhaseResult
+from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
+from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.phases import context, documents
+from orchestrator_tui.phases.answers import Deployed
+from orchestrator_tui.phases.base import Phase, PhaseInput
+from orchestrator_tui.phases.implement import verify_command
+from orchestrator_tui.phases.planning import architecture_text, requirements_text
+from orchestrator_tui.phases.repair import Repair
+from orchestrator_tui.phases.services import Services
+
+_COPY = re.compile(r"^\s*(?:COPY|ADD)\s+(?P<rest>.+)$", re.IGNORECASE)
+_FROM = re.compile(r"^\s*FROM\s+\S+", re.IGNORECASE)
+
+
+class DeployPhase(Phase):
+    name = PhaseName.DEPLOY
+    display_name = "Deploy"
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._repair = Repair(services)
+
+    def get_prompts(self, pattern: Pattern) -> list[str]:
+        return ["deploy/deploy", "implement/verify_failed"]
+
+    async def run(
+        self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
+    ) -> PhaseResult:
+        services, command = self._services, verify_command(input_data)
+        await self._repair.make_green(input_data, command)
+        prompt = services.render(
+            self.name.value,
+            "deploy",
+            project_name=input_data.project.name,
+            requirements=requirements_text(input_data),
+            architecture=architecture_text(input_data),
+            tree=await services.workspace.tree(context.TREE_LIMIT),
+            verify_command=command,
+        )
+        task = services.task(input_data, self.name, "deployer", prompt, Deployed, writes=True, attempt=input_data.round)
+
+        async def ask() -> Deployed:
+            async with services.sessions.open(task) as conversation:
+                return await self._until_sound(input_data, conversation, prompt, command)
+
+        answer = await services.persistently(input_data, ask)
+        await services.commit(input_data, "Deployment files")
+        checks = [
+            "Every file named above exists.",
+            f"The project's check `{command}` is green with them.",
+            "What the Dockerfile copies exists. The image itself was not built.",
+        ]
+        return PhaseResult(
+            status=PhaseStatus.COMPLETED,
+            output_type="deployment",
+            content={**answer.model_dump(), "checks": checks},
+            markdown=documents.deployment(answer, checks),
+        )
+
+    async def _until_sound(self, given: PhaseInput, conversation: Conversation, prompt: str, command: str) -> Deployed:
+        tries = given.settings.error_recovery.max_consecutive_errors
+        kind = "task"
+        problems: list[str] = []
+        for attempt in range(1, tries + 1):
+            answer = await conversation.ask(prompt, Deployed, kind=kind)
+            if problems := file_problems(answer, self._services.workspace.directory):
+                prompt, kind = self._services.render("common", "invalid_answer", errors=problems), "invalid_answer"
+                continue
+            verdict = await self._services.verify(given, command)
+            if verdict.passed:
+                return answer
+            problems = [f"`{command}` ended with exit code {verdict.exit_code}"]
+            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
+        raise PhaseFailed(f"The deployment files were not sound after {tries} tries: {'; '.join(problems)}.")
+
+
+def file_problems(answer: Deployed, directory: Path) -> list[str]:
+    """What is wrong with the files the deployer names: missing, outside the project, or copying what is not there."""
+    problems = []
+    root = directory.resolve()
+    for name in answer.files:
+        path = (root / name).resolve()
+        if not path.is_relative_to(root):
+            problems.append(f"files: `{name}` is outside the project")
+        elif not path.is_file():
+            problems.append(f"files: `{name}` does not exist")
+        elif path.name.casefold().startswith("dockerfile"):
+            problems += dockerfile_problems(path.read_text(encoding="utf-8", errors="replace"), name, root)
+    return problems
+
+
+def dockerfile_problems(text: str, name: str, root: Path) -> list[str]:
+    """What can be seen to be wrong with a Dockerfile without building it."""
+    problems = [] if any(_FROM.match(line) for line in text.splitlines()) else [f"`{name}` has no FROM line"]
+    for line in text.splitlines():
+        match = _COPY.match(line)
+        if match is None or "--from=" in line or "[" in line:
+            continue
+        words = [word for word in match["rest"].split() if not word.startswith("--")]
+        for source in words[:-1]:
+            if "$" in source or "://" in source or any(root.glob(source.lstrip("/") or ".")):
+                continue
+            problems.append(f"`{name}` copies `{source}`, which does not exist")
+    return problems

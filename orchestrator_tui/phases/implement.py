@@ -1,0 +1,229 @@
+"""Implement: one session an item, and the engine's own check decides whether it is done."""
+
+import asyncio
+from pathlib import Path
+
+from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.settings import PhaseSettings
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import AgentFailed, PhaseFailed
+from orchestrator_tui.domain.records import PhaseResult, WorkItem
+from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
+from orchestrator_tui.engine.sessions import Conversation, Task
+from orchestrator_tui.phases import context
+from orchestrator_tui.phases.answers import WorkDone
+from orchestrator_tui.phases.base import Phase, PhaseInput
+from orchestrator_tui.phases.repair import Repair
+from orchestrator_tui.phases.services import FINAL, Services, content_of, verified
+
+ENGINE = "engine"
+OUTPUT_IN_COMMENT = 3_000
+
+
+class ImplementPhase(Phase):
+    name = PhaseName.IMPLEMENT
+    display_name = "Implement"
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._repair = Repair(services)
+
+    def get_prompts(self, pattern: Pattern) -> list[str]:
+        return ["implement/implement", "implement/verify_failed", "implement/repair"]
+
+    async def run(
+        self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
+    ) -> PhaseResult:
+        given, command = input_data, verify_command(input_data)
+        await self._repair.make_green(given, command)
+        while (item := await work_tracker.get_next_work_item(given.project.id, self.name)) is not None:
+            try:
+                await self._work(given, work_tracker, item, command)
+            except (asyncio.CancelledError, Exception) as error:
+                await asyncio.shield(self._give_back(work_tracker, item, error))
+                raise
+            await self._progress(given, work_tracker)
+            await self._repair.make_green(given, command)
+        return await self._result(given, work_tracker)
+
+    async def still_holds(self, input_data: PhaseInput) -> bool:
+        return (await self._services.verify(input_data, verify_command(input_data))).passed
+
+    async def _work(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> None:
+        if await self._finished_before(given, tracker, item, command):
+            return
+        tries = given.settings.error_recovery.max_consecutive_errors
+        failure = ""
+        for _ in range(tries):
+            item = await tracker.get_work_item(item.id)
+            if int(item.metadata.get("failed_tries", 0)) >= tries:
+                break
+            prompt = await self._prompt(given, tracker, item, command)
+            task = self._task(given, item, prompt)
+            try:
+                async with self._services.sessions.open(task) as conversation:
+                    outcome = await self._until_green(given, tracker, conversation, task, command)
+            except AgentFailed as error:
+                if error.kind in FINAL:
+                    raise
+                failure = error.message
+                await self._failed_try(tracker, item, f"The session failed: {error.message}")
+                continue
+            if outcome is not None:
+                await self._finish(given, tracker, item, outcome)
+                return
+        await self._block(given, tracker, item, failure)
+
+    async def _until_green(
+        self, given: PhaseInput, tracker: WorkTracker, conversation: Conversation, task: Task, command: str
+    ) -> WorkDone | None:
+        """The agent's answer once the check is green; None when its tries are used up."""
+        assert task.item is not None
+        tries = given.settings.error_recovery.max_consecutive_errors
+        prompt, kind = task.prompt, "task"
+        for attempt in range(task.attempt, tries + 1):
+            answer = await conversation.ask(prompt, WorkDone, kind=kind)
+            if answer.status == "blocked":
+                return answer
+            verdict = await self._services.verify(given, command, task.item)
+            if verdict.passed:
+                return answer
+            ending = verdict.output[-OUTPUT_IN_COMMENT:]
+            await self._failed_try(
+                tracker, task.item, f"`{command}` ended with exit code {verdict.exit_code}:\n\n{ending}", attempt
+            )
+            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
+        return None
+
+    def _task(self, given: PhaseInput, item: WorkItem, prompt: str) -> Task:
+        return self._services.task(
+            given,
+            self.name,
+            "developer",
+            prompt,
+            WorkDone,
+            writes=True,
+            subject=str(item.metadata.get("ref", item.key)),
+            attempt=1 + int(item.metadata.get("failed_tries", 0)),
+            item=item,
+        )
+
+    async def _prompt(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> str:
+        return self._services.render(
+            self.name.value,
+            "implement",
+            item=context.item_facts(item),
+            architecture=context.architecture_extract(given, item),
+            neighbours=await context.neighbours(tracker, item),
+            comments=await context.comments(tracker, item),
+            tree=await self._services.workspace.tree(context.TREE_LIMIT),
+            verify_command=command,
+        )
+
+    async def _finish(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, answer: WorkDone) -> None:
+        if answer.status == "blocked":
+            await self._block(given, tracker, item, answer.summary)
+            return
+        commit = await self._services.workspace.commit(f"{item.key}: {item.title}", item_id=item.id)
+        if commit is not None:
+            self._services.tell(given, self._services.committed(given, commit, item))
+        await self._done(given, tracker, item, answer.summary, answer.notes)
+
+    async def _done(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, summary: str, notes: str) -> None:
+        head = await self._services.workspace.head()
+        await tracker.add_comment(item.id, f"{summary}\n\n{notes}".strip(), author="developer")
+        await self._services.log.flush()
+        async with self._services.store.transaction() as unit:
+            await unit.save_pipeline(given.project.id, last_successful_step=verified(head))
+        await tracker.update_work_item(
+            item.id,
+            {"status": WorkItemStatus.DONE, "metadata": {"notes": notes[: context.NOTES_LIMIT], "commit": head}},
+            expected=WorkItemStatus.IN_PROGRESS,
+            reason="verified",
+        )
+
+    async def _finished_before(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> bool:
+        """An item whose commit exists was interrupted between its commit and its record: only the record is missing."""
+        if not item.metadata.get("interrupted") or await self._services.workspace.commit_of(item.id) is None:
+            return False
+        if not (await self._services.verify(given, command, item)).passed:
+            return False
+        await self._done(given, tracker, item, "Its commit was there already, and the check is green.", "")
+        return True
+
+    async def _failed_try(self, tracker: WorkTracker, item: WorkItem, comment: str, attempt: int | None = None) -> None:
+        tried = attempt if attempt is not None else int(item.metadata.get("failed_tries", 0)) + 1
+        await tracker.add_comment(item.id, comment, author=ENGINE)
+        await tracker.update_work_item(item.id, {"metadata": {"failed_tries": tried}})
+
+    async def _block(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, reason: str) -> None:
+        text = reason or "The check was still red after every try."
+        patch = await self._services.workspace.set_aside(item.key, now())
+        kept = (
+            f" Its unfinished work is kept in {patch.relative_to(self._services.workspace.directory)}." if patch else ""
+        )
+        await tracker.add_comment(item.id, f"Blocked. {text}{kept}", author=ENGINE)
+        await tracker.update_work_item(
+            item.id,
+            {"status": WorkItemStatus.BLOCKED, "metadata": {"failed_tries": 0}},
+            expected=WorkItemStatus.IN_PROGRESS,
+            reason=text[:300],
+        )
+        self._services.tell(
+            given,
+            events.ErrorOccurred(
+                title="Work item blocked",
+                message=f"{item.key} {item.title}: {text}{kept}",
+                hint="Independent items go on.",
+                phase=self.name,
+                work_item_id=item.id,
+            ),
+        )
+
+    async def _give_back(self, tracker: WorkTracker, item: WorkItem, error: BaseException) -> None:
+        """An interrupted item goes back to the queue; its half-made changes are kept as a patch."""
+        patch = await self._services.workspace.set_aside(item.key, now())
+        why = "stopped" if isinstance(error, asyncio.CancelledError) else str(error)
+        kept = (
+            f"; its unfinished work is kept in {patch.relative_to(self._services.workspace.directory)}" if patch else ""
+        )
+        current = await tracker.get_work_item(item.id)
+        if current.status is not WorkItemStatus.IN_PROGRESS:
+            return
+        await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
+        await tracker.update_work_item(
+            item.id,
+            {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True}},
+            expected=WorkItemStatus.IN_PROGRESS,
+            reason="interrupted",
+        )
+
+    async def _progress(self, given: PhaseInput, tracker: WorkTracker) -> None:
+        counts = await tracker.get_progress_summary(given.project.id)
+        self._services.tell(given, events.PhaseProgressed(phase=self.name, done=counts.done, total=counts.total))
+
+    async def _result(self, given: PhaseInput, tracker: WorkTracker) -> PhaseResult:
+        counts = await tracker.get_progress_summary(given.project.id)
+        content = {"done": counts.done, "total": counts.total, "blocked": counts.blocked}
+        if counts.done < counts.total:
+            raise PhaseFailed(
+                f"{counts.total - counts.done} of {counts.total} work items could not be finished "
+                f"({counts.blocked} blocked, the others wait for them).",
+                hint="Their comments say why; resume to try them again.",
+            )
+        return PhaseResult(status=PhaseStatus.COMPLETED, output_type="implementation", content=content)
+
+
+def verify_command(given: PhaseInput) -> str:
+    """The project's check, as the initialize phase left it.
+
+    Raises:
+        PhaseFailed: there is none.
+    """
+    command = content_of(given, PhaseName.INITIALIZE).get("verify_command")
+    if not command:
+        raise PhaseFailed(
+            "The project has no check that the engine could run.", hint="Enable the initialize phase and resume."
+        )
+    return str(command)

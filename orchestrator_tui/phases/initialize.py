@@ -1,0 +1,85 @@
+"""Initialize: a repository, a scaffold, and a check that the engine can run and has seen pass."""
+
+from pathlib import Path
+
+from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.settings import PhaseSettings
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.records import PhaseResult
+from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
+from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.engine.verify import objection
+from orchestrator_tui.phases import documents
+from orchestrator_tui.phases.answers import Initialized
+from orchestrator_tui.phases.base import Phase, PhaseInput
+from orchestrator_tui.phases.planning import architecture_text, requirements_text
+from orchestrator_tui.phases.services import Services
+
+FIRST_ITEMS = 12
+
+
+class InitializePhase(Phase):
+    name = PhaseName.INITIALIZE
+    display_name = "Initialize"
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def get_prompts(self, pattern: Pattern) -> list[str]:
+        return ["initialize/initialize", "implement/verify_failed"]
+
+    async def run(
+        self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
+    ) -> PhaseResult:
+        services = self._services
+        await services.workspace.initialize()
+        first = await work_tracker.list_work_items(input_data.project.id, limit=FIRST_ITEMS)
+        prompt = services.render(
+            self.name.value,
+            "initialize",
+            project_name=input_data.project.name,
+            requirements=requirements_text(input_data),
+            architecture=architecture_text(input_data),
+            first_items=[item.title for item in first],
+        )
+        task = services.task(
+            input_data,
+            self.name,
+            "initializer",
+            prompt,
+            Initialized,
+            writes=True,
+            attempt=input_data.round,
+        )
+
+        async def ask() -> Initialized:
+            async with services.sessions.open(task) as conversation:
+                return await self._until_green(input_data, conversation, prompt)
+
+        answer = await services.persistently(input_data, ask)
+        await services.commit(input_data, f"Scaffold of {input_data.project.name}")
+        content = answer.model_dump()
+        return PhaseResult(
+            status=PhaseStatus.COMPLETED,
+            output_type="initialization",
+            content=content,
+            markdown=documents.initialization(content),
+        )
+
+    async def _until_green(self, given: PhaseInput, conversation: Conversation, prompt: str) -> Initialized:
+        tries = given.settings.error_recovery.max_consecutive_errors
+        kind = "task"
+        for attempt in range(1, tries + 1):
+            answer = await conversation.ask(prompt, Initialized, kind=kind)
+            if (problem := objection(answer.verify_command)) is not None:
+                prompt, kind = self._services.render("common", "invalid_answer", errors=[problem]), "invalid_answer"
+                continue
+            verdict = await self._services.verify(given, answer.verify_command)
+            if verdict.passed:
+                return answer
+            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
+            problem = f"`{answer.verify_command}` ended with exit code {verdict.exit_code}"
+        raise PhaseFailed(
+            f"The scaffold's check was not green after {tries} tries: {problem}.",
+            hint="The session's log has its output; resume to try again.",
+        )

@@ -1,0 +1,74 @@
+"""Looks whether what is there still works, and has it repaired when it does not."""
+
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.engine.verify import Verdict
+from orchestrator_tui.phases import context
+from orchestrator_tui.phases.answers import WorkDone
+from orchestrator_tui.phases.base import PhaseInput
+from orchestrator_tui.phases.services import Services, verified_commit
+
+SHOWN_CHANGES = 3_000
+
+
+class Repair:
+    """Keeps the project green between work items."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def make_green(self, given: PhaseInput, command: str) -> None:
+        """Verify what is there unless exactly this commit was seen green; repair it when it is red.
+
+        Changes made by hand that pass the check are committed as such.
+
+        Raises:
+            PhaseFailed: it stays red however often it was tried.
+        """
+        green = await self.last_green(given)
+        changes = await self._services.workspace.changes()
+        if green is not None and not changes and await self._services.workspace.head() == green:
+            return
+        verdict = await self._services.verify(given, command)
+        if verdict.passed:
+            await self._services.commit(given, "Changes made by hand")
+        else:
+            await self._repair(given, command, verdict, green, changes)
+
+    async def last_green(self, given: PhaseInput) -> str | None:
+        """The newest commit whose check was green."""
+        state = await self._services.store.pipeline_state(given.project.id)
+        return verified_commit(state.last_successful_step)
+
+    async def _repair(self, given: PhaseInput, command: str, verdict: Verdict, green: str | None, changes: str) -> None:
+        services = self._services
+        tries = given.settings.error_recovery.max_consecutive_errors
+        prompt = services.render(
+            "implement",
+            "repair",
+            command=command,
+            exit_code=verdict.exit_code,
+            output=verdict.output,
+            last_green=green,
+            changes=changes[:SHOWN_CHANGES],
+            tree=await services.workspace.tree(context.TREE_LIMIT),
+        )
+        task = services.task(given, PhaseName.IMPLEMENT, "repairer", prompt, WorkDone, writes=True)
+
+        async def ask() -> bool:
+            text, kind = prompt, "task"
+            async with services.sessions.open(task) as conversation:
+                for attempt in range(1, tries + 1):
+                    answer = await conversation.ask(text, WorkDone, kind=kind)
+                    result = await services.verify(given, command)
+                    if result.passed:
+                        await services.commit(given, f"Repair: {answer.summary.splitlines()[0][:100]}")
+                        return True
+                    text, kind = services.failed_output(result, attempt, tries), "verify_failed"
+            return False
+
+        if not await services.persistently(given, ask):
+            raise PhaseFailed(
+                f"The project's check `{command}` is red and could not be repaired in {tries} tries.",
+                hint="Look at the last verify output, mend it by hand and resume.",
+            )

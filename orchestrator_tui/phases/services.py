@@ -1,0 +1,177 @@
+"""The hands of the phases: sessions, prompts, the folder, the check, the store; one set for each running project."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.errors import AgentFailed
+from orchestrator_tui.domain.events import Event
+from orchestrator_tui.domain.records import WorkItem
+from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions, Task
+from orchestrator_tui.engine.verify import Verdict, Verifier
+from orchestrator_tui.engine.workspace import Commit, Workspace
+from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
+
+A = TypeVar("A", bound=BaseModel)
+T = TypeVar("T")
+
+FINAL = frozenset({"authentication_failed", "billing_error", "rate_limit", "interrupted"})
+"""Kinds of failure that trying again at once cannot mend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What a phase may use."""
+
+    store: Store
+    sessions: Sessions
+    render: PromptRenderer
+    workspace: Workspace
+    verifier: Verifier
+    log: EventLog
+
+    def task(
+        self,
+        given: PhaseInput,
+        phase: PhaseName,
+        role: str,
+        prompt: str,
+        answer: type[BaseModel],
+        *,
+        writes: bool,
+        subject: str = "",
+        attempt: int = 1,
+        item: WorkItem | None = None,
+    ) -> Task:
+        """A task for an agent with the model, tools and rules of its phase."""
+        system = self.render(
+            "common",
+            "system",
+            project_name=given.project.name,
+            phase=phase.value,
+            role=role,
+            directory=str(self.workspace.directory),
+            writes=writes,
+            structured=True,
+        )
+        return Task(
+            project=given.project,
+            phase=phase,
+            role=role,
+            system_prompt=system,
+            prompt=prompt,
+            model=given.settings.model_for(phase),
+            tools=WORKING_TOOLS if writes else PLANNING_TOOLS,
+            answer=answer,
+            directory=self.workspace.directory,
+            subject=subject,
+            attempt=attempt,
+            item=item,
+            max_turns=given.settings.agent.max_turns,
+        )
+
+    async def answer(self, task: Task, answer: type[A]) -> A:
+        """One session, one validated answer."""
+        async with self.sessions.open(task) as conversation:
+            return await conversation.ask(task.prompt, answer)
+
+    async def persistently(self, given: PhaseInput, ask: Callable[[], Awaitable[T]]) -> T:
+        """Try a session again when it fails for a reason that may pass.
+
+        Raises:
+            AgentFailed: it failed as often as the settings allow, or in a way that trying again cannot mend.
+        """
+        tries = given.settings.error_recovery.max_consecutive_errors
+        for attempt in range(1, tries + 1):
+            try:
+                return await ask()
+            except AgentFailed as error:
+                if error.kind in FINAL or attempt == tries:
+                    raise
+                self.tell(
+                    given,
+                    events.ErrorOccurred(
+                        title=error.title, message=error.message, hint=f"Try {attempt + 1} of {tries} follows."
+                    ),
+                )
+        raise AssertionError("the last try either returned or raised")
+
+    async def verify(self, given: PhaseInput, command: str, item: WorkItem | None = None) -> Verdict:
+        """Run the project's check, with its events."""
+        item_id = item.id if item else None
+        self.tell(given, events.VerifyStarted(work_item_id=item_id, command=command))
+        verdict = await self.verifier.run(command, self.workspace.directory)
+        self.tell(
+            given,
+            events.VerifyFinished(
+                work_item_id=item_id,
+                command=command,
+                exit_code=verdict.exit_code,
+                passed=verdict.passed,
+                seconds=verdict.seconds,
+                output=verdict.output,
+            ),
+        )
+        return verdict
+
+    def committed(self, given: PhaseInput, commit: Commit, item: WorkItem | None = None) -> events.CommitMade:
+        """The event of a commit."""
+        return events.CommitMade(
+            commit=commit.hash,
+            message=commit.message,
+            work_item_id=item.id if item else None,
+            files=commit.files,
+            insertions=commit.insertions,
+            deletions=commit.deletions,
+        )
+
+    async def commit(self, given: PhaseInput, message: str) -> Commit | None:
+        """Commit what is in the folder, with its event, as the newest verified state."""
+        commit = await self.workspace.commit(message)
+        head = commit.hash if commit else await self.workspace.head()
+        await self.log.flush()
+        async with self.store.transaction() as unit:
+            await unit.save_pipeline(given.project.id, last_successful_step=verified(head))
+            if commit is not None:
+                unit.record(given.project.id, self.committed(given, commit))
+        return commit
+
+    def tell(self, given: PhaseInput, *happened: Event) -> None:
+        """Add events of this project."""
+        self.log.add(given.project.id, *happened)
+
+    def failed_output(self, verdict: Verdict, attempt: int, max_attempts: int) -> str:
+        """The hint that gives a red check back to the agent."""
+        return self.render(
+            "implement",
+            "verify_failed",
+            command=verdict.command,
+            exit_code=verdict.exit_code,
+            output=verdict.output,
+            timed_out=verdict.timed_out,
+            attempt=attempt,
+            max_attempts=max_attempts,
+        )
+
+
+def verified(commit: str | None) -> str:
+    """The step text that remembers a green commit; `verified_commit` reads it."""
+    return f"verified {commit or ''}".strip()
+
+
+def verified_commit(step: str) -> str | None:
+    """The commit in a step text, if it holds one."""
+    word, _, commit = step.partition(" ")
+    return commit if word == "verified" and commit else None
+
+
+def content_of(given: PhaseInput, phase: PhaseName) -> Mapping[str, Any]:
+    """An earlier phase's structured artifact; empty when that phase was skipped."""
+    artifact = given.artifacts.get(phase)
+    return artifact.content if artifact else {}

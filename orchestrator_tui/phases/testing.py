@@ -1,0 +1,165 @@
+"""Testing: a plan, whole-program tests; what fails becomes work items, and the pipeline goes back to implement."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.settings import PhaseSettings
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.records import PhaseResult, WorkItem
+from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
+from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.phases import context, documents
+from orchestrator_tui.phases.answers import TestPlan, TestReport
+from orchestrator_tui.phases.artifacts import new_artifact, stored_event
+from orchestrator_tui.phases.base import Phase, PhaseInput
+from orchestrator_tui.phases.implement import verify_command
+from orchestrator_tui.phases.planning import architecture_text, parse, requirements_text
+from orchestrator_tui.phases.repair import Repair
+from orchestrator_tui.phases.services import Services
+from orchestrator_tui.phases.task_breakdown import all_items
+
+PLAN = "test_plan"
+DONE_ITEMS = 300
+
+
+class TestingPhase(Phase):
+    __test__ = False
+
+    name = PhaseName.TESTING
+    display_name = "Testing"
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._repair = Repair(services)
+
+    def get_prompts(self, pattern: Pattern) -> list[str]:
+        return ["testing/test_plan", "testing/run_tests"]
+
+    async def run(
+        self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
+    ) -> PhaseResult:
+        command = verify_command(input_data)
+        await self._repair.make_green(input_data, command)
+        items = await all_items(work_tracker, input_data.project.id)
+        plan = await self._plan(input_data, items, command)
+        report = await self._test(input_data, plan, items, command)
+        if report.failures and input_data.round >= config.max_rounds:
+            titles = "; ".join(failure.title for failure in report.failures)
+            raise PhaseFailed(
+                f"After {input_data.round} rounds of testing these still fail: {titles}.",
+                hint="Raise phases.testing.max_rounds and resume, or mend them by hand.",
+            )
+        created = await self._file_failures(input_data, work_tracker, report, items)
+        return PhaseResult(
+            status=PhaseStatus.PENDING if created else PhaseStatus.COMPLETED,
+            output_type="test_report",
+            content={**report.model_dump(), "round": input_data.round},
+            markdown=documents.test_report(report, input_data.round),
+            new_items=created,
+        )
+
+    async def _plan(self, given: PhaseInput, items: Sequence[WorkItem], command: str) -> TestPlan:
+        """The plan of the first round; later rounds go on with it."""
+        stored = await self._services.store.latest_artifact(given.project.id, self.name, PLAN)
+        if stored is not None and given.round > 1:
+            plan = parse(TestPlan, stored.content)
+            assert isinstance(plan, TestPlan)
+            return plan
+        prompt = self._services.render(
+            self.name.value,
+            "test_plan",
+            requirements=requirements_text(given),
+            architecture=architecture_text(given),
+            done_items=[f"{item.key} {item.title}" for item in items if item.status is WorkItemStatus.DONE][
+                :DONE_ITEMS
+            ],
+            tree=await self._services.workspace.tree(context.TREE_LIMIT),
+            verify_command=command,
+            round=given.round,
+        )
+        task = self._services.task(
+            given, self.name, "test_planner", prompt, TestPlan, writes=False, subject=str(given.round)
+        )
+        plan = await self._services.persistently(given, lambda: self._services.answer(task, TestPlan))
+        await self._keep(given, plan)
+        return plan
+
+    async def _keep(self, given: PhaseInput, plan: TestPlan) -> None:
+        path = self._services.workspace.write_note(f"{PLAN}.md", documents.test_plan(plan))
+        artifact = new_artifact(given.project.id, self.name, PLAN, plan.model_dump(), path, given.round)
+        await self._services.log.flush()
+        async with self._services.store.transaction() as unit:
+            await unit.add_artifact(artifact)
+            unit.record(given.project.id, stored_event(artifact))
+
+    async def _test(self, given: PhaseInput, plan: TestPlan, items: Sequence[WorkItem], command: str) -> TestReport:
+        earlier = [item.title for item in items if "found-by-testing" in item.labels]
+        prompt = self._services.render(
+            self.name.value,
+            "run_tests",
+            plan=documents.test_plan(plan),
+            requirements=requirements_text(given),
+            tree=await self._services.workspace.tree(context.TREE_LIMIT),
+            verify_command=command,
+            round=given.round,
+            earlier=earlier,
+        )
+        task = self._services.task(
+            given, self.name, "tester", prompt, TestReport, writes=True, subject=str(given.round)
+        )
+
+        async def ask() -> TestReport:
+            async with self._services.sessions.open(task) as conversation:
+                return await self._until_green(given, conversation, prompt, command)
+
+        report = await self._services.persistently(given, ask)
+        await self._services.commit(given, f"Whole-program tests, round {given.round}")
+        return report
+
+    async def _until_green(
+        self, given: PhaseInput, conversation: Conversation, prompt: str, command: str
+    ) -> TestReport:
+        """A report that fits itself and leaves the check green."""
+        tries = given.settings.error_recovery.max_consecutive_errors
+        kind = "task"
+        for attempt in range(1, tries + 1):
+            report = await conversation.ask(prompt, TestReport, kind=kind)
+            if report.failed and not report.failures:
+                problem = f"failed is {report.failed}, but failures is empty: describe each failure there"
+                prompt, kind = self._services.render("common", "invalid_answer", errors=[problem]), "invalid_answer"
+                continue
+            verdict = await self._services.verify(given, command)
+            if verdict.passed:
+                return report
+            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
+        await self._services.workspace.set_aside(f"testing-{given.round}", now())
+        raise PhaseFailed(f"The whole-program tests left the check `{command}` red in {tries} tries.")
+
+    async def _file_failures(
+        self, given: PhaseInput, tracker: WorkTracker, report: TestReport, items: Sequence[WorkItem]
+    ) -> int:
+        """One work item a failure; a failure filed in this round already is not filed again."""
+        filed = {(item.metadata.get("ref"), item.metadata.get("round")) for item in items}
+        taken = {item.metadata.get("ref") for item in items}
+        fresh = []
+        for failure in report.failures:
+            if (failure.ref, given.round) in filed:
+                continue
+            ref = failure.ref if failure.ref not in taken else f"{failure.ref}-round-{given.round}"
+            fresh.append(
+                WorkItem(
+                    id=new_id(),
+                    project_id=given.project.id,
+                    number=0,
+                    title=failure.title,
+                    description=failure.description,
+                    acceptance=tuple(failure.acceptance),
+                    priority=failure.priority,
+                    labels=("found-by-testing",),
+                    metadata={"ref": ref, "round": given.round},
+                )
+            )
+        await tracker.create_work_items(fresh)
+        return len(report.failures)

