@@ -4,9 +4,11 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from orchestrator_tui import cli
-from orchestrator_tui.domain.errors import OrchestratorError, UsageError
+from orchestrator_tui.console.idea import check_idea, read_idea_file
+from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, UsageError
 
 FAILED = 1
 USAGE = 2
@@ -33,14 +35,43 @@ def _run(given: Sequence[str]) -> int:
             case cli.ShowText(text=text):
                 sys.stdout.write(text)
                 return 0
+            case cli.StartProject() as start:
+                return _launch(replace(start, idea=_idea(start)))
             case invocation:
-                # Imported here: --help, --version and usage errors must not wait for it.
-                from orchestrator_tui.launch import launch
-
-                return launch(invocation)
+                return _launch(invocation)
     except OrchestratorError as error:
         report(error, as_json=cli.wants_json(given))
         return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.ShowStatus) -> int:
+    # Imported here: --help, --version and usage errors must not wait for it.
+    from orchestrator_tui.launch import launch
+
+    return launch(invocation)
+
+
+def _idea(start: cli.StartProject) -> str | None:
+    """The checked idea; None when a rehearsal has its own or a person can be asked for one.
+
+    Raises:
+        BadIdea: there is none and nobody to ask, or it cannot be used.
+    """
+    if start.idea is not None:
+        return check_idea(start.idea)
+    if start.idea_file is not None:
+        return read_idea_file(start.idea_file, sys.stdin.buffer)
+    if start.rehearsal is not None or (start.interactive and on_terminal()):
+        return None
+    raise BadIdea(
+        "No idea was given, and there is no terminal to ask on." if start.interactive else "No idea was given.",
+        hint='Use --idea "…" or --idea-file FILE, or try --rehearsal --autonomy full.',
+    )
+
+
+def on_terminal() -> bool:
+    """Whether a person sits at both ends."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def report(error: OrchestratorError, *, as_json: bool) -> None:

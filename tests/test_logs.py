@@ -64,7 +64,11 @@ def test_credentials_are_masked_in_every_part_of_a_record(tmp_path: Path) -> Non
     assert entries(file)[0]["message"] == "key ***"
 
 
-@pytest.mark.parametrize("odd", ["\ud800 lone", "\x1b[31m\x00", float("nan"), float("inf"), object(), {1: {2}}])
+@pytest.mark.parametrize(
+    "odd",
+    ["\ud800 lone", "\x1b[31m\x00", float("nan"), float("inf"), object(), {1: {2}}],
+    ids=["surrogate", "control", "nan", "infinity", "object", "nested"],
+)
 def test_odd_values_still_make_one_line_of_json(tmp_path: Path, odd: object) -> None:
     with configure_logging(LogSettings(), tmp_path) as file:
         LOG.info("odd %s", odd, extra={"odd": odd})

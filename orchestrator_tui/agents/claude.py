@@ -20,6 +20,7 @@ from claude_agent_sdk import (
     HookMatcher,
     Message,
     PermissionResultDeny,
+    ProcessError,
     RateLimitEvent,
     ResultMessage,
     StreamEvent,
@@ -116,13 +117,16 @@ class ClaudeRuntime:
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         async with self._starts:
-            options, secrets = await asyncio.to_thread(self._options, request, stderr)
+            try:
+                options, secrets = await asyncio.to_thread(self._options, request, stderr)
+            except OSError as error:
+                raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)
             try:
                 await client.connect()
             except Exception as error:
                 await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
-                text = mask(" ".join([str(error), *stderr]), secrets)
+                text = mask(" ".join([_why(error), *stderr]), secrets)
                 raise AgentFailed(f"Claude could not be started: {text}", kind="process") from error
         return ClaudeSession(client, request.agent_id, stderr, secrets)
 
@@ -205,7 +209,7 @@ class ClaudeSession:
         try:
             await self._client.query(prompt)
         except ClaudeSDKError as error:
-            self._failure = self._failure or str(error)
+            self._failure = self._failure or _why(error)
             self._in_turn = False
             yield self._lost()
             return
@@ -228,7 +232,7 @@ class ClaudeSession:
                 await self._client.interrupt()
         except Exception as error:
             # A CLI that does not even take an interrupt is of no use any more.
-            self._failure = f"the CLI did not take the interrupt: {error}"
+            self._failure = f"the CLI did not take the interrupt: {_why(error)}"
             self._feed.close()
 
     async def close(self) -> None:
@@ -250,7 +254,7 @@ class ClaudeSession:
                 for output in _outputs(message, self._log):
                     self._feed.put(output)
         except Exception as error:
-            self._failure = str(error)
+            self._failure = _why(error)
         finally:
             self._feed.close()
 
@@ -267,6 +271,12 @@ class ClaudeSession:
 async def _refuse_tool(tool: str, arguments: dict[str, Any], context: ToolPermissionContext) -> PermissionResultDeny:
     """The second layer: what the hook did not allow is not allowed."""
     return PermissionResultDeny(message=f"{tool} is not allowed here.")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ProcessError):
+        return f"it exited with code {error.exit_code}"
+    return str(error) or type(error).__name__
 
 
 def _output_format(request: SessionRequest) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The executable that the SDK starts instead of the CLI: a small file that leads to `launch.py`."""
+"""The small executables between the SDK, the CLI and its shell: one builds the environment, the other empties it."""
 
 import hashlib
 import os
@@ -10,21 +10,44 @@ from pathlib import Path
 from orchestrator_tui.config.paths import Paths
 
 _LAUNCH = Path(__file__).with_name("launch.py")
+_NOT_FOR_TOOLS = (
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_AUTH_TOKEN",
+    "ANTHROPIC_BASE_URL",
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "CLAUDE_CODE_MESSAGING_SOCKET",
+    "CLAUDE_CODE_MESSAGING_TOKEN",
+)
 
 
 def make_launcher(paths: Paths) -> Path:
-    """The launcher of this installation in the runtime folder, written when it is not there yet.
+    """What the SDK starts as the CLI: it leads to `launch.py`.
 
     Raises:
         OSError: the runtime folder cannot be written.
     """
-    content = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(_LAUNCH))} "$@"\n'.encode()
-    folder = paths.data / "run"
-    file = folder / f"claude-{hashlib.sha256(content).hexdigest()[:12]}"
+    return _executable(paths, "claude", f'exec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(_LAUNCH))} "$@"')
+
+
+def make_shell(paths: Paths, bash: str) -> Path:
+    """What the CLI starts as its shell: `bash` without the session's credentials.
+
+    Raises:
+        OSError: the runtime folder cannot be written.
+    """
+    return _executable(paths, "bash", f'unset {" ".join(_NOT_FOR_TOOLS)}\nexec {shlex.quote(bash)} "$@"')
+
+
+def _executable(paths: Paths, name: str, lines: str) -> Path:
+    """A shell file called `name`, private to this user, in a folder named after its content."""
+    content = f"#!/bin/sh\n{lines}\n".encode()
+    folder = paths.data / "run" / hashlib.sha256(content).hexdigest()[:12]
+    file = folder / name
     if _holds(file, content):
         return file
     folder.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    for private in (folder.parent, folder):
+        private.chmod(0o700)
     handle, temporary = tempfile.mkstemp(dir=folder)
     with os.fdopen(handle, "wb") as target:
         target.write(content)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator_tui.agents.base import Endpoint, SessionRequest
+from orchestrator_tui.agents.cli_file import make_shell
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.errors import CredentialsMissing
 
@@ -93,15 +94,16 @@ def cli_environment(
 
     Raises:
         CredentialsMissing: the endpoint has none.
+        OSError: the folders it needs cannot be written.
     """
     built = tool_environment(parent_environ, rehearsal=endpoint.scripted, paths=paths)
     if not endpoint.scripted:
         built |= {name: parent_environ[name] for name in _PROXIES if name in parent_environ}
     return {
         **built,
-        **endpoint.environment(request),
+        **{name: value for name, value in endpoint.environment(request).items() if value},
         **_CLI_MANNERS,
-        "CLAUDE_CODE_SHELL": built["SHELL"],
+        "CLAUDE_CODE_SHELL": str(make_shell(paths, built["SHELL"])),
         "CLAUDE_CODE_MAX_RETRIES": str(api_retries),
         "CLAUDE_CONFIG_DIR": str(config_folder(paths, request.project_id)),
         RUN_ID: run_id,

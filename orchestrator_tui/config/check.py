@@ -17,6 +17,9 @@ Where = Callable[[str], str]
 
 Mask = Callable[[str], str]
 
+MOST_UNKNOWN = 20
+"""Unknown keys that are told one by one; a file with more of them was meant for something else."""
+
 
 def problems_in(data: Mapping[str, Any], where: Where, *, hide: Mask = mask, lenient: bool = False) -> list[str]:
     """What is wrong in `data`, one line each, without showing a credential.
@@ -26,7 +29,10 @@ def problems_in(data: Mapping[str, Any], where: Where, *, hide: Mask = mask, len
     keys = known_keys()
     secret = dict.fromkeys(find_secrets(data))
     lines = [_secret_line(key, where) for key in secret]
-    lines += [unknown_line(key, where(dotted(key)), keys) for key in _unknown(data, keys) if not _covers(secret, key)]
+    unknown = [key for key in _unknown(data, keys) if not _covers(secret, key)]
+    lines += [unknown_line(key, where(dotted(key)), keys) for key in unknown[:MOST_UNKNOWN]]
+    if len(unknown) > MOST_UNKNOWN:
+        lines.append(f"{where('')}: {len(unknown) - MOST_UNKNOWN:,} more keys are not settings; is it the right file?")
     lines += [line for key, line in _wrong_values(data, where, hide, keys, lenient) if not _covers(secret, key)]
     return [hide(" ".join(line.split())) for line in lines]
 

@@ -20,6 +20,7 @@ Key = tuple[str, ...]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
+_LONGEST = 100
 
 
 def known_keys(model: type[BaseModel] = SettingsModel) -> dict[str, FieldInfo]:
@@ -69,11 +70,11 @@ def dotted(key: Key) -> str:
 
 def nearest(key: Key, candidates: Mapping[str, FieldInfo]) -> str | None:
     """The known key that was probably meant: the most alike, by the whole name or by its last part."""
-    wanted = dotted(key).lower()
+    wanted, wanted_last = dotted(key).lower()[:_LONGEST], key[-1].lower()[:_LONGEST]
 
     def likeness(candidate: str) -> float:
         whole = difflib.SequenceMatcher(None, wanted, candidate).ratio()
-        last = difflib.SequenceMatcher(None, key[-1].lower(), candidate.rpartition(".")[2]).ratio()
+        last = difflib.SequenceMatcher(None, wanted_last, candidate.rpartition(".")[2]).ratio()
         return max(whole, 0.9 * last)
 
     best = max(candidates, key=lambda candidate: (likeness(candidate), -len(candidate)))

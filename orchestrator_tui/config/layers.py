@@ -13,8 +13,16 @@ from orchestrator_tui.config.secrets import Secrets, is_secret_name, variable_fo
 from orchestrator_tui.domain.errors import SettingsError
 
 PREFIX = "ORCHESTRATOR_"
-NOT_SETTINGS = frozenset({"ORCHESTRATOR_HOME"})
-"""Variables with the prefix that are no settings."""
+NOT_SETTINGS = frozenset(
+    {
+        "ORCHESTRATOR_HOME",
+        "ORCHESTRATOR_CLI_ENV",
+        "ORCHESTRATOR_RUN_ID",
+        "ORCHESTRATOR_PROJECT_ID",
+        "ORCHESTRATOR_AGENT_ID",
+    }
+)
+"""Variables with the prefix that are no settings: the home folder, and the marks that sessions carry."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

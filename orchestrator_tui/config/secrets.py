@@ -22,19 +22,23 @@ _SECRET_ENDINGS = (
 _SECRET_PHRASES = ("api_key", "private_key", "access_key", "secret_key", "database_url", "db_url")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
+# These run over every log line: each starts at a fixed word and is bounded, so that no text makes them slow.
 # A password in a URL may hold any character but a blank, also an unescaped "/" or "@"; a port is no password.
-_URL_PASSWORD = re.compile(r"""([A-Za-z][\w+.-]*://[^\s:/@"'<>]*:)(?!\d+(?:[/?#]|$))(?:[^\s/"'<>]+|[^\s@"'<>]+)@""")
+_URL_PASSWORD = re.compile(
+    r"""(://[^\s:/@"'<>]{0,128}:)(?!\d{1,5}(?:[/?#]|$))(?:[^\s/"'<>]{1,256}|[^\s@"'<>]{1,256})@"""
+)
 _TOKENS = re.compile(
     r"(?<![A-Za-z0-9])sk-(?:ant|proj|svcacct)-[A-Za-z0-9_-]{4,}"
     r"|lin_(?:api|oauth)_[A-Za-z0-9]{4,}"
     r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|\bAKIA[0-9A-Z]{16}\b"
-    r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
+    r"|(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
+    r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)"
 )
 # After a colon only what is quoted or has a digit in it: "api_key: is missing" is a sentence.
 _NAMED = re.compile(
-    r"(?i)\b((?:bearer[ \t]+)|(?:(?:[a-z0-9]+[_-])*(?:oauth_token|auth_token|api[_-]?key|password|database_url)"
-    r"""["']?[ \t]*(?:=[ \t]*["']?|:[ \t]*["']|:[ \t]*(?=[^\s"',;&]*\d))))(?!\*\*\*)([^\s"',;&]{4,})"""
+    r"(?i)((?:bearer[ \t]{1,3})|(?:(?:oauth_token|auth_token|api[_-]?key|password|database_url)"
+    r"""["']?[ \t]{0,3}(?:=[ \t]{0,3}["']?|:[ \t]{0,3}["']|:[ \t]{0,3}(?=[^\s"',;&]{0,256}\d))))"""
+    r"""(?!\*\*\*)([^\s"',;&]{4,})"""
 )
 
 

@@ -6,18 +6,18 @@ import signal
 import sys
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
 
 
 class Interrupts:
-    """Takes the signals over while the context is open."""
+    """Takes the signals over while the context is open. `wanted` is set once somebody wants an orderly end."""
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()
-        self.reason = ""
+        self.exit_code = INTERRUPTED
         self.before_leaving: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> Self:
@@ -33,19 +33,19 @@ class Interrupts:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
 
-    def ask(self, reason: str) -> None:
-        """Ask for an orderly end, as the first signal does."""
+    def ask(self, exit_code: int = INTERRUPTED) -> None:
+        """Ask for an orderly end, as the first signal does; `exit_code` says what it is to end with."""
         if not self.wanted.is_set():
-            self.reason = reason
+            self.exit_code = exit_code
             self.wanted.set()
 
     def _arrived(self, number: int) -> None:
         if self.wanted.is_set() and number != signal.SIGHUP:
-            self._leave()
-        self.ask(signal.Signals(number).name)
+            self.leave_at_once()
+        self.ask()
 
-    def _leave(self) -> None:
-        """End now, whatever is still at work: what is stored is enough to go on from."""
+    def leave_at_once(self) -> NoReturn:
+        """End the process now, whatever is still at work: what is stored is enough to go on from."""
         self.before_leaving()
         sys.stderr.write("Leaving at once. The stored state is enough to resume from.\n")
         sys.stderr.flush()

@@ -16,14 +16,13 @@ def summary(overview: ProjectOverview, artifacts: Sequence[Artifact], commits: i
     lines = ["", _headline(overview), *words.table((f"  {name}:", value) for name, value in facts)]
     if project.rehearsal:
         lines += [f"  {words.REHEARSAL}"]
-    lines += ["", *(f"  {row}" for row in status.phase_table(overview, at))]
-    if project.status is not PipelineStatus.COMPLETED:
-        lines += ["", *what_next(overview)]
-    return lines
+    return [*lines, "", *(f"  {row}" for row in status.phase_table(overview, at))]
 
 
 def what_next(overview: ProjectOverview) -> list[str]:
-    """How to go on with a project that is not finished."""
+    """How to go on with a project; nothing for one that is finished."""
+    if overview.project.status is PipelineStatus.COMPLETED:
+        return []
     if overview.waiting_for is not None:
         return status.how_to_answer(overview)
     return [f"To resume: {status.resume_command(overview)}", "To look at it: orchestrator-tui --status"]

@@ -63,8 +63,13 @@ class Runner:
             return await self.connection.run_sync(work)
 
     async def commit(self) -> None:
-        with translated(self.place):
-            await self.connection.commit()
+        """Commit, or drop the connection: after a failed commit SQLite is still inside the transaction."""
+        try:
+            with translated(self.place):
+                await self.connection.commit()
+        except BaseException:
+            await self.connection.invalidate()
+            raise
 
 
 def sqlite_url(path: Path) -> str:

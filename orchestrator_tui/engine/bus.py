@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from orchestrator_tui.database.base import Store
@@ -71,7 +71,7 @@ async def follow(
     after_seq: int,
     *,
     wanted: Callable[[str], bool] = lambda _: True,
-) -> AsyncIterator[Live]:
+) -> AsyncGenerator[Live, None]:
     """Every event after `after_seq` exactly once and in order, then live ones; `wanted` filters by project id.
 
     The order of `seq` is the order of commits and has no gaps, so a jump in it means that events were

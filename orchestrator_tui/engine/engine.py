@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -111,7 +111,7 @@ class LocalEngine(EngineClient):
         return project.id
 
     async def _resume(self, project: Project) -> None:
-        if project.id in self._runs:
+        if await self._is_running(project):
             return
         waiting = await self._store.open_requests(project.id)
         if any(request.kind is not RequestKind.ERROR_DECISION for request in waiting):
@@ -125,7 +125,7 @@ class LocalEngine(EngineClient):
 
     async def _start(self, project: Project) -> None:
         """Take the lease and run the project in a task of its own; it is running when this returns."""
-        if project.id in self._runs:
+        if await self._is_running(project):
             raise IllegalTransition(f"{project.name} is running already.", hint="Follow it, or stop it first.")
         epoch = await self._take_lease(project)
         try:
@@ -140,6 +140,16 @@ class LocalEngine(EngineClient):
         task = asyncio.create_task(self._run(project, run, epoch), name=f"pipeline-{project.slug}")
         self._runs[project.id] = task
         task.add_done_callback(lambda _: self._runs.pop(project.id, None))
+
+    async def _is_running(self, project: Project) -> bool:
+        """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
+        task = self._runs.get(project.id)
+        if task is None:
+            return False
+        if project.status is PipelineStatus.RUNNING:
+            return True
+        await asyncio.wait({task})
+        return False
 
     async def _run(self, project: Project, run: Run, epoch: int) -> None:
         try:
@@ -197,7 +207,8 @@ class LocalEngine(EngineClient):
             return project_id is None or candidate == project_id
 
         with self._bus.subscription() as subscription:
-            yield follow(self._store, subscription, after_seq, wanted=wanted)
+            async with aclosing(follow(self._store, subscription, after_seq, wanted=wanted)) as stream:
+                yield stream
 
     async def snapshot(self, *, limit: int = 100) -> Snapshot:
         seq = await self._store.last_seq()

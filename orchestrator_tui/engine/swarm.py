@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from orchestrator_tui.domain.errors import AgentFailed, PhaseFailed
+from orchestrator_tui.domain.errors import AgentFailed, OrchestratorError, PhaseFailed
 
 T = TypeVar("T")
 
@@ -26,6 +26,7 @@ async def run_swarm(roles: Sequence[str], ask: Callable[[str], Awaitable[T]]) ->
 
     Raises:
         PhaseFailed: fewer than two roles answered; names each failure.
+        OrchestratorError: something that is not one planner's own failure, such as a limit; the others are ended.
     """
     answers: dict[str, T] = {}
     missing: dict[str, str] = {}
@@ -36,10 +37,18 @@ async def run_swarm(roles: Sequence[str], ask: Callable[[str], Awaitable[T]]) ->
         except AgentFailed as error:
             missing[role] = error.message
 
-    async with asyncio.TaskGroup() as group:
-        for role in roles:
-            group.create_task(member(role), name=f"swarm-{role}")
+    try:
+        async with asyncio.TaskGroup() as group:
+            for role in roles:
+                group.create_task(member(role), name=f"swarm-{role}")
+    except* OrchestratorError as errors:
+        raise _first(errors) from errors
     if len(answers) < min(QUORUM, len(roles)):
         reasons = "; ".join(f"{role}: {reason}" for role, reason in missing.items())
         raise PhaseFailed(f"Only {len(answers)} of {len(roles)} planners answered. {reasons}")
     return SwarmAnswers(answers={role: answers[role] for role in roles if role in answers}, missing=missing)
+
+
+def _first(errors: BaseExceptionGroup[OrchestratorError]) -> OrchestratorError:
+    inner = errors.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

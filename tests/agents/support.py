@@ -42,7 +42,7 @@ def request_in(project: Path, **changes: Any) -> SessionRequest:
         "agent_id": new_id(),
         "project_id": new_id(),
         "phase": PhaseName.IMPLEMENT,
-        "role": "developer",
+        "role": "repairer",
         "subject": "thing",
         "attempt": 1,
         "model": "claude-opus-4-5-20251101",
@@ -67,7 +67,7 @@ async def rehearsed(
     """A session of the real CLI in `folder/project`, on a model that answers `turns`."""
     project = folder / "project"
     project.mkdir(exist_ok=True)
-    answer = {"phase": "implement", "role": "developer", "turns": list(turns)}
+    answer = {"phase": "implement", "role": "repairer", "turns": list(turns)}
     usage = {"input_tokens": 100, "output_tokens": 10}
     tables = {"name": "test", "title": "t", "idea": "i", "project_name": "p", "usage": usage, "answers": [answer]}
     scenario = scenario_from(tables, folder=folder, source="test")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_tui.agents import launch
-from orchestrator_tui.agents.cli_file import make_launcher
+from orchestrator_tui.agents.cli_file import make_launcher, make_shell
 from tests.agents.support import paths_in
 
 SHOW = "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv[1:]]))"
@@ -35,7 +35,12 @@ def test_the_cli_gets_the_built_environment_and_nothing_else(launcher: Path) -> 
     shown = run(launcher, "-c", SHOW, "an argument", "$HOME", environment=given)
     environment, arguments = json.loads(shown.stdout)
     assert environment.pop("LC_CTYPE", "C.UTF-8")
-    assert environment == {"ONE": "1", "CLAUDE_CODE_ENTRYPOINT": "sdk-py", "CLAUDE_AGENT_SDK_VERSION": "1", "PWD": str(Path.cwd())}
+    assert environment == {
+        "ONE": "1",
+        "CLAUDE_CODE_ENTRYPOINT": "sdk-py",
+        "CLAUDE_AGENT_SDK_VERSION": "1",
+        "PWD": str(Path.cwd()),
+    }
     assert arguments == ["an argument", "$HOME"]
 
 
@@ -79,7 +84,15 @@ def test_the_cli_dies_with_its_parent_even_when_that_is_killed(launcher: Path) -
 
 
 def test_the_launcher_is_private_and_written_once(launcher: Path, tmp_path: Path) -> None:
-    assert launcher.stat().st_mode & 0o777 == 0o700 and launcher.parent.stat().st_mode & 0o777 == 0o700
+    for private in (launcher, launcher.parent, launcher.parent.parent):
+        assert private.stat().st_mode & 0o777 == 0o700
     before = launcher.stat().st_mtime_ns
     assert make_launcher(paths_in(tmp_path / "a 'strange' folder")).stat().st_mtime_ns == before
     assert [file.name for file in launcher.parent.iterdir()] == [launcher.name]
+
+
+def test_the_shell_of_the_cli_has_no_credentials(tmp_path: Path) -> None:
+    shell = make_shell(paths_in(tmp_path), "/bin/sh")
+    given = {"ANTHROPIC_API_KEY": "planted", "CLAUDE_CODE_OAUTH_TOKEN": "planted", "KEPT": "kept"}
+    shown = run(shell, "-c", 'echo "$ANTHROPIC_API_KEY$CLAUDE_CODE_OAUTH_TOKEN$KEPT"', environment=given)
+    assert shown.stdout == "kept\n"

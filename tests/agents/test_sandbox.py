@@ -87,7 +87,13 @@ def test_searching_outside_is_refused(project: Path, path: object) -> None:
 
 @pytest.mark.parametrize(
     ("tool", "arguments"),
-    [("Read", {}), ("Read", {"file_path": 1}), ("NotebookEdit", {"notebook_path": "a"}), ("Glob", {"path": "."}), ("X", {})],
+    [
+        ("Read", {}),
+        ("Read", {"file_path": 1}),
+        ("NotebookEdit", {"notebook_path": "a"}),
+        ("Glob", {"path": "."}),
+        ("X", {}),
+    ],
 )
 def test_what_is_not_understood_is_refused(project: Path, tool: str, arguments: dict[str, Any]) -> None:
     assert not allowed(project, tool, **arguments)

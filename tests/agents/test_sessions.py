@@ -2,27 +2,46 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator_tui.agents.base import AgentOutput, ApiRetried, CalledTool, Said, TextDelta, ToolReturned, TurnEnded
+from orchestrator_tui.agents.base import (
+    AgentOutput,
+    ApiRetried,
+    CalledTool,
+    Said,
+    SessionRequest,
+    TextDelta,
+    ToolReturned,
+)
 from orchestrator_tui.agents.claude import ClaudeRuntime
 from orchestrator_tui.agents.decision import Decision
-from orchestrator_tui.agents.environment import RUN_ID
+from orchestrator_tui.agents.environment import RUN_ID, AccountEndpoint
 from orchestrator_tui.agents.gate import ToolCall
 from orchestrator_tui.domain.errors import AgentFailed, CredentialsMissing
 from tests.agents.support import SCHEMA, cli_pid, end_of, environments_of, paths_in, rehearsed, request_in
 
-STALL = {"say": "Now I wait for a long time.", "fault": {"kind": "stall", "seconds": 600, "after_deltas": 1}}
+STALL = {
+    "say": "Now I wait for a long time.",
+    "fault": {"kind": "stall", "seconds": 600, "after_deltas": 1, "times": 9},
+}
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
 
 def bash(command: str) -> dict[str, Any]:
     return {"tool": "Bash", "input": {"command": command}}
+
+
+async def seen(file: Path) -> None:
+    while not file.exists():  # noqa: ASYNC110, ASYNC240
+        await asyncio.sleep(0.01)
 
 
 def returned(outputs: list[AgentOutput]) -> list[ToolReturned]:
@@ -122,14 +141,13 @@ async def test_nothing_of_the_parents_environment_reaches_the_cli_or_its_tools(t
     }  # fmt: skip
     project = tmp_path / "project"
     project.mkdir()
-    (project / "show.py").write_text("import json, os; json.dump(dict(os.environ), open('shown.json', 'w'))")
+    (project / "show.py").write_text("import json, os; json.dump(dict(os.environ), open('part', 'w'))")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in planted.items():
             patch.setenv(name, value)
-        async with rehearsed(tmp_path, [bash("python3 show.py"), STALL]) as rig:
+        async with rehearsed(tmp_path, [bash("python3 show.py && mv part shown.json"), STALL]) as rig:
             turn = asyncio.create_task(rig.turn())
-            async for output in _until_file(project / "shown.json", turn):
-                assert output is None
+            await seen(project / "shown.json")
             of_cli = environments_of(rig.request.agent_id)[cli_pid(rig.request.agent_id)]
             await rig.session.interrupt()
             await turn
@@ -137,19 +155,14 @@ async def test_nothing_of_the_parents_environment_reaches_the_cli_or_its_tools(t
     for environment in (of_cli, of_tool):
         assert not [name for name, value in environment.items() if "planted" in value]
         assert environment[RUN_ID] == rig.runtime.run_id
+    assert not [name for name in of_tool if name.startswith("ANTHROPIC_") or "TOKEN" in name]
     assert of_cli["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
     assert set(of_cli) <= {
-        "PATH", "HOME", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "PWD", "NO_PROXY", "no_proxy",
+        "PATH", "HOME", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "PWD",
+        "NO_PROXY", "no_proxy",
         "GIT_TERMINAL_PROMPT", "DISABLE_AUTOUPDATER", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
         *(name for name in of_cli if name.startswith(("CLAUDE_", "ORCHESTRATOR_", "LC_"))),
     }  # fmt: skip
-
-
-async def _until_file(file: Path, turn: asyncio.Task[Any]) -> Any:
-    while not (file.exists() and file.stat().st_size):
-        assert not turn.done()
-        await asyncio.sleep(0.01)
-        yield None
 
 
 async def test_an_interrupt_ends_the_turn_and_the_session_goes_on(tmp_path: Path) -> None:
@@ -171,8 +184,7 @@ async def test_an_interrupt_ends_the_turn_and_the_session_goes_on(tmp_path: Path
 async def test_an_interrupt_stops_a_running_tool(tmp_path: Path) -> None:
     async with rehearsed(tmp_path, [bash("touch started && sleep 50")]) as rig:
         turn = asyncio.create_task(rig.turn())
-        while not (rig.project / "started").exists():
-            await asyncio.sleep(0.01)
+        await seen(rig.project / "started")
         async with asyncio.timeout(10):
             await rig.session.interrupt()
             assert end_of(await turn).error_kind == "interrupted"
@@ -193,13 +205,12 @@ async def test_a_killed_cli_ends_the_turn_with_process(tmp_path: Path) -> None:
 
 @linux_only
 async def test_leaving_a_session_ends_all_its_processes(tmp_path: Path) -> None:
-    turns = [bash("nohup sleep 40 > /dev/null 2>&1 & wait -n; sleep 1"), STALL]
-    async with rehearsed(tmp_path, [bash("touch up && sleep 50")], agent_id="agent-leaving") as rig:
+    left_behind = bash("nohup sleep 50 > /dev/null 2>&1 & touch up && sleep 50")
+    async with rehearsed(tmp_path, [left_behind], agent_id="agent-leaving") as rig:
         turn = asyncio.create_task(rig.turn())
-        while not (rig.project / "up").exists():
-            await asyncio.sleep(0.01)
+        await seen(rig.project / "up")
         assert len(environments_of("agent-leaving")) > 1
-    assert not environments_of("agent-leaving") and turns
+    assert not environments_of("agent-leaving")
     assert end_of(await turn).error_kind in ("interrupted", "process")
 
 
@@ -222,7 +233,13 @@ async def test_cancelling_a_turn_leaves_no_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(429, "rate_limit"), (529, "server_error"), (500, "server_error"), (401, "authentication_failed"), (400, "invalid_request")],
+    [
+        (429, "rate_limit"),
+        (529, "server_error"),
+        (500, "server_error"),
+        (401, "authentication_failed"),
+        (400, "invalid_request"),
+    ],
 )
 async def test_errors_of_the_api_end_the_turn_with_their_kind(tmp_path: Path, status: int, kind: str) -> None:
     fault = {"say": "never", "fault": {"kind": "status", "status": status, "times": 50}}
@@ -261,17 +278,56 @@ async def test_a_flood_of_deltas_costs_nobody_a_message(tmp_path: Path) -> None:
 
 async def test_a_folder_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(AgentFailed, match="is not a folder") as failure:
-        async with rehearsed(tmp_path, [], directory=tmp_path / "missing"):
+        async with rehearsed(tmp_path, [STALL], directory=tmp_path / "missing"):
             pass
     assert failure.value.kind == "process"
 
 
 async def test_a_session_without_credentials_does_not_start(tmp_path: Path) -> None:
-    from orchestrator_tui.agents.environment import AccountEndpoint
-
     runtime = ClaudeRuntime(AccountEndpoint({}), paths=paths_in(tmp_path), parent_environ={}, api_retries=0)
     with pytest.raises(CredentialsMissing):
         async with runtime.session(request_in(tmp_path)):
             pass
     assert not runtime.scripted
-    assert TurnEnded.__name__
+
+
+@dataclass
+class Listener:
+    """A model that takes one request and refuses it; `bodies` holds what was asked."""
+
+    url: str
+    bodies: list[bytes]
+    scripted: bool = True
+
+    def environment(self, request: SessionRequest) -> dict[str, str]:
+        return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "any"}
+
+
+@contextlib.asynccontextmanager
+async def listening() -> AsyncIterator[Listener]:
+    bodies: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        bodies.append(await reader.readexactly(int(length[1]) if length else 0))
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield Listener(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", bodies)
+
+
+@pytest.mark.parametrize("prompt", ["Look at @{file} now.", "/compact", "@{file}", "/init {file}"])
+async def test_a_prompt_reaches_the_model_word_for_word(tmp_path: Path, prompt: str) -> None:
+    file = tmp_path / "secret.txt"
+    file.write_text("planted content")
+    prompt = prompt.format(file=file)
+    async with listening() as endpoint:
+        runtime = ClaudeRuntime(endpoint, paths=paths_in(tmp_path), parent_environ=os.environ, api_retries=0)
+        async with runtime.session(request_in(tmp_path)) as session:
+            end = end_of([output async for output in session.turn(prompt)])
+        assert end.error_kind == "invalid_request"
+        asked = b"".join(endpoint.bodies).decode()
+    assert json.dumps(prompt)[1:-1] in asked and "planted content" not in asked

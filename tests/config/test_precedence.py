@@ -84,8 +84,8 @@ def test_the_process_environment_is_not_looked_at(place: Place, monkeypatch: pyt
     assert Settings().agent.max_turns == 200
 
 
-def test_home_and_empty_variables_set_nothing(place: Place) -> None:
-    settings = place.load({"ORCHESTRATOR_HOME": "/x", "ORCHESTRATOR_AGENT__MODEL": ""})
+def test_home_and_marks_and_empty_variables_set_nothing(place: Place) -> None:
+    settings = place.load({"ORCHESTRATOR_HOME": "/x", "ORCHESTRATOR_RUN_ID": "1", "ORCHESTRATOR_AGENT__MODEL": ""})
     assert settings.model_dump() == SettingsModel().model_dump()
 
 

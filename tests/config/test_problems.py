@@ -75,6 +75,7 @@ def test_models_by_alias_or_full_name_are_taken(tmp_path: Path, name: str) -> No
         (b"a = " + b"9" * 5000, "FILE: a value cannot be read"),
         (b"#" * 1_000_001, "FILE is larger than 1,000,000 bytes"),
     ],
+    ids=["no-equals", "no-value", "twice", "open-text", "not-utf-8", "binary", "deep", "long-number", "large"],
 )
 def test_a_file_that_is_no_toml_is_told_with_its_place(tmp_path: Path, content: bytes, start: str) -> None:
     (line,) = problems(tmp_path, content)
@@ -139,6 +140,12 @@ def test_all_problems_of_all_sources_are_told_at_once(tmp_path: Path) -> None:
 
 def test_a_problem_in_a_covered_value_is_told_too(tmp_path: Path) -> None:
     assert len(problems(tmp_path, "agent.max_turns = 0", overrides={"agent": {"max_turns": 3}})) == 1
+
+
+def test_a_file_of_another_program_is_told_in_few_lines(tmp_path: Path) -> None:
+    lines = problems(tmp_path, "\n".join(f"key{number}-{'x' * 200} = 1" for number in range(3000)))
+    assert len(lines) == 21
+    assert lines[-1] == "FILE: 2,980 more keys are not settings; is it the right file?"
 
 
 def test_a_folder_of_an_unknown_person_is_told(tmp_path: Path) -> None:

@@ -95,6 +95,16 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
     assert mask(text) == text
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part",
+    ["a", "a-", "x_", "://a:", "://a:b/", "http://", "api_key", "password: ", "eyJ", "eyJaaaaaaaaaa.", "sk-", "bearer ",
+     "-----BEGIN A PRIVATE KEY-----", "-----BEGIN ", "github_pat_", "password=", "api_key:a"],
+)  # fmt: skip
+def test_no_text_makes_masking_slow(part: str) -> None:
+    mask(part * (200_000 // len(part)))
+
+
 def test_no_setting_has_the_name_of_a_credential() -> None:
     assert [key for key in known_keys() for part in key.split(".") if is_secret_name(part)] == []
 

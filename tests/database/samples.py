@@ -13,11 +13,12 @@ def said(text: str) -> AgentSaid:
 
 
 def item(project_id: str, title: str, **fields: Any) -> WorkItem:
-    return WorkItem(**{"id": new_id(), "project_id": project_id, "number": 0, "title": title} | fields)
+    usual: dict[str, Any] = {"id": new_id(), "project_id": project_id, "number": 0, "title": title}
+    return WorkItem(**usual | fields)
 
 
 def session(project_id: str, **fields: Any) -> SessionLog:
-    usual = {
+    usual: dict[str, Any] = {
         "id": new_id(),
         "project_id": project_id,
         "phase": PhaseName.IMPLEMENT,
@@ -31,7 +32,7 @@ def session(project_id: str, **fields: Any) -> SessionLog:
 
 
 def artifact(project_id: str, **fields: Any) -> Artifact:
-    usual = {
+    usual: dict[str, Any] = {
         "id": new_id(),
         "project_id": project_id,
         "phase": PhaseName.IDEATION,
@@ -46,7 +47,7 @@ def artifact(project_id: str, **fields: Any) -> Artifact:
 
 
 def approval(project_id: str, **fields: Any) -> InputRequest:
-    usual = {
+    usual: dict[str, Any] = {
         "id": new_id(),
         "project_id": project_id,
         "kind": RequestKind.APPROVAL,

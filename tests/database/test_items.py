@@ -109,7 +109,8 @@ async def test_concurrent_claims_never_get_the_same_item(store: SqlStore, store_
 async def test_claiming_is_one_query_however_many_items_there_are(store: SqlStore, project: Project) -> None:
     many = [item(project.id, str(number)) for number in range(2000)]
     chained = [
-        item(project.id, f"after {needed.title}", dependencies=(needed.id, many[0].id), priority=1) for needed in many[1:]
+        item(project.id, f"after {needed.title}", dependencies=(needed.id, many[0].id), priority=1)
+        for needed in many[1:]
     ]
     await add(store, *many, *chained)
     claimed = await claim(store, project)

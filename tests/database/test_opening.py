@@ -38,11 +38,14 @@ async def test_a_migrated_database_has_exactly_the_schema_of_the_models(empty_ur
     async with open_database(empty_url) as database:
         await migrate(database)
         async with connected(database.writes, database.place) as runner:
-            assert await runner.run_sync(
-                lambda connection: compare_metadata(
-                    MigrationContext.configure(connection, opts={"compare_server_default": True}), Base.metadata
+            assert (
+                await runner.run_sync(
+                    lambda connection: compare_metadata(
+                        MigrationContext.configure(connection, opts={"compare_server_default": True}), Base.metadata
+                    )
                 )
-            ) == []
+                == []
+            )
             migrated = await runner.run_sync(described)
             await runner.run_sync(Base.metadata.drop_all)
             await runner.run_sync(Base.metadata.create_all)

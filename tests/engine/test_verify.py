@@ -11,6 +11,11 @@ def verifier() -> Verifier:
     return Verifier({"PATH": os.environ["PATH"]}, timeout_seconds=20)
 
 
+def has_ended(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().split()[2] == "Z"
+
+
 async def test_exit_code_zero_is_green_and_anything_else_is_red(verifier: Verifier, tmp_path: Path) -> None:
     assert (await verifier.run("test -d .", tmp_path)).passed
     red = await verifier.run("echo what is wrong; exit 3", tmp_path)
@@ -27,8 +32,7 @@ async def test_a_check_that_never_ends_is_ended_with_its_children(tmp_path: Path
     verifier = Verifier({"PATH": os.environ["PATH"]}, timeout_seconds=0.5)
     verdict = await verifier.run("sleep 600 & echo $! > child; wait", tmp_path)
     assert (verdict.passed, verdict.timed_out, verdict.exit_code) == (False, True, 124)
-    child = int((tmp_path / "child").read_text())
-    assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
+    assert has_ended(int((tmp_path / "child").read_text()))  # noqa: ASYNC240
 
 
 async def test_of_a_long_output_the_beginning_and_the_end_are_kept(verifier: Verifier, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Measurements, each against a baseline measured in the same run."""

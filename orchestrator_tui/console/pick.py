@@ -1,0 +1,63 @@
+"""Finds the projects a command line is about."""
+
+from collections.abc import Sequence
+
+from orchestrator_tui.console.reply import reply
+from orchestrator_tui.domain.commands import AnswerRequest
+from orchestrator_tui.domain.errors import ProjectNotFound, UsageError
+from orchestrator_tui.domain.records import Project, ProjectOverview
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine.client import EngineClient
+
+PAGE = 100
+
+
+async def overviews(engine: EngineClient, reference: str | None) -> Sequence[ProjectOverview]:
+    """The project meant by `reference`, or all of them, in order of number.
+
+    Raises:
+        ProjectNotFound: there is none.
+    """
+    if reference is not None:
+        return [await engine.overview((await engine.find_project(reference)).id)]
+    return [await engine.overview(project.id) for project in await _all(engine)]
+
+
+async def to_resume(engine: EngineClient, reference: str | None, *, rehearsal: bool = False) -> Project:
+    """The project meant by `reference`, or the unfinished one that changed last.
+
+    Raises:
+        ProjectNotFound: there is none.
+        UsageError: `rehearsal` is wanted, and it is none.
+    """
+    if reference is not None:
+        project = await engine.find_project(reference)
+    else:
+        unfinished = [p for p in await _all(engine) if p.status is not PipelineStatus.COMPLETED]
+        if not unfinished:
+            hint = "orchestrator-tui --status lists all; --resume ID checks a finished one again."
+            raise ProjectNotFound("There is no unfinished project.", hint=hint)
+        project = max(unfinished, key=lambda project: (project.updated_at, project.number))
+    if rehearsal and not project.rehearsal:
+        raise UsageError(f"{project.name} is no rehearsal.", hint="Resume it without --rehearsal.")
+    return project
+
+
+async def answer(engine: EngineClient, project: Project, changes: str | None) -> AnswerRequest:
+    """The answer to what waits in a project: a yes, or `changes`.
+
+    Raises:
+        UsageError: nothing waits, or a plain yes does not answer it.
+    """
+    waiting = await engine.requests(project.id)
+    if not waiting:
+        hint = f"orchestrator-tui --resume {project.number} goes on without an answer."
+        raise UsageError(f"Nothing waits for an answer in {project.name}.", hint=hint)
+    return reply(waiting[0], changes)
+
+
+async def _all(engine: EngineClient) -> list[Project]:
+    found: list[Project] = []
+    while page := await engine.projects(after=found[-1].number if found else 0, limit=PAGE):
+        found += page
+    return found

@@ -1,0 +1,246 @@
+"""Carries out an invocation that needs the engine: settings and log first, then the engine, then the front end."""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from orchestrator_tui import cli, compose
+from orchestrator_tui.adapters.console import ConsoleAdapter
+from orchestrator_tui.adapters.review import InputEnded
+from orchestrator_tui.agents.rehearsal.scenario import Scenario, load_scenario, shipped_scenario
+from orchestrator_tui.config.layers import merge, parse_assignment
+from orchestrator_tui.config.paths import find_paths
+from orchestrator_tui.config.secrets import read_secrets
+from orchestrator_tui.config.settings import LogLevel, LogSettings
+from orchestrator_tui.console import pick, status
+from orchestrator_tui.console.idea import check_idea
+from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
+from orchestrator_tui.console.outlet import Outlet
+from orchestrator_tui.console.run import Run
+from orchestrator_tui.console.view import JsonView, PlainView, View
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
+from orchestrator_tui.logs import LOG_FILE, configure_logging
+
+logger = logging.getLogger(__name__)
+
+Launched = cli.StartProject | cli.ContinueProject | cli.ShowStatus
+
+
+class Unexpected(OrchestratorError):
+    """Something nobody planned for happened."""
+
+    title = "Internal error"
+
+
+def launch(invocation: Launched) -> int:
+    """Carry out an invocation; returns the exit code.
+
+    Raises:
+        OrchestratorError: whatever ended it, in words for people; `Unexpected` when only the log knows more.
+    """
+    environ = dict(os.environ)
+    given = _given(invocation, environ)
+    level = cast("LogLevel | None", invocation.options.log_level)
+    try:
+        log = given.settings().log
+        with configure_logging(log, given.paths.logs, level, secrets=read_secrets(environ)):
+            return asyncio.run(_carry_out(invocation, given))
+    except (OrchestratorError, BrokenPipeError):
+        raise
+    except Exception as error:
+        raise (_known(error) or _unexpected(error, given)) from error
+
+
+def _given(invocation: Launched, environ: Mapping[str, str]) -> compose.Launch:
+    overrides, flags = _overrides(invocation)
+    config = invocation.options.config
+    return compose.Launch(
+        paths=find_paths(environ),
+        environ=environ,
+        cwd=Path.cwd(),
+        config_file=Path(config) if config is not None else None,
+        overrides=overrides,
+        flags=flags,
+        scenario=None if isinstance(invocation, cli.ShowStatus) else invocation.rehearsal,
+    )
+
+
+def _overrides(invocation: Launched) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    """The settings given on the command line, and which flag each came from when it was not `--set`."""
+    options = invocation.options
+    overrides: dict[str, Any] = {}
+    for text in options.settings:
+        overrides = merge(parse_assignment(text), overrides)
+    named = {"--autonomy": ("autonomy.mode", options.autonomy), "--model": ("agent.model", options.model)}
+    if isinstance(invocation, cli.StartProject):
+        directory = invocation.directory
+        folder = None if directory is None else str(Path(directory).expanduser().absolute())
+        named |= {"--name": ("project.name", invocation.name), "--directory": ("project.directory", folder)}
+    flags = {}
+    for flag, (key, value) in named.items():
+        if value is not None:
+            group, name = key.split(".")
+            overrides = merge({group: {name: value}}, overrides)
+            flags[key] = flag
+    return overrides, flags
+
+
+async def _carry_out(invocation: Launched, given: compose.Launch) -> int:
+    if isinstance(invocation, cli.ShowStatus):
+        async with compose.open_engine(given) as engine:
+            overviews = await pick.overviews(engine, invocation.reference)
+        sys.stdout.write(_status_text(overviews, invocation))
+        return 0
+    async with _front(invocation, given) as front:
+        match invocation:
+            case cli.StartProject():
+                return await _start(invocation, given, front)
+            case cli.ContinueProject():
+                return await _continue(invocation, given, front)
+
+
+def _status_text(overviews: Sequence[status.ProjectOverview], asked: cli.ShowStatus) -> str:
+    if asked.options.json:
+        return json.dumps([status.as_json(overview, now()) for overview in overviews], indent=2) + "\n"
+    lines = status.listing(overviews) if asked.reference is None else status.detail(overviews[0], now())
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Front:
+    """The console of this run. `adapter` is None when nobody can be asked."""
+
+    view: View
+    interrupts: Interrupts
+    outlet: Outlet
+    adapter: ConsoleAdapter | None
+
+
+@asynccontextmanager
+async def _front(invocation: cli.StartProject | cli.ContinueProject, given: compose.Launch) -> AsyncIterator[Front]:
+    """The console; a reader that went away asks for an orderly end, a full disk is an error.
+
+    Raises:
+        OrchestratorError: the output could not be written.
+    """
+    async with Interrupts() as interrupts:
+        async with Outlet(interrupts.ask) as outlet:
+            terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+            adapter = ConsoleAdapter(sys.stdin.buffer, sys.stdout, given.environ) if terminal else None
+            view = _view(outlet, given.environ, as_json=invocation.options.json)
+            interrupts.before_leaving = view.leave
+            yield Front(
+                view=view,
+                interrupts=interrupts,
+                outlet=outlet,
+                adapter=adapter if invocation.interactive else None,
+            )
+        if outlet.error is not None and not isinstance(outlet.error, BrokenPipeError):
+            raise OrchestratorError(f"The output could not be written: {outlet.error.strerror}.") from outlet.error
+
+
+def _view(outlet: Outlet, environ: Mapping[str, str], *, as_json: bool) -> View:
+    if as_json:
+        return JsonView(outlet, sys.stdout.fileno(), sys.stderr.fileno())
+    if not sys.stdout.isatty() or environ.get("TERM", "dumb") == "dumb":
+        return PlainView(outlet, sys.stdout.fileno())
+    # Imported here: rich is of no use to the other two.
+    from orchestrator_tui.console.terminal import TerminalView, make_console
+
+    return TerminalView(outlet, make_console())
+
+
+async def _start(invocation: cli.StartProject, given: compose.Launch, front: Front) -> int:
+    scenario = await asyncio.to_thread(_scenario, invocation.rehearsal)
+    idea, name = invocation.idea, None
+    if idea is None and scenario is not None:
+        idea, name = scenario.idea, scenario.project_name
+    if idea is None:
+        idea = await _asked_idea(front)
+    if idea is None:
+        return INTERRUPTED
+    project = given.settings().project
+    command = CreateProject(
+        idea=idea,
+        name=project.name or name,
+        directory=str(project.directory) if project.directory else None,
+        rehearsal=scenario is not None,
+    )
+    async with compose.open_engine(given) as engine:
+        if front.interrupts.wanted.is_set():
+            return INTERRUPTED
+        return await _run(engine, front).start(command)
+
+
+async def _continue(invocation: cli.ContinueProject, given: compose.Launch, front: Front) -> int:
+    async with compose.open_engine(given) as engine:
+        project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
+        answer = None
+        if invocation.approve or invocation.changes is not None:
+            answer = await pick.answer(engine, project, invocation.changes)
+        return await _run(engine, front).resume(project.id, answer)
+
+
+def _run(engine: compose.LocalEngine, front: Front) -> Run:
+    return Run(engine, front.view, front.interrupts, front.adapter, on_interrupt=front.outlet.hurry)
+
+
+def _scenario(name: str | None) -> Scenario | None:
+    """The scenario of a rehearsal; a name with a slash, or a `.toml`, is a path.
+
+    Raises:
+        ScenarioBroken: it is not there, or cannot be used.
+    """
+    if name is None:
+        return None
+    is_path = "/" in name or name.endswith(".toml")
+    return load_scenario(Path(name).expanduser() if is_path else shipped_scenario(name))
+
+
+async def _asked_idea(front: Front) -> str | None:
+    """The idea a person types; None when they interrupt.
+
+    Raises:
+        BadIdea: the input ended without one, or it cannot be used.
+    """
+    assert front.adapter is not None
+    asking = asyncio.create_task(front.adapter.get_initial_idea(), name="ask-idea")
+    interrupted = asyncio.create_task(front.interrupts.wanted.wait(), name="interrupted")
+    try:
+        await asyncio.wait({asking, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        return check_idea(await asking) if asking.done() else None
+    except InputEnded as error:
+        raise BadIdea("No idea was given.", hint="Nothing was started.") from error
+    finally:
+        asking.cancel()
+        interrupted.cancel()
+        await asyncio.gather(asking, interrupted, return_exceptions=True)
+
+
+def _known(error: BaseException) -> OrchestratorError | None:
+    """The error meant for people inside nested groups, when there is nothing else in them."""
+    if isinstance(error, BaseExceptionGroup):
+        known = [_known(inner) for inner in error.exceptions]
+        return known[0] if known and all(known) else None
+    return error if isinstance(error, OrchestratorError) else None
+
+
+def _unexpected(error: Exception, given: compose.Launch) -> Unexpected:
+    """Write the traceback to the log, and only there; returns what to tell people."""
+    secrets = read_secrets(given.environ)
+    text = " ".join(secrets.mask(f"{type(error).__name__}: {error}").split())
+    try:
+        with configure_logging(LogSettings(), given.paths.logs, secrets=secrets):
+            logger.error("the program broke", exc_info=error)
+    except OrchestratorError as no_log:
+        return Unexpected(f"{text}.", hint=no_log.line())
+    return Unexpected(f"{text}.", hint=f"Details are in {given.paths.logs / LOG_FILE}.")
