@@ -40,7 +40,7 @@ def report(name: str, metrics: Mapping[str, Metric]) -> None:
 
 def table(metrics: Mapping[str, Metric]) -> str:
     """The metrics as aligned text."""
-    lines = [("metric", "value", "baseline", "ratio", "target", "unit")]
+    lines: list[tuple[str, ...]] = [("metric", "value", "baseline", "ratio", "target", "unit")]
     for title, metric in metrics.items():
         numbers = (metric.value, metric.baseline, metric.ratio, metric.target)
         lines.append((title, *(_shown(number) for number in numbers), metric.unit))

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from io import TextIOWrapper
 
 from orchestrator_tui import cli
 from orchestrator_tui.console.idea import check_idea, read_idea_file
@@ -18,6 +19,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line (the process's own by default); returns the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    _accept_any_text()
     try:
         code = _run(given)
         sys.stdout.flush()
@@ -46,8 +48,10 @@ def _run(given: Sequence[str]) -> int:
 
 def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.ShowStatus) -> int:
     # Imported here: --help, --version and usage errors must not wait for it.
-    from orchestrator_tui.launch import launch
-
+    try:
+        from orchestrator_tui.launch import launch
+    except ImportError as error:
+        raise OrchestratorError(f"The installation is incomplete: {error}.", hint="Install it again.") from error
     return launch(invocation)
 
 
@@ -83,6 +87,13 @@ def report(error: OrchestratorError, *, as_json: bool) -> None:
     for line in f"{error.message} {error.hint}".splitlines():
         if line.strip():
             sys.stderr.write(f"{cli.PROGRAM}: {error.title}: {' '.join(line.split())}\n")
+
+
+def _accept_any_text() -> None:
+    """Never fail to print a character that the terminal's encoding does not have."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _silence_stdout() -> None:

@@ -28,6 +28,8 @@ from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
+from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.logs import LOG_FILE, configure_logging
 
 logger = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ async def _carry_out(invocation: Launched, given: compose.Launch) -> int:
                 return await _continue(invocation, given, front)
 
 
-def _status_text(overviews: Sequence[status.ProjectOverview], asked: cli.ShowStatus) -> str:
+def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus) -> str:
     if asked.options.json:
         return json.dumps([status.as_json(overview, now()) for overview in overviews], indent=2) + "\n"
     lines = status.listing(overviews) if asked.reference is None else status.detail(overviews[0], now())
@@ -190,7 +192,7 @@ async def _continue(invocation: cli.ContinueProject, given: compose.Launch, fron
         return await _run(engine, front).resume(project.id, answer)
 
 
-def _run(engine: compose.LocalEngine, front: Front) -> Run:
+def _run(engine: EngineClient, front: Front) -> Run:
     return Run(engine, front.view, front.interrupts, front.adapter, on_interrupt=front.outlet.hurry)
 
 

@@ -37,7 +37,8 @@ class ConsoleAdapter(InputAdapter):
         self._write("What would you like to build?\n")
         while True:
             self._write("> ")
-            if idea := self._checked(await self._reader.paragraph()).strip():
+            idea = self._checked(await self._reader.paragraph()).strip()
+            if idea:
                 return idea
 
     async def get_approval(self, summary: str, phase: str) -> bool:
@@ -50,7 +51,8 @@ class ConsoleAdapter(InputAdapter):
         self._write(f"{clean(question)}\n")
         while True:
             self._write("> ")
-            if answer := self._checked(await self._reader.paragraph()).strip():
+            answer = self._checked(await self._reader.paragraph()).strip()
+            if answer:
                 return answer
 
     async def show_progress(self, status: PipelineState) -> None:
@@ -66,8 +68,9 @@ class ConsoleAdapter(InputAdapter):
         while True:
             self._write("Your choice: ")
             answer = self._checked(await self._reader.line()).strip()
-            if option := _chosen(answer, options):
-                return option
+            chosen = _chosen(answer, options)
+            if chosen is not None:
+                return chosen
             self._write(f"Please answer with a number from 1 to {len(options)} or with the words.\n")
 
     async def review(self, request: InputRequest) -> Verdict:
@@ -77,8 +80,11 @@ class ConsoleAdapter(InputAdapter):
             verdict = await self._verdict(request.body, request.title, editable=editable)
             if isinstance(verdict, ChangesWanted) and not verdict.text:
                 return ChangesWanted(await self.get_clarification("What should be different?"))
-            if not isinstance(verdict, Edited) or (verdict := await self._edited(request.body)):
+            if not isinstance(verdict, Edited):
                 return verdict
+            edited = await self._edited(request.body)
+            if edited is not None:
+                return edited
 
     async def _edited(self, text: str) -> Edited | None:
         try:

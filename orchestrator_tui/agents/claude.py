@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, confi
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.tasks import to_the_end
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.clock import new_id
@@ -110,7 +111,7 @@ class ClaudeRuntime:
         try:
             yield session
         finally:
-            await _to_the_end(session.close(), name=f"agent {request.agent_id} closing")
+            await to_the_end(session.close(), name=f"agent {request.agent_id} closing")
 
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():
@@ -281,22 +282,6 @@ def _why(error: Exception) -> str:
 
 def _output_format(request: SessionRequest) -> dict[str, Any] | None:
     return None if request.output_schema is None else {"type": "json_schema", "schema": dict(request.output_schema)}
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None], *, name: str) -> None:
-    """Wait for `work` even while this task is being cancelled, then let the cancellation go on."""
-    task = asyncio.create_task(work, name=name)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except Exception:
-            break
-    if cancelled is not None:
-        raise cancelled
-    task.result()
 
 
 def _outputs(message: Message, log: TurnLog) -> Iterator[AgentOutput]:

@@ -12,7 +12,17 @@ from orchestrator_tui.agents.command_rules import Call, check_name, check_shown
 from orchestrator_tui.agents.decision import Decision, allow, deny
 from orchestrator_tui.agents.folder_view import Folders, FolderView, Traces
 from orchestrator_tui.agents.sandbox import Boundary
-from orchestrator_tui.agents.shell_words import Refused, Word, is_word, literal, parse, source, word, words
+from orchestrator_tui.agents.shell_words import (
+    Refused,
+    Word,
+    is_word,
+    literal,
+    parse,
+    simple_command,
+    source,
+    word,
+    words,
+)
 
 _DEEPEST_SCRIPT = 4
 _MOST_FOLDERS = 16
@@ -163,7 +173,7 @@ class _Line:
     def _pipeline(self, node: Node, here: Folders) -> _After:
         before: list[list[Word]] = []
         for child in _named(node):
-            command = _simple_command(child)
+            command = simple_command(child)
             if command and command[0].text == "xargs" and _feeds_names(before):
                 self._command(child, here, fed=True)
             else:
@@ -325,16 +335,6 @@ class _Line:
 
 def _named(node: Node) -> list[Node]:
     return [child for child in node.children if child.is_named and child.type != "comment"]
-
-
-def _simple_command(node: Node) -> list[Word]:
-    """The words of a plain command, redirected or not; nothing for anything else."""
-    if node.type == "redirected_statement" and node.children:
-        return _simple_command(node.children[0])
-    if node.type != "command" or any(child.type == "variable_assignment" for child in node.children):
-        return []
-    names = [part for child in node.children for part in (child.children if child.type == "command_name" else [child])]
-    return [word(part) for part in names if is_word(part)]
 
 
 def _feeds_names(before: Sequence[Sequence[Word]]) -> bool:

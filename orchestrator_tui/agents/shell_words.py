@@ -90,6 +90,16 @@ def word(node: Node) -> Word:
     return Word(None)
 
 
+def simple_command(node: Node) -> list[Word]:
+    """The words of a plain command, redirected or not; nothing for anything else."""
+    if node.type == "redirected_statement" and node.children:
+        return simple_command(node.children[0])
+    if node.type != "command" or any(child.type == "variable_assignment" for child in node.children):
+        return []
+    names = [part for child in node.children for part in (child.children if child.type == "command_name" else [child])]
+    return [word(part) for part in names if is_word(part)]
+
+
 def source(node: Node) -> str:
     """The text of a node, as it was written."""
     return (node.text or b"").decode("utf-8", "surrogatepass")

@@ -19,6 +19,8 @@ from orchestrator_tui.domain.statuses import (
 )
 
 ENGINE = "engine"
+ANSWER_TOOL = "StructuredOutput"
+"""The CLI's tool through which a session gives its answer."""
 
 
 class Kind(StrEnum):
@@ -50,7 +52,7 @@ def lines_of(before: ConsoleState, after: ConsoleState, recorded: Recorded) -> t
     """The lines an event is worth; most are worth one, some none."""
     who, phase = _who(before, after, recorded.event), _phase(before, after, recorded.event)
     return tuple(
-        Line(at=recorded.at, phase=phase, who=words.one_line(who, 40), text=words.one_line(text, 400), kind=kind)
+        Line(at=recorded.at, phase=phase, who=words.one_line(who, 40), text=_spaced(text), kind=kind)
         for text, kind in _said(before, after, recorded.event)
         if text.strip()
     )
@@ -113,7 +115,8 @@ def _agent(
         case events.AgentSaid():
             return ((words.one_line(event.text, 120), Kind.QUIET),)
         case events.AgentCalledTool():
-            return ((f"{event.tool} {words.one_line(event.summary, 120)}", Kind.PLAIN),)
+            tool = "answers:" if event.tool == ANSWER_TOOL else event.tool
+            return ((f"{tool} {words.one_line(event.summary, 120)}", Kind.PLAIN),)
         case events.AgentToolReturned():
             return ((f"tool failed: {words.last_line(event.output)}", Kind.BAD),) if event.is_error else ()
         case events.AgentRetried():
@@ -256,3 +259,8 @@ def _on(state: ConsoleState, work_item_id: str | None) -> str:
 def _count(done: int, total: int) -> str:
     width = len(str(total))
     return f"[{done:>{width}}/{total}]" if total else f"[{done}]"
+
+
+def _spaced(text: str) -> str:
+    """One line in which two blanks still set columns apart."""
+    return "  ".join(part for part in (words.one_line(part, 400) for part in text.split("  ")) if part)

@@ -224,8 +224,9 @@ class Run:
             async with asyncio.timeout(STOP_SECONDS):
                 with suppress(OrchestratorError):
                     await self._engine.submit(StopProject(project_id=self._project_id))
-                    while await self._status() is PipelineStatus.STOPPING:
-                        await asyncio.sleep(0.2)
+                    if await self._status() is PipelineStatus.STOPPING:
+                        # Another process does it; the watching task sees it end.
+                        await asyncio.Event().wait()
         except TimeoutError:
             self._interrupts.leave_at_once()
         return ENDINGS.get(await self._status(), Ending.STOPPED)

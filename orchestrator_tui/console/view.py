@@ -38,6 +38,7 @@ class View(ABC):
 
     def leave(self) -> None:
         """Give the terminal back at once, without waiting for anything."""
+        return
 
 
 class PlainView(View):
@@ -75,7 +76,7 @@ class JsonView(View):
         """Nothing: all of it is in the events."""
 
     async def notice(self, lines: Sequence[str]) -> None:
-        data = "".join(f"{line}\n" for line in lines).encode(errors="replace")
+        data = "".join(f"{line}\n" for line in lines if line).encode(errors="replace")
         await self._outlet.post(lambda: write_all(self._notices, data))
 
 

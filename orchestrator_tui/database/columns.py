@@ -1,17 +1,16 @@
 """Column types that behave the same on SQLite and PostgreSQL."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import JSON, DateTime, Dialect, String, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def is_id(text: str) -> bool:
@@ -33,10 +32,13 @@ def storable(text: str) -> str:
 
 
 def dump_json(value: Any) -> str:
-    """Compact JSON that both databases take; see `storable`."""
-    text = _encode(value)
-    if "\\u0000" in text or storable(text) is not text:
-        return _encode(_cleaned(value))
+    """Compact JSON that both databases take: see `storable`; numbers that are not finite become null."""
+    try:
+        text = to_json(value, inf_nan_mode="null").decode()
+    except PydanticSerializationError:
+        return to_json(_cleaned(value), inf_nan_mode="null").decode()
+    if "\\u0000" in text:
+        return to_json(_cleaned(value), inf_nan_mode="null").decode()
     return text
 
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, CursorResult, Executable, event, make_url
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import AdaptedConnection, Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -52,10 +52,17 @@ class Runner:
         with translated(self.place):
             return await self.connection.execute(statement, parameters)
 
-    async def run_text(self, statement: str, parameters: Any) -> None:
-        """Hand a statement to the driver as it is, with values in the driver's own form."""
+    async def drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Let `work` use the driver's own connection, inside the transaction.
+
+        A cursor of SQLAlchemy goes to the driver three or four times for one statement; on SQLite each is a change
+        of threads. On PostgreSQL something must have been `run` before, since that begins the transaction.
+        """
         with translated(self.place):
-            await self.connection.exec_driver_sql(statement, parameters)
+            if not self.connection.in_transaction():
+                await self.connection.begin()
+            raw = await self.connection.get_raw_connection()
+            return await work(raw.driver_connection)
 
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         """Run synchronous code that wants a plain SQLAlchemy connection."""
@@ -136,6 +143,8 @@ def _sqlite(url: URL) -> Database:
         connect_args={"isolation_level": None},
         json_serializer=dump_json,
         hide_parameters=True,
+        # Closing a connection ends its transaction anyhow.
+        pool_reset_on_return=None,
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
@@ -151,8 +160,10 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    """Straight to the driver: a cursor of SQLAlchemy would go to the driver's thread and back three times."""
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-    connection.exec_driver_sql(f"BEGIN {mode}")
+    driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
+    driver.run_async(lambda aiosqlite: aiosqlite.execute_fetchall(f"BEGIN {mode}"))
 
 
 def _postgres(url: URL) -> Database:

@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Dialect, insert, select, update
+from sqlalchemy import BigInteger, Dialect, bindparam, insert, select, update
 
 from orchestrator_tui.database.columns import UtcDateTime, binder, dump_json
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import event_counter, events
 from orchestrator_tui.domain.events import Event, Recorded, decode, encode
+
+_COUNT = (
+    update(event_counter)
+    .values(seq=event_counter.c.seq + bindparam("count", type_=BigInteger))
+    .returning(event_counter.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +28,11 @@ class Pending:
 
 
 class EventLog:
-    """Appends events. The insert goes to the driver as prepared text, since it carries nearly all rows we write."""
+    """Appends events. Its statements go to the driver as prepared text, since they carry nearly all rows we write."""
 
     def __init__(self, dialect: Dialect) -> None:
+        self._on_sqlite = dialect.name == "sqlite"
+        self._count = str(_COUNT.compile(dialect=dialect))
         self._insert = str(insert(events).compile(dialect=dialect))
         self._moment = binder(UtcDateTime(), dialect)
 
@@ -35,17 +43,23 @@ class EventLog:
             Recorded(seq=seq, at=waiting.at, project_id=waiting.project_id, event=waiting.event)
             for seq, waiting in enumerate(pending, start=last - len(pending) + 1)
         )
-        await runner.run_text(self._insert, [self._row(stored) for stored in recorded])
+        moments = {waiting.at: self._moment(waiting.at) for waiting in pending}
+        rows = [_row(stored, moments[stored.at]) for stored in recorded]
+        await runner.drive(lambda driver: driver.executemany(self._insert, rows))
         return recorded
 
     async def _reserve(self, runner: Runner, count: int) -> int:
-        counter = update(event_counter).values(seq=event_counter.c.seq + count).returning(event_counter.c.seq)
-        result = await runner.run(counter)
-        return int(result.scalar_one())
+        """The last of `count` new numbers."""
+        if self._on_sqlite:
+            [(last,)] = await runner.drive(lambda driver: driver.execute_fetchall(self._count, (count,)))
+        else:
+            last = (await runner.run(_COUNT, {"count": count})).scalar_one()
+        return int(last)
 
-    def _row(self, stored: Recorded) -> tuple[object, ...]:
-        data = dump_json(encode(stored.event))
-        return stored.seq, self._moment(stored.at), stored.project_id, type(stored.event).__name__, data
+
+def _row(stored: Recorded, moment: object) -> tuple[object, ...]:
+    data = dump_json(encode(stored.event))
+    return stored.seq, moment, stored.project_id, type(stored.event).__name__, data
 
 
 async def read_events(runner: Runner, after_seq: int, project_id: str | None, limit: int) -> Sequence[Recorded]:

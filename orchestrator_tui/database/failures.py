@@ -52,8 +52,9 @@ def translated(place: str) -> Iterator[None]:
         raise StoreUnavailable(
             f"{place}: no connection came free.", hint="Something keeps transactions open; restart the program."
         ) from error
-    except DBAPIError as error:
-        explained = explain(error.orig or error, place)
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        explained = explain(cause or error, place)
         if explained is None:
             raise
         raise explained from error
