@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.report import Metric, report
@@ -73,7 +74,7 @@ async def measure(items: int, home: Path) -> Measured:
                     if _rests(live.event):
                         break
         counts = (await engine.overview(project_id)).items
-    pairs = list(zip(seen, seen[1:], strict=False))
+    pairs = list(pairwise(seen))
     return Measured(
         own_milliseconds=[
             1000 * ((after.claimed - item.claimed).total_seconds() - item.session_seconds) for item, after in pairs
@@ -118,9 +119,7 @@ def main() -> int:
         {
             f"engine's own time, last {part} items beside first {part}": flat(measured.own_milliseconds),
             f"processor time, last {part} items beside first {part}": flat(measured.processor_milliseconds),
-            "engine's own time, median of all": Metric(
-                value=statistics.median(measured.own_milliseconds), unit="ms"
-            ),
+            "engine's own time, median of all": Metric(value=statistics.median(measured.own_milliseconds), unit="ms"),
             "work items done": Metric(value=measured.done, baseline=items, target=1, unit="items"),
             "whole run": Metric(value=measured.seconds, unit="s"),
         },

@@ -83,8 +83,10 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def open_engine(launch: Launch) -> AsyncIterator[LocalEngine]:
+async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) -> AsyncIterator[LocalEngine]:
     """An engine over this start's settings; leaving the context stops its projects gracefully.
+
+    `runtime` runs the sessions of every project instead of the Claude CLI.
 
     Raises:
         SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
@@ -94,7 +96,7 @@ async def open_engine(launch: Launch) -> AsyncIterator[LocalEngine]:
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
         log = await stack.enter_async_context(EventLog(store))
-        house = _House(launch, settings, store, bus, log, stack)
+        house = _House(launch, settings, store, bus, log, stack, runtime)
         options = EngineOptions(
             workspace=settings.project.workspace or launch.paths.workspace,
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
@@ -114,12 +116,14 @@ class _House:
         bus: Bus,
         log: EventLog,
         stack: AsyncExitStack,
+        runtime: AgentRuntime | None,
     ) -> None:
         self._launch = launch
         self._store = store
         self._bus = bus
         self._log = log
         self._stack = stack
+        self._runtime_of_all = runtime
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._runtimes: dict[str | None, AgentRuntime] = {}
 
@@ -191,6 +195,8 @@ class _House:
 
     async def _runtime(self, scenario: str | None, settings: Settings) -> AgentRuntime:
         """The sessions' runtime: one for the real model, one for each scenario played."""
+        if self._runtime_of_all is not None:
+            return self._runtime_of_all
         if scenario not in self._runtimes:
             if scenario is None:
                 self._runtimes[None] = self._account_runtime(settings)

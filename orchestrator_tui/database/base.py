@@ -84,7 +84,8 @@ class UnitOfWork(Protocol):
         `started_at` (first time) and `running_since`; leaving it adds to `seconds`; `completed`, `skipped`,
         `failed` set `ended_at`. Sets `last_checkpoint` to now. Entering `running` from `pending` with round 0
         makes it round 1. `feedback` replaces the stored one; leaving `running` for anything but `pending` clears it.
-        Entering `running` makes the phase the project's `current_phase`. `at` is the moment the change counts from (now when not given): a crashed run ended at its last heartbeat.
+        Entering `running` makes the phase the project's `current_phase`. `at` is the moment the change counts
+        from (now when not given): a crashed run ended at its last heartbeat.
 
         Raises:
             StaleState: the status is not `expected`.

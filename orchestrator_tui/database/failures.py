@@ -48,20 +48,26 @@ def translated(place: str) -> Iterator[None]:
     """
     try:
         yield
-    except PoolTimeout as error:
-        raise StoreUnavailable(
-            f"{place}: no connection came free.", hint="Something keeps transactions open; restart the program."
-        ) from error
-    except (DBAPIError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        explained = explain(cause or error, place)
-        if explained is None:
+    except Exception as error:
+        ours = _translation(error, place)
+        if ours is None:
             raise
-        raise explained from error
-    except StatementError as error:
-        if isinstance(error.orig, KeyError):
-            raise KeyError(*error.orig.args) from error
-        raise
+        raise ours from error
+
+
+def _translation(error: Exception, place: str) -> Exception | None:
+    match error:
+        case PoolTimeout():
+            hint = "Something keeps transactions open; restart the program."
+            return StoreUnavailable(f"{place}: no connection came free.", hint=hint)
+        case DBAPIError():
+            return explain(error.orig or error, place)
+        case StatementError(orig=KeyError() as unknown):
+            return KeyError(*unknown.args)
+        case sqlite3.Error() | ConnectionError():
+            return explain(error, place)
+    # Not imported, since it is slow to import and not needed for SQLite.
+    return explain(error, place) if type(error).__module__.startswith("asyncpg.") else None
 
 
 def explain(error: BaseException, place: str) -> StoreUnavailable | StaleState | None:

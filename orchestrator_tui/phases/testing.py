@@ -82,9 +82,9 @@ class TestingPhase(Phase):
         task = self._services.task(
             given, self.name, "test_planner", prompt, TestPlan, writes=False, subject=str(given.round)
         )
-        plan = await self._services.persistently(given, lambda: self._services.answer(task, TestPlan))
-        await self._keep(given, plan)
-        return plan
+        made = await self._services.persistently(given, lambda: self._services.answer(task, TestPlan))
+        await self._keep(given, made)
+        return made
 
     async def _keep(self, given: PhaseInput, plan: TestPlan) -> None:
         path = self._services.workspace.write_note(f"{PLAN}.md", documents.test_plan(plan))

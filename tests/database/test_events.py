@@ -5,6 +5,7 @@ import pytest
 
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.errors import StaleState
 from orchestrator_tui.domain.events import AgentCalledTool, PipelineStatusChanged, Recorded
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus
@@ -38,6 +39,15 @@ async def test_a_failed_transaction_stores_neither_change_nor_event(
             raise ZeroDivisionError
     assert (await store.pipeline_state(project.id)).status is PipelineStatus.NOT_STARTED
     assert (await store.events(), await store.last_seq(), published) == ([], 0, [])
+
+
+async def test_an_event_of_an_unknown_project_fails_its_transaction(store: SqlStore, project: Project) -> None:
+    with pytest.raises(StaleState):
+        async with store.transaction() as unit:
+            await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+            unit.record(new_id(), said("of nobody"))
+    assert (await store.pipeline_state(project.id)).status is PipelineStatus.NOT_STARTED
+    assert await store.last_seq() == 0
 
 
 async def test_the_next_seq_after_a_failed_transaction_leaves_no_gap(

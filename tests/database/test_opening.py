@@ -16,6 +16,7 @@ from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
 from tests.conftest import PostgresForTests, make_project
+from tests.database.samples import said
 
 SECRET = "s3cr3t"
 
@@ -182,6 +183,17 @@ async def test_a_server_that_went_away_is_reported_and_found_again(postgres: Pos
                 await cut_all_connections(url)
                 await unit.withdraw_requests((await store.find_project("before")).id)
         assert (await store.find_project("before")).number == 1
+
+
+async def test_a_connection_cut_before_the_commit_loses_its_events_too(postgres: PostgresForTests) -> None:
+    async with postgres.migrated_database() as url, open_store(url) as store:
+        project = await make_project(store, "before")
+        with pytest.raises(StoreUnavailable):
+            async with store.transaction() as unit:
+                await unit.pipeline(project.id)
+                unit.record(project.id, said("lost"))
+                await cut_all_connections(url)
+        assert await store.events() == []
 
 
 async def cut_all_connections(url: str) -> None:

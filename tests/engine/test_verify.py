@@ -32,7 +32,7 @@ async def test_a_check_that_never_ends_is_ended_with_its_children(tmp_path: Path
     verifier = Verifier({"PATH": os.environ["PATH"]}, timeout_seconds=0.5)
     verdict = await verifier.run("sleep 600 & echo $! > child; wait", tmp_path)
     assert (verdict.passed, verdict.timed_out, verdict.exit_code) == (False, True, 124)
-    assert has_ended(int((tmp_path / "child").read_text()))  # noqa: ASYNC240
+    assert has_ended(int((tmp_path / "child").read_text()))
 
 
 async def test_of_a_long_output_the_beginning_and_the_end_are_kept(verifier: Verifier, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+import subprocess
+import sys
+
+import pytest
+
+from orchestrator_tui import __version__, cli
+from orchestrator_tui.domain.errors import UsageError
+
+
+def run(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "orchestrator_tui", *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_no_arguments_mean_to_ask_for_an_idea() -> None:
+    assert cli.parse([]) == cli.StartProject()
+
+
+def test_everything_about_a_start_is_taken_over() -> None:
+    given = cli.parse(
+        "--idea x --name n --directory d --autonomy full --model opus --no-interactive --set a.b=1 --set c.d=2".split()
+    )
+    options = cli.Options(settings=("a.b=1", "c.d=2"), autonomy="full", model="opus")
+    assert given == cli.StartProject(idea="x", name="n", directory="d", interactive=False, options=options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "scenario"), [(["--rehearsal"], "markdown-checker"), (["--rehearsal", "./s.toml"], "./s.toml")]
+)
+def test_a_rehearsal_has_a_default_scenario(arguments: list[str], scenario: str) -> None:
+    assert cli.parse(arguments) == cli.StartProject(rehearsal=scenario)
+
+
+def test_resume_and_status_take_an_id_or_none() -> None:
+    assert cli.parse(["--resume"]) == cli.ContinueProject()
+    assert cli.parse(["--resume", "3", "--approve"]) == cli.ContinueProject(reference="3", approve=True)
+    assert cli.parse(["--status"]) == cli.ShowStatus()
+    assert cli.parse(["--status", "3"]) == cli.ShowStatus(reference="3")
+
+
+def test_json_output_is_never_interactive() -> None:
+    assert cli.parse(["--resume", "--json"]) == cli.ContinueProject(interactive=False, options=cli.Options(json=True))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "--idea x --idea-file y",
+        "--status --resume",
+        "--status --idea x",
+        "--status --rehearsal",
+        "--resume --idea x",
+        "--resume --name x",
+        "--approve",
+        "--request-changes x",
+        "--resume --approve --request-changes x",
+        "--autonomy sometimes",
+        "--log-level loud",
+        "--idea",
+        "--rehears",
+        "Build me a house",
+    ],
+)
+def test_what_contradicts_itself_or_is_unknown_is_refused(arguments: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        cli.parse(arguments.split())
+    assert refused.value.message
+    assert refused.value.hint
+
+
+def test_changes_without_words_are_refused() -> None:
+    with pytest.raises(UsageError, match="needs words"):
+        cli.parse(["--resume", "--request-changes", "  "])
+
+
+def test_the_version_and_the_help_go_to_standard_output() -> None:
+    assert run("--version").stdout == f"orchestrator-tui {__version__}\n"
+    told = run("--help")
+    assert told.returncode == 0
+    for word in ("--idea-file", "exit codes:", "130", "waits for a person"):
+        assert word in told.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--bogus",), ("--idea", " "), (), ("--no-interactive",)])
+def test_a_usage_error_is_one_line_and_exit_code_2(arguments: tuple[str, ...]) -> None:
+    told = run(*arguments)
+    assert told.returncode == 2
+    assert told.stdout == ""
+    assert told.stderr.startswith("orchestrator-tui: ")
+    assert told.stderr.count("\n") == 1
+
+
+def test_an_error_is_also_told_as_json_when_json_is_wanted() -> None:
+    told = run("--json", "--idea-file", "/no/such/file")
+    assert told.returncode == 2
+    assert told.stdout.startswith('{"type": "error", "title": "Idea", "message": "/no/such/file cannot be read')
+    assert told.stderr.startswith("orchestrator-tui: Idea: /no/such/file cannot be read")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["--bogus"], []])
+def test_nothing_heavy_is_imported_before_the_command_line_is_right(arguments: list[str]) -> None:
+    program = (
+        "import sys; from orchestrator_tui.__main__ import main; main(sys.argv[1:]);"
+        "heavy = {'pydantic', 'sqlalchemy', 'rich', 'textual', 'asyncio', 'claude_agent_sdk'} & set(sys.modules);"
+        "assert not heavy, heavy"
+    )
+    command = [sys.executable, "-c", program, *arguments]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+    assert told.returncode == 0, told.stderr

@@ -1,0 +1,111 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "orchestrator_tui"]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> Mapping[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "ORCHESTRATOR_HOME": str(tmp_path / "home")}
+
+
+def run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_question_ends_a_run_without_a_person_and_flags_answer_it(environ: Mapping[str, str]) -> None:
+    first = run(environ, "--rehearsal", "--no-interactive")
+    assert first.returncode == 3, first.stderr
+    assert "orchestrator-tui --resume 1 --approve" in first.stdout
+    assert "\x1b" not in first.stdout
+
+    (told,) = json.loads(run(environ, "--status", "1", "--json").stdout)
+    assert (told["status"], told["waiting_for"]["phase"]) == ("paused", "ideation")
+
+    again = run(environ, "--resume", "--request-changes", "Leave out the moon.", "--json")
+    assert again.returncode == 3, again.stderr
+    lines = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [line["seq"] for line in lines] == sorted({line["seq"] for line in lines})
+    assert lines[0]["type"] == "InputAnswered"
+    assert lines[-1]["new"] == "paused"
+
+    approved = run(environ, "--resume", "1", "--approve")
+    assert approved.returncode == 3, approved.stderr
+    assert "Approve the architecture" in approved.stdout
+
+
+def test_a_reader_that_goes_away_stops_the_run_quietly(environ: Mapping[str, str]) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--rehearsal", "--autonomy", "full"],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 130
+        assert process.stderr.read() == b""
+    (told,) = json.loads(run(environ, "--status", "--json").stdout)
+    assert told["status"] == "stopped"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_run_and_says_how_to_resume(environ: Mapping[str, str], number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--rehearsal", "--autonomy", "full"],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "started, session" in line:
+                break
+        process.send_signal(number)
+        rest = process.stdout.read()
+        assert process.wait(60) == 130
+    assert "orchestrator-tui --resume 1" in rest
+    (told,) = json.loads(run(environ, "--status", "--json").stdout)
+    assert told["status"] == "stopped"
+
+
+def test_an_unknown_project_is_one_line_and_exit_code_2(environ: Mapping[str, str]) -> None:
+    told = run(environ, "--status", "9")
+    assert told.returncode == 2
+    assert told.stderr.startswith("orchestrator-tui: Project: There is no project")
+    assert told.stderr.count("\n") == 1
+
+
+def test_what_nobody_planned_for_is_one_line_that_names_the_log(environ: Mapping[str, str], tmp_path: Path) -> None:
+    logs = tmp_path / "home" / "logs"
+    breaking = (
+        "import sys; from orchestrator_tui import compose; compose.open_engine = None;"
+        "from orchestrator_tui.__main__ import main; sys.exit(main(['--status']))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", breaking], env=dict(environ), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert told.returncode == 1
+    assert told.stderr.count("\n") == 1
+    assert str(logs) in told.stderr
+    assert "Traceback" in (logs / "orchestrator.log").read_text()

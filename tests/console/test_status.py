@@ -1,0 +1,210 @@
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator_tui.console import status, words
+from orchestrator_tui.console.reply import reply
+from orchestrator_tui.console.summary import summary, what_next
+from orchestrator_tui.domain.errors import UsageError
+from orchestrator_tui.domain.records import (
+    Artifact,
+    InputRequest,
+    ItemCounts,
+    PhaseState,
+    PipelineState,
+    Project,
+    ProjectOverview,
+    Usage,
+)
+from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PhaseName, PhaseStatus, PipelineStatus, RequestKind
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def request(kind: RequestKind = RequestKind.APPROVAL) -> InputRequest:
+    return InputRequest(
+        id="r",
+        project_id="p",
+        kind=kind,
+        phase=PhaseName.ARCHITECTURE,
+        title="Approve the architecture",
+        body="# It",
+        choices=tuple(Choice),
+        content_hash="h",
+        created_at=NOW,
+    )
+
+
+def overview(
+    number: int = 1,
+    name: str = "task-manager",
+    state: PipelineStatus = PipelineStatus.RUNNING,
+    phase: PhaseName | None = PhaseName.IMPLEMENT,
+    items: ItemCounts = ItemCounts(done=32, todo=18),  # noqa: RUF009, B008 - a frozen value
+    waiting: InputRequest | None = None,
+    rehearsal: bool = False,
+    phases: Mapping[PhaseName, PhaseState] | None = None,
+) -> ProjectOverview:
+    project = Project(
+        id=f"id-{number}",
+        number=number,
+        name=name,
+        slug=name,
+        description="",
+        status=state,
+        current_phase=phase,
+        directory=f"/w/{name}",
+        rehearsal=rehearsal,
+        config={},
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    pipeline = PipelineState(
+        project_id=project.id,
+        status=state,
+        current_phase=phase,
+        phases={name: PhaseState(phase=name) for name in PHASE_ORDER} | dict(phases or {}),
+        last_checkpoint=NOW,
+        heartbeat=None,
+    )
+    usage = {PhaseName.IMPLEMENT: Usage(input_tokens=1000, cost_usd=0.25)}
+    return ProjectOverview(project=project, state=pipeline, usage=usage, items=items, waiting_for=waiting)
+
+
+def waiting(kind: RequestKind = RequestKind.APPROVAL) -> ProjectOverview:
+    return overview(3, "e-commerce", PipelineStatus.PAUSED, PhaseName.ARCHITECTURE, ItemCounts(), waiting=request(kind))
+
+
+def test_the_listing_is_the_table_people_know() -> None:
+    done = overview(2, "ai-chatbot", PipelineStatus.COMPLETED, None, ItemCounts(done=50))
+    assert status.listing([overview(), done, waiting()]) == [
+        "Projects",
+        "  ID  Name          Status     Phase         Progress",
+        "  ────────────────────────────────────────────────────────────",
+        "  1   task-manager  running    implement     32/50 (64%)",
+        "  2   ai-chatbot    completed  -             50/50 (100%)",
+        "  3   e-commerce    paused     architecture  awaiting approval",
+    ]
+
+
+def test_no_projects_say_how_to_start() -> None:
+    assert "--rehearsal" in "\n".join(status.listing([]))
+
+
+def test_a_rehearsal_is_marked_wherever_it_is_shown() -> None:
+    shown = overview(rehearsal=True)
+    assert words.REHEARSAL in status.listing([shown])
+    assert words.REHEARSAL in status.detail(shown, NOW)
+    assert any(words.REHEARSAL in line for line in summary(shown, [], 0, NOW))
+    assert status.as_json(shown, NOW)["rehearsal"] is True
+    assert words.REHEARSAL not in status.listing([overview()])
+
+
+def test_json_of_a_project_has_the_agreed_fields() -> None:
+    told = json.loads(json.dumps(status.as_json(waiting(), NOW)))
+    phases = told.pop("phases")
+    assert told == {
+        "id": "id-3",
+        "number": 3,
+        "name": "e-commerce",
+        "status": "paused",
+        "current_phase": "architecture",
+        "rehearsal": False,
+        "directory": "/w/e-commerce",
+        "items": {"done": 0, "total": 0},
+        "cost_usd": 0.25,
+        "tokens": 1000,
+        "waiting_for": {
+            "kind": "approval",
+            "phase": "architecture",
+            "title": "Approve the architecture",
+            "request_id": "r",
+        },
+    }
+    assert [phase["name"] for phase in phases] == [name.value for name in PHASE_ORDER]
+    assert phases[4] == {"name": "implement", "status": "pending", "seconds": 0.0, "cost_usd": 0.25, "tokens": 1000}
+
+
+def test_a_running_phase_counts_the_time_until_now() -> None:
+    running = PhaseState(
+        phase=PhaseName.IMPLEMENT,
+        status=PhaseStatus.RUNNING,
+        seconds=10.0,
+        running_since=NOW - timedelta(seconds=5),
+    )
+    shown = overview(phases={PhaseName.IMPLEMENT: running})
+    assert status.as_json(shown, NOW)["phases"][4]["seconds"] == 15.0
+    assert any("15.0s" in line for line in status.phase_table(shown, NOW))
+
+
+@pytest.mark.parametrize("kind", list(RequestKind))
+def test_whatever_waits_says_which_command_answers_it(kind: RequestKind) -> None:
+    assert "--resume 3" in "\n".join(status.how_to_answer(waiting(kind)))
+    assert what_next(waiting(kind)) == status.how_to_answer(waiting(kind))
+
+
+def test_the_summary_says_where_the_program_is_and_how_to_check_it() -> None:
+    def artifact(phase: PhaseName, content: Mapping[str, Any]) -> Artifact:
+        return Artifact(
+            id="a",
+            project_id="p",
+            phase=phase,
+            output_type="x",
+            content=content,
+            content_hash="h",
+            file_path=None,
+            round=1,
+            created_at=NOW,
+        )
+
+    artifacts = [
+        artifact(PhaseName.INITIALIZE, {"verify_command": "make check"}),
+        artifact(PhaseName.DEPLOY, {"run_instructions": "Run it\nso"}),
+    ]
+    done = overview(state=PipelineStatus.COMPLETED, phase=None)
+    text = "\n".join(summary(done, artifacts, 19, NOW))
+    for words_of_it in (
+        "is finished.",
+        "/w/task-manager",
+        "make check",
+        "Run it so",
+        "32 of 50 done",
+        "19",
+        "1.0k tok",
+    ):
+        assert words_of_it in text
+    assert what_next(done) == []
+
+
+def test_a_failure_says_in_which_phase_and_how_to_resume() -> None:
+    broken = PhaseState(phase=PhaseName.TESTING, status=PhaseStatus.FAILED, error="It hangs.")
+    failed = overview(state=PipelineStatus.FAILED, phases={PhaseName.TESTING: broken})
+    assert "Project 1 task-manager failed in testing: It hangs." in summary(failed, [], 0, NOW)
+    assert "To resume: orchestrator-tui --resume 1" in what_next(failed)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "choice"),
+    [
+        (RequestKind.APPROVAL, None, Choice.APPROVE),
+        (RequestKind.APPROVAL, "x", Choice.REQUEST_CHANGES),
+        (RequestKind.PERMISSION, None, Choice.ALLOW_ONCE),
+        (RequestKind.PERMISSION, "x", Choice.DENY),
+        (RequestKind.CLARIFICATION, "x", Choice.ANSWER),
+        (RequestKind.ERROR_DECISION, "x", Choice.RETRY_WITH_HINT),
+    ],
+)
+def test_flags_answer_what_waits_with_the_hash_that_was_shown(
+    kind: RequestKind, changes: str | None, choice: Choice
+) -> None:
+    answer = reply(request(kind), changes)
+    assert (answer.request_id, answer.choice, answer.text, answer.content_hash) == ("r", choice, changes, "h")
+
+
+@pytest.mark.parametrize("kind", [RequestKind.CLARIFICATION, RequestKind.ERROR_DECISION])
+def test_a_plain_yes_is_no_answer_to_a_question(kind: RequestKind) -> None:
+    with pytest.raises(UsageError, match="no approval"):
+        reply(request(kind), None)

@@ -1,0 +1,51 @@
+"""An agent runtime without the CLI: a scenario's turns, played on the project's files by the replay's own tools."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from orchestrator_tui.agents.base import AgentOutput, AgentSession, CalledTool, SessionRequest, ToolReturned, TurnEnded
+from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario
+from orchestrator_tui.domain.records import Usage
+from tests.rehearsal.replay import Session
+
+
+@dataclass(slots=True)
+class ReplaySession:
+    scenario: Scenario
+    request: SessionRequest
+    prompts: int = 0
+    tools: Session | None = None
+
+    async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
+        self.prompts += 1
+        tools = self.tools = self.tools or Session(self.request.directory)
+        turns = self.scenario.turns(self.request, self.prompts)
+        assert turns is not None
+        for number, turn in enumerate(turns):
+            if turn.tool in (None, STRUCTURED_TOOL):
+                continue
+            call_id = f"{self.prompts}-{number}"
+            yield CalledTool(call_id=call_id, tool=str(turn.tool), arguments=turn.input)
+            (effect,), _ = tools.play([turn])
+            yield ToolReturned(call_id=call_id, is_error=effect.exit_code != 0, output=effect.output)
+        usage = Usage(input_tokens=10 * self.prompts, output_tokens=self.prompts)
+        yield TurnEnded(text="", structured=turns[-1].input, usage=usage)
+
+    async def interrupt(self) -> None:
+        raise AssertionError("nothing here takes long enough to be interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRuntime:
+    scenario: Scenario
+    started: list[SessionRequest] = field(default_factory=list)
+
+    @property
+    def scripted(self) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
+        self.started.append(request)
+        yield ReplaySession(scenario=self.scenario, request=request)
