@@ -29,14 +29,14 @@ def bash(command: str) -> Mapping[str, Any]:
 
 
 def planned(ref: str, *, title: str | None = None, depends_on: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
-    return {
+    item = {
         "ref": ref,
         "title": title or f"Module {ref}",
         "description": f"Write {ref}.py with a function `name`, and test_{ref}.py.",
         "acceptance": [f"{ref}.name() returns {ref}"],
         "depends_on": list(depends_on),
-        **more,
     }
+    return {**item, **more}
 
 
 def write_scenario(

@@ -17,6 +17,10 @@ ARCHITECTURE_LIMIT = 6_000
 TREE_LIMIT = 4_000
 NOTES_LIMIT = 600
 COMMENT_LIMIT = 400
+PROMPT_LIMIT = 23_000
+"""Characters of the whole implement prompt: below 6,000 tokens at four characters each."""
+SHARES = (1.0, 0.6, 0.3, 0.1)
+"""How much of each limit is used, the first share whose prompt fits."""
 NEIGHBOURS = 8
 COMMENTS = 5
 _WORD = re.compile(r"[a-z0-9_]{3,}")
@@ -59,10 +63,23 @@ async def neighbours(tracker: WorkTracker, item: WorkItem) -> list[dict[str, Any
     ]
 
 
-async def comments(tracker: WorkTracker, item: WorkItem) -> list[dict[str, str]]:
+async def comments(tracker: WorkTracker, item: WorkItem) -> list[dict[str, Any]]:
     """The newest notes on an item."""
     newest = (await tracker.list_comments(item.id))[-COMMENTS:]
     return [{"author": comment.author, "content": comment.content[:COMMENT_LIMIT]} for comment in newest]
+
+
+def shorter(entries: Sequence[Mapping[str, Any]], field: str, limit: int) -> list[dict[str, Any]]:
+    """The entries with one text field cut to `limit` characters."""
+    return [{**entry, field: str(entry[field])[:limit]} for entry in entries]
+
+
+def first_lines(text: str, limit: int) -> str:
+    """As many whole lines as fit into `limit` characters; says so when some are missing."""
+    if len(text) <= limit:
+        return text
+    kept = text[: max(0, limit - 20)].rpartition("\n")[0]
+    return f"{kept}\n… and more files"
 
 
 def item_facts(item: WorkItem) -> Mapping[str, Any]:

@@ -110,16 +110,25 @@ class ImplementPhase(Phase):
         )
 
     async def _prompt(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> str:
-        return self._services.render(
-            self.name.value,
-            "implement",
-            item=context.item_facts(item),
-            architecture=context.architecture_extract(given, item),
-            neighbours=await context.neighbours(tracker, item),
-            comments=await context.comments(tracker, item),
-            tree=await self._services.workspace.tree(context.TREE_LIMIT),
-            verify_command=command,
-        )
+        """The item's prompt; what surrounds the item is cut further when the item itself is long."""
+        neighbours = await context.neighbours(tracker, item)
+        comments = await context.comments(tracker, item)
+        tree = await self._services.workspace.tree(context.TREE_LIMIT)
+        text = ""
+        for share in context.SHARES:
+            text = self._services.render(
+                self.name.value,
+                "implement",
+                item=context.item_facts(item),
+                architecture=context.architecture_extract(given, item, int(context.ARCHITECTURE_LIMIT * share)),
+                neighbours=context.shorter(neighbours, "notes", int(context.NOTES_LIMIT * share)),
+                comments=context.shorter(comments, "content", int(context.COMMENT_LIMIT * share)),
+                tree=context.first_lines(tree, int(context.TREE_LIMIT * share)),
+                verify_command=command,
+            )
+            if len(text) <= context.PROMPT_LIMIT:
+                break
+        return text
 
     async def _finish(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, answer: WorkDone) -> None:
         if answer.status == "blocked":

@@ -24,7 +24,8 @@ def recorded(event: Event, seq: int = 1, seconds: float = 0.0) -> Recorded:
 
 def played(*given: Event, second: float = 1.0) -> tuple[ConsoleState, list[Line]]:
     """The state and all lines after events that happen `second` seconds apart."""
-    state, lines = ConsoleState(), []
+    state = ConsoleState()
+    lines: list[Line] = []
     for seq, event in enumerate(given, 1):
         told = recorded(event, seq, seq * second)
         after = fold(state, told)

@@ -25,12 +25,30 @@ from orchestrator_tui.engine.client import EngineClient
 LONG = "\n".join(f"line {number}" for number in range(1, 101))
 
 
+class Screen(StringIO):
+    """What was written, and a way to wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = asyncio.Event()
+
+    def write(self, text: str) -> int:
+        self._changed.set()
+        return super().write(text)
+
+    async def ends_with(self, text: str) -> None:
+        async with asyncio.timeout(10):
+            while not self.getvalue().endswith(text):
+                self._changed.clear()
+                await self._changed.wait()
+
+
 @dataclass
 class Person:
     """Types into a pipe, or into a terminal, and sees what the adapter writes."""
 
     adapter: ConsoleAdapter
-    screen: StringIO
+    screen: Screen
     keyboard: int
 
     def types(self, text: str) -> None:
@@ -48,7 +66,7 @@ def person(*, at_terminal: bool = False, **environ: str) -> Iterator[Person]:
         tty.setcbreak(keyboard)
     else:
         source, keyboard = os.pipe()
-    screen = StringIO()
+    screen = Screen()
     with os.fdopen(source, "rb", buffering=0) as stream:
         someone = Person(ConsoleAdapter(stream, screen, environ), screen, keyboard)
         try:
@@ -181,7 +199,7 @@ async def test_at_a_terminal_what_was_typed_before_the_question_is_no_answer() -
     with person(at_terminal=True) as someone:
         someone.types("y\n\n")
         asking = asyncio.create_task(someone.adapter.get_approval("the plan", "ideation"))
-        await until(lambda: someone.screen.getvalue().endswith("[Y/n/view] "))
+        await someone.screen.ends_with("[Y/n/view] ")
         someone.types("n\n")
         async with asyncio.timeout(10):
             assert await asking is False
@@ -197,7 +215,7 @@ async def test_a_pasted_idea_of_several_lines_is_one_idea() -> None:
 async def test_waiting_for_a_person_can_be_given_up_and_taken_up_again() -> None:
     with person() as someone:
         asking = asyncio.create_task(someone.adapter.get_clarification("why?"))
-        await until(lambda: someone.screen.getvalue().endswith("> "))
+        await someone.screen.ends_with("> ")
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         someone.types("because\n")
@@ -245,10 +263,3 @@ async def test_the_broker_hands_an_edit_on_as_a_new_document(engine: EngineClien
         someone.types("edit\n")
         command = await Broker(engine, someone.adapter).ask(request())
     assert command == EditArtifact(request_id="r", content_hash="h", markdown=LONG.split("\n", 1)[1])
-
-
-async def until(condition: object) -> None:
-    assert callable(condition)
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)

@@ -34,7 +34,7 @@ async def test_a_reader_that_went_away_is_told_once_and_ends_quietly() -> None:
 async def test_a_stuck_reader_makes_the_caller_wait_but_not_the_loop() -> None:
     stuck = threading.Event()
     async with Outlet(lambda: None, backlog=3) as outlet:
-        await outlet.post(lambda: bool(stuck.wait()) or None)
+        await outlet.post(lambda: _until(stuck))
         posting = asyncio.create_task(_post_many(outlet, 10))
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
@@ -47,12 +47,16 @@ async def test_a_stuck_reader_makes_the_caller_wait_but_not_the_loop() -> None:
 async def test_who_is_in_a_hurry_does_not_wait_for_a_stuck_reader() -> None:
     stuck = threading.Event()
     async with Outlet(lambda: None, backlog=3) as outlet:
-        await outlet.post(lambda: bool(stuck.wait()) or None)
+        await outlet.post(lambda: _until(stuck))
         posting = asyncio.create_task(_post_many(outlet, 10))
         outlet.hurry()
         async with asyncio.timeout(10):
             await posting
     stuck.set()
+
+
+def _until(happened: threading.Event) -> None:
+    happened.wait()
 
 
 async def _post_many(outlet: Outlet, count: int) -> None:

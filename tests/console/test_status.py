@@ -22,6 +22,7 @@ from orchestrator_tui.domain.records import (
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PhaseName, PhaseStatus, PipelineStatus, RequestKind
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+SOME_ITEMS = ItemCounts(done=32, todo=18)
 
 
 def request(kind: RequestKind = RequestKind.APPROVAL) -> InputRequest:
@@ -43,7 +44,7 @@ def overview(
     name: str = "task-manager",
     state: PipelineStatus = PipelineStatus.RUNNING,
     phase: PhaseName | None = PhaseName.IMPLEMENT,
-    items: ItemCounts = ItemCounts(done=32, todo=18),  # noqa: RUF009, B008 - a frozen value
+    items: ItemCounts = SOME_ITEMS,
     waiting: InputRequest | None = None,
     rehearsal: bool = False,
     phases: Mapping[PhaseName, PhaseState] | None = None,

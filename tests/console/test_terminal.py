@@ -6,10 +6,12 @@ from rich.console import Console
 from orchestrator_tui.console.fold import ConsoleState, fold
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.terminal import TerminalView, board, styled
+from orchestrator_tui.domain.events import Event
 from orchestrator_tui.domain.statuses import PhaseStatus, PipelineStatus, WorkItemStatus
 from tests.console.events_of_a_run import START, agent, created, item, item_status, phase, pipeline, played, recorded
 
-EVENTS = (
+FAILED = pipeline(PipelineStatus.RUNNING, PipelineStatus.FAILED)
+EVENTS: tuple[Event, ...] = (
     created(rehearsal=True),
     pipeline(PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING),
     phase(PhaseStatus.PENDING, PhaseStatus.RUNNING),
@@ -48,7 +50,7 @@ async def test_colours_are_left_out_where_they_are_not_wanted(no_color: bool) ->
     async with Outlet(lambda: None) as outlet:
         view = TerminalView(outlet, console)
         state = ConsoleState()
-        for seq, event in enumerate((*EVENTS, pipeline(PipelineStatus.RUNNING, PipelineStatus.FAILED)), 1):
+        for seq, event in enumerate((*EVENTS, FAILED), 1):
             told = recorded(event, seq)
             before, state = state, fold(state, told)
             await view.event(before, state, told)
