@@ -9,7 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
-	ORCHESTRATOR_HOME="$(DEMO)" $(BIN)/orchestrator-tui --rehearsal --autonomy full $$interactive
+	ORCHESTRATOR_HOME="$(DEMO)" $(BIN)/orchestrator-tui --rehearsal --autonomy full \
+	  --set phases.deploy.enabled=true $$interactive
 
 test: $(VENV)/.dev  ## Every test, on SQLite and on a real PostgreSQL.
 	$(BIN)/python -m pytest -n $${TEST_WORKERS:-2} --dist loadfile

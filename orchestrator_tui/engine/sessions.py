@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -154,7 +154,7 @@ class Conversation:
                 self._emit(events.AgentSaid(agent_id=agent_id, text=text))
             case CalledTool(call_id=call_id, tool=tool, arguments=arguments):
                 self._flush_delta()
-                call = ToolCall(call_id=call_id, tool=tool, summary=summarize_call(tool, dict(arguments)))
+                call = ToolCall(call_id=call_id, tool=tool, summary=self._summary(tool, arguments))
                 if len(account.calls) < KEPT_TOOL_CALLS:
                     account.calls[call_id] = call
                 account.called_at[call_id] = time.monotonic()
@@ -189,6 +189,9 @@ class Conversation:
                 )
             case LimitChanged() | TurnEnded():
                 pass
+
+    def _summary(self, tool: str, arguments: Mapping[str, Any]) -> str:
+        return summarize_call(tool, arguments).replace(f"{self._task.directory}/", "")
 
     def _emit(self, event: events.Event) -> None:
         self._log.add(self._task.project.id, event)
@@ -377,7 +380,7 @@ def shorten_value(value: Any) -> Any:
     return value
 
 
-def summarize_call(tool: str, arguments: dict[str, Any]) -> str:
+def summarize_call(tool: str, arguments: Mapping[str, Any]) -> str:
     """A tool call in one line: its file, command or pattern."""
     for key in ("file_path", "command", "pattern", "path", "summary"):
         value = arguments.get(key)
