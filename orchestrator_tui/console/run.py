@@ -17,7 +17,7 @@ from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command, ResumeProject, StopProject
-from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
@@ -222,7 +222,7 @@ class Run:
         )
         try:
             async with asyncio.timeout(STOP_SECONDS):
-                with suppress(OrchestratorError):
+                with suppress(IllegalTransition):
                     await self._engine.submit(StopProject(project_id=self._project_id))
                     if await self._status() is PipelineStatus.STOPPING:
                         # Another process does it; the watching task sees it end.

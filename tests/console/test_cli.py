@@ -17,25 +17,8 @@ def test_no_arguments_mean_to_ask_for_an_idea() -> None:
 
 
 def test_everything_about_a_start_is_taken_over() -> None:
-    given = cli.parse(
-        [
-            "--idea",
-            "x",
-            "--name",
-            "n",
-            "--directory",
-            "d",
-            "--autonomy",
-            "full",
-            "--model",
-            "opus",
-            "--no-interactive",
-            "--set",
-            "a.b=1",
-            "--set",
-            "c.d=2",
-        ]
-    )
+    flags = "--idea x --name n --directory d --autonomy full --model opus --no-interactive"
+    given = cli.parse([*flags.split(), "--set", "a.b=1", "--set", "c.d=2"])
     options = cli.Options(settings=("a.b=1", "c.d=2"), autonomy="full", model="opus")
     assert given == cli.StartProject(idea="x", name="n", directory="d", interactive=False, options=options)
 
