@@ -32,12 +32,19 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"refused: {VARIABLE} does not say which environment the CLI is to run in\n")
         return REFUSED
     environment.update({name: os.environ[name] for name in FROM_SDK if name in os.environ})
+    _leave_terminal()
     _die_with(parent)
     try:
         os.execve(cli, [cli, *arguments], environment)
     except (OSError, TypeError, ValueError) as error:
         sys.stderr.write(f"{cli} could not be started: {type(error).__name__}\n")
     return REFUSED
+
+
+def _leave_terminal() -> None:
+    """Ctrl+C on the terminal is for the program that started this one; it then ends its sessions in good order."""
+    if os.getpid() != os.getsid(0):
+        os.setsid()
 
 
 def _die_with(parent: int) -> None:

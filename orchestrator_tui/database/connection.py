@@ -1,7 +1,7 @@
 """From a database URL to an engine: SQLite and PostgreSQL, each set up for safe concurrent writes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator_tui.database.columns import dump_json
 from orchestrator_tui.database.failures import explain, translated
+from orchestrator_tui.database.finishing import finish
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
 
 T = TypeVar("T")
@@ -50,7 +51,7 @@ class Runner:
     async def run(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Execute a Core statement. Raises what `failures.translated` does."""
         with translated(self.place):
-            return await self.connection.execute(statement, parameters)
+            return await finish(self.connection.execute(statement, parameters))
 
     async def drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """Let `work` use the driver's own connection, inside the transaction.
@@ -59,23 +60,26 @@ class Runner:
         of threads. On PostgreSQL something must have been `run` before, since that begins the transaction.
         """
         with translated(self.place):
-            if not self.connection.in_transaction():
-                await self.connection.begin()
-            raw = await self.connection.get_raw_connection()
-            return await work(raw.driver_connection)
+            return await finish(self._drive(work))
+
+    async def _drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        if not self.connection.in_transaction():
+            await self.connection.begin()
+        raw = await self.connection.get_raw_connection()
+        return await work(raw.driver_connection)
 
     async def run_sync(self, work: Callable[[Connection], T]) -> T:
         """Run synchronous code that wants a plain SQLAlchemy connection."""
         with translated(self.place):
-            return await self.connection.run_sync(work)
+            return await finish(self.connection.run_sync(work))
 
     async def commit(self) -> None:
         """Commit, or drop the connection: after a failed commit SQLite is still inside the transaction."""
         try:
             with translated(self.place):
-                await self.connection.commit()
+                await finish(self.connection.commit())
         except BaseException:
-            await self.connection.invalidate()
+            await finish(self.connection.invalidate())
             raise
 
 
@@ -112,10 +116,18 @@ async def open_database(url: str) -> AsyncIterator[Database]:
 @asynccontextmanager
 async def connected(engine: AsyncEngine, place: str) -> AsyncIterator[Runner]:
     """One connection of the pool; what is not committed is rolled back on leaving."""
-    async with AsyncExitStack() as stack:
+    connection = engine.connect()
+    try:
         with translated(place):
-            connection = await stack.enter_async_context(engine.connect())
+            await finish(_start(connection))
         yield Runner(connection, place)
+    finally:
+        if connection.sync_connection is not None:
+            await finish(connection.close())
+
+
+async def _start(connection: AsyncConnection) -> None:
+    await connection.start()
 
 
 def _parse(url: str) -> URL:
@@ -143,8 +155,6 @@ def _sqlite(url: URL) -> Database:
         connect_args={"isolation_level": None},
         json_serializer=dump_json,
         hide_parameters=True,
-        # Closing a connection ends its transaction anyhow.
-        pool_reset_on_return=None,
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)

@@ -1,7 +1,7 @@
 """The store on SQLite or PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
@@ -11,6 +11,7 @@ from orchestrator_tui.database import queries
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventLog, last_seq, read_events
+from orchestrator_tui.database.finishing import finish
 from orchestrator_tui.database.migrate import migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.references import find_project
@@ -74,6 +75,7 @@ class SqlStore(Store):
             async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
                 unit = SqlUnitOfWork(runner, self._log, one_writer=self._database.one_writer)
                 yield unit
+                # Cut short, it could be stored without ever being published.
                 await finish(self._commit(runner, unit))
 
     @contextmanager
@@ -195,20 +197,3 @@ class SqlStore(Store):
     async def last_seq(self) -> int:
         async with self._reading() as runner:
             return await last_seq(runner)
-
-
-async def finish(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work` to its end even if this task is cancelled meanwhile; the cancellation follows then.
-
-    A commit cut short could be stored without ever being published.
-    """
-    task = asyncio.create_task(work, name="commit")
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    task.result()

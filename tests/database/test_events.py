@@ -155,6 +155,28 @@ async def test_cancelling_a_transaction_rolls_it_back_and_frees_the_store(store:
         await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.FAILED)
 
 
+@pytest.mark.parametrize("turns", range(40))
+async def test_a_task_cancelled_at_any_moment_leaves_no_transaction_open(
+    store: SqlStore, project: Project, turns: int
+) -> None:
+    async def write() -> None:
+        async with store.transaction() as unit:
+            await unit.pipeline(project.id)
+            unit.record(project.id, said("perhaps"))
+
+    async def read() -> None:
+        await store.events(project_id=project.id)
+
+    tasks = [asyncio.create_task(write()), asyncio.create_task(read()), asyncio.create_task(write())]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await write()
+    assert store.connections_in_use == 0
+
+
 async def test_a_transaction_inside_another_of_the_same_task_is_refused(store: SqlStore, project: Project) -> None:
     with pytest.raises(RuntimeError, match="open already"):
         async with store.transaction():

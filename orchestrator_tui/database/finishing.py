@@ -1,0 +1,35 @@
+"""Work with a database driver that is never cut short.
+
+A driver that is cancelled in the middle of a call leaves its connection in a state nobody knows: SQLite inside a
+transaction that the next user of the connection inherits, PostgreSQL in the middle of an answer.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """Await `work` to its end even if this task is cancelled meanwhile; the cancellation follows then.
+
+    Raises:
+        asyncio.CancelledError: this task was cancelled; what `work` returned or raised is dropped.
+    """
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.done():
+                break
+            cancelled = error
+        except BaseException:
+            break
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()
+    raise cancelled
