@@ -49,7 +49,7 @@ def find_paths(environ: Mapping[str, str]) -> Paths:
     return Paths(
         config=Path(platformdirs.user_config_dir(APP, appauthor=False)),
         data=Path(platformdirs.user_data_dir(APP, appauthor=False)),
-        logs=Path(platformdirs.user_log_dir(APP, appauthor=False)),
+        logs=Path(platformdirs.user_data_dir(APP, appauthor=False)) / "logs",
     )
 
 

@@ -1,7 +1,7 @@
 """One run of a project in this process: from taking it up, through its pipeline, to leaving it in order."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator_tui.backends.base import WorkTracker
@@ -9,8 +9,8 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import OrchestratorError
-from orchestrator_tui.domain.records import PipelineState, Project, WorkItem
-from orchestrator_tui.domain.statuses import PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.records import PipelineState, Project, SessionLog, WorkItem
+from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.heartbeat import heartbeat
@@ -110,6 +110,7 @@ class Run:
 
     async def _after_crash(self, status: PipelineStatus) -> None:
         state = await self.store.pipeline_state(self.project.id)
+        await self._close_sessions(_last_sign_of_life(state))
         await self._requeue_items("the process ended without warning")
         for phase in state.phases.values():
             if phase.status is PhaseStatus.RUNNING:
@@ -119,6 +120,31 @@ class Run:
         if status is PipelineStatus.STOPPING:
             await self._set_status(status, PipelineStatus.STOPPED, "crash")
             await self._set_status(PipelineStatus.STOPPED, PipelineStatus.RUNNING, None)
+
+    async def _close_sessions(self, at: datetime) -> None:
+        """Sessions that ended with the process that ran them."""
+        after = 0
+        while page := await self.store.list_sessions(self.project.id, after=after):
+            after = page[-1].session_number
+            for session in page:
+                if session.status is AgentStatus.RUNNING:
+                    await self._close(session, max(at, session.started_at))
+
+    async def _close(self, session: SessionLog, at: datetime) -> None:
+        error = "its process ended without warning"
+        async with self.store.transaction() as unit:
+            await unit.end_session(replace(session, ended_at=at, status=AgentStatus.INTERRUPTED, error=error))
+            unit.record(
+                self.project.id,
+                events.AgentFinished(
+                    agent_id=session.id,
+                    status=AgentStatus.INTERRUPTED,
+                    summary=session.summary,
+                    error=error,
+                    usage=session.usage,
+                    seconds=round((at - session.started_at).total_seconds(), 3),
+                ),
+            )
 
     async def _requeue_items(self, why: str) -> None:
         """Items that were being worked on go back to `todo`; their half-made changes are kept as a patch."""

@@ -1,0 +1,89 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.commands import ResumeProject
+from orchestrator_tui.domain.errors import AlreadyOwned
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
+from tests.running import NO_PLANNING, launch, watched
+from tests.scenarios import answer, bash, structured, write, write_scenario
+
+ROOT = Path(__file__).parent.parent.parent
+DONE = structured(status="done", summary="Done.", notes="")
+
+
+def start(home: Path, scenario: Path) -> subprocess.Popen[str]:
+    settings = [f"--set=phases.{name}.enabled=false" for name in ("ideation", "architecture")]
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "orchestrator_tui", "--rehearsal", str(scenario), "--autonomy", "full"),
+            *("--no-interactive", "--json", "--name", "demo", *settings),
+        ],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "ORCHESTRATOR_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for_line(process: subprocess.Popen[str], *words: str) -> dict[str, object]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if all(word in line for word in words):
+            found: dict[str, object] = json.loads(line)
+            return found
+    raise AssertionError(f"the run ended before {words}")
+
+
+async def test_a_run_that_was_killed_goes_on_where_it_was_and_nothing_is_done_twice(tmp_path: Path) -> None:
+    scenario = write_scenario(
+        tmp_path / "s",
+        answer(
+            "implement", "developer", write("half.txt", "half"), bash("sleep 30"), DONE, subject="item00002", attempt=1
+        ),
+        items=2,
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    with start(home, scenario) as process:
+        project_id = str(wait_for_line(process, "AgentCalledTool", "sleep 30")["project_id"])
+        os.killpg(process.pid, signal.SIGKILL)
+
+    write_scenario(tmp_path / "s", items=2)
+    async with watched(launch(home, scenario, **NO_PLANNING), project_id) as run:
+        assert (await run.project()).status is PipelineStatus.RUNNING
+        await run.engine.submit(ResumeProject(project_id=project_id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        overview = await run.engine.overview(project_id)
+        assert overview.items.done == overview.items.total == 2
+        assert overview.state.phases[PhaseName.IMPLEMENT].round == 1
+        directory = Path(overview.project.directory)
+        assert not (directory / "half.txt").exists()
+        assert "half.txt" in next((directory / ".orchestrator" / "patches").iterdir()).read_text()
+        sessions = await run.engine.sessions(project_id)
+        assert [session.status for session in sessions].count(AgentStatus.INTERRUPTED) == 1
+        assert all(session.status is not AgentStatus.RUNNING for session in sessions)
+        commits = [event.message for event in run.all(events.CommitMade) if event.message.startswith("TASK")]
+        assert len(commits) == len(set(commits)) == 2
+
+
+async def test_a_project_that_another_process_runs_is_not_taken_from_it(tmp_path: Path) -> None:
+    scenario = write_scenario(
+        tmp_path / "s", answer("implement", "developer", bash("sleep 30"), DONE, attempt=1), items=1
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    with start(home, scenario) as process:
+        project_id = str(wait_for_line(process, "AgentCalledTool", "sleep 30")["project_id"])
+        async with watched(launch(home, scenario, **NO_PLANNING), project_id) as run:
+            try:
+                await run.engine.submit(ResumeProject(project_id=project_id))
+                raise AssertionError("it was taken")
+            except AlreadyOwned as error:
+                assert f"process {process.pid} on" in error.message
+        process.send_signal(signal.SIGINT)
+        assert process.wait(40) == 130
