@@ -48,15 +48,16 @@ from orchestrator_tui.agents.base import (
 )
 from orchestrator_tui.agents.cli_file import make_launcher
 from orchestrator_tui.agents.decision import deny
-from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, mask, secret_values
+from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, secret_values
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
-from orchestrator_tui.agents.tasks import to_the_end
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import AgentFailed
+from orchestrator_tui.domain.finishing import finish
 
 _LARGEST_LINE_BYTES = 32 * 1024 * 1024
 _STDERR_LINES_KEPT = 40
@@ -111,7 +112,7 @@ class ClaudeRuntime:
         try:
             yield session
         finally:
-            await to_the_end(session.close(), name=f"agent {request.agent_id} closing")
+            await finish(session.close())
 
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():

@@ -3,7 +3,7 @@
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +36,6 @@ _CLI_MANNERS = {
     "CLAUDE_BASH_MAINTAIN_PROJECT_WORKING_DIR": "1",
 }
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"sk-ant-[\w-]+")
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -121,13 +120,6 @@ def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The values in `environment` that must not be shown, longest first."""
     found = {value for name, value in environment.items() if _SECRET_NAME.search(name) and len(value) >= 6}
     return tuple(sorted(found, key=len, reverse=True))
-
-
-def mask(text: str, secrets: Iterable[str]) -> str:
-    """`text` with every secret replaced by `***`."""
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return _SECRET_TEXT.sub("***", text)
 
 
 def _network(parent_environ: Mapping[str, str]) -> dict[str, str]:

@@ -15,8 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator_tui.database.columns import dump_json
 from orchestrator_tui.database.failures import explain, translated
-from orchestrator_tui.database.finishing import finish
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
+from orchestrator_tui.domain.finishing import finish
 
 T = TypeVar("T")
 

@@ -27,7 +27,7 @@ class Pending:
     event: Event
 
 
-class EventLog:
+class EventWriter:
     """Appends events. Its statements go to the driver as prepared text, since they carry nearly all rows we write."""
 
     def __init__(self, dialect: Dialect) -> None:

@@ -10,14 +10,14 @@ from sqlalchemy import update
 from orchestrator_tui.database import queries
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
-from orchestrator_tui.database.event_log import EventLog, last_seq, read_events
-from orchestrator_tui.database.finishing import finish
+from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events
 from orchestrator_tui.database.migrate import migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.references import find_project
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -60,7 +60,7 @@ class SqlStore(Store):
     def __init__(self, database: Database, *, publish: Publish = publish_nothing) -> None:
         self._database = database
         self._publish = publish
-        self._log = EventLog(database.writes.dialect)
+        self._log = EventWriter(database.writes.dialect)
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any] | None] = set()
 

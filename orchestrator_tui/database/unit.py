@@ -2,7 +2,7 @@
 
 from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.database.connection import Runner
-from orchestrator_tui.database.event_log import EventLog, Pending
+from orchestrator_tui.database.event_log import EventWriter, Pending
 from orchestrator_tui.database.item_writes import ItemWrites
 from orchestrator_tui.database.pipeline_writes import PipelineWrites
 from orchestrator_tui.database.request_writes import RequestWrites
@@ -13,7 +13,7 @@ from orchestrator_tui.domain.events import Event, Recorded
 class SqlUnitOfWork(PipelineWrites, ItemWrites, RequestWrites, UnitOfWork):
     """The unit of work of `SqlStore.transaction`."""
 
-    def __init__(self, runner: Runner, log: EventLog, *, one_writer: bool) -> None:
+    def __init__(self, runner: Runner, log: EventWriter, *, one_writer: bool) -> None:
         super().__init__(runner, one_writer=one_writer)
         self._log = log
         self._pending: list[Pending] = []

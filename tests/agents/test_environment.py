@@ -7,10 +7,10 @@ from orchestrator_tui.agents.environment import (
     RUN_ID,
     AccountEndpoint,
     cli_environment,
-    mask,
     secret_values,
     tool_environment,
 )
+from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.domain.errors import CredentialsMissing
 from tests.agents.support import paths_in, request_in
 

@@ -1,7 +1,8 @@
-"""Work with a database driver that is never cut short.
+"""Work that a cancellation does not cut short.
 
-A driver that is cancelled in the middle of a call leaves its connection in a state nobody knows: SQLite inside a
-transaction that the next user of the connection inherits, PostgreSQL in the middle of an answer.
+A database driver that is cancelled in the middle of a call leaves its connection in a state nobody knows: SQLite
+inside a transaction that the next user of the connection inherits, PostgreSQL in the middle of an answer. A process
+whose end is not waited for stays behind.
 """
 
 import asyncio
