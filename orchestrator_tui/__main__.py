@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
 
 from orchestrator_tui import cli
 from orchestrator_tui.console.idea import check_idea, read_idea_file
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, UsageError
+from orchestrator_tui.domain.text import clean
 
 FAILED = 1
 USAGE = 2
@@ -19,7 +21,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out a command line (the process's own by default); returns the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    _replace_closed_streams()
     _accept_any_text()
+    code = 0
     try:
         code = _run(given)
         sys.stdout.flush()
@@ -29,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except OSError as error:
+        _silence_stdout()
+        if code == 0:
+            _complain(f"{cli.PROGRAM}: The output could not be written: {error.strerror or error}.")
+        return code or FAILED
 
 
 def _run(given: Sequence[str]) -> int:
@@ -80,13 +89,28 @@ def on_terminal() -> bool:
 
 def report(error: OrchestratorError, *, as_json: bool) -> None:
     """Tell an error: a line on standard error for each line it has, and a JSON line on standard output if wanted."""
+    for line in clean(f"{error.message} {error.hint}").splitlines():
+        if line.strip():
+            _complain(f"{cli.PROGRAM}: {error.title}: {' '.join(line.split())}")
     if as_json:
         told = {"type": "error", "title": error.title, "message": error.message, "hint": error.hint}
         sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
         sys.stdout.flush()
-    for line in f"{error.message} {error.hint}".splitlines():
-        if line.strip():
-            sys.stderr.write(f"{cli.PROGRAM}: {error.title}: {' '.join(line.split())}\n")
+
+
+def _complain(line: str) -> None:
+    """Say it on standard error, where somebody reads that."""
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def _replace_closed_streams() -> None:
+    """Put the null device in place of streams that were closed when the program was started."""
+    # In the order of their descriptors: each takes the lowest free one, which is its own.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _accept_any_text() -> None:

@@ -162,6 +162,26 @@ def _check(given: argparse.Namespace) -> None:
         raise UsageError(f"{_flag(flag)} answers a project that waits.", hint="Add --resume, or --resume ID.")
     if given.request_changes is not None and not given.request_changes.strip():
         raise UsageError("--request-changes needs words.", hint="Say what should be different.")
+    for flag in ("name", "directory"):
+        if _is_given(given, flag) and not getattr(given, flag).strip():
+            raise UsageError(f"{_flag(flag)} is empty.", hint="Leave it out, and it is made from the idea.")
+    _check_text(given)
+
+
+def _check_text(given: argparse.Namespace) -> None:
+    """Names of files that are only read may hold any bytes, and an idea is checked with more words."""
+    for flag, value in vars(given).items():
+        texts = value if isinstance(value, list) else [value]
+        if flag not in ("idea", "idea_file", "config") and not all(map(_is_text, texts)):
+            raise UsageError(f"{_flag(flag)} is not text in UTF-8.", hint="Write it in UTF-8.")
+
+
+def _is_text(value: object) -> bool:
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _exclude(given: argparse.Namespace, pair: tuple[str, str]) -> None:

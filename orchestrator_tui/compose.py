@@ -1,7 +1,7 @@
 """The one composition root: settings and environment in, an engine with everything it needs out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.base import AgentRuntime
-from orchestrator_tui.agents.environment import AccountEndpoint, tool_environment
+from orchestrator_tui.agents.environment import AccountEndpoint, tool_environment, within
 from orchestrator_tui.backends.database import DatabaseTracker
 from orchestrator_tui.config.layers import merge
 from orchestrator_tui.config.loader import Settings, load_settings
@@ -19,7 +19,9 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
+from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
+from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
@@ -78,7 +80,12 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
         StoreUnavailable: it cannot be opened.
     """
     url = read_secrets(launch.environ).database_url or sqlite_url(launch.paths.database)
-    async with open_store(url, publish=bus.publish) as store:
+
+    def publish(recorded: Sequence[Recorded]) -> None:
+        bus.publish(recorded)
+        journal.write(recorded)
+
+    async with open_store(url, publish=publish) as store:
         yield store
 
 
@@ -133,7 +140,7 @@ class _House:
         name = self._launch.scenario
         if name is None or ("/" not in name and not name.endswith(".toml")):
             return name
-        return str((self._launch.cwd / name).absolute())
+        return str((self._launch.cwd / Path(name).expanduser()).absolute())
 
     async def preflight(self, rehearsal: bool) -> None:
         """Refuse what could not run, before anything is made.
@@ -154,9 +161,12 @@ class _House:
             )
         scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
         runtime = await self._runtime(scenario, settings)
-        environment = tool_environment(self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths)
+        directory = Path(project.directory)
+        environment = within(directory) | tool_environment(
+            self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths
+        )
         render = _renderer(prompt_folders(self._launch.paths))
-        workspace = Workspace(Path(project.directory), environment)
+        workspace = Workspace(directory, environment)
         services = Services(
             store=self._store,
             sessions=Sessions(

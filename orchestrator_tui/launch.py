@@ -100,7 +100,7 @@ async def _carry_out(invocation: Launched, given: compose.Launch) -> int:
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_engine(given) as engine:
             overviews = await pick.overviews(engine, invocation.reference)
-        sys.stdout.write(_status_text(overviews, invocation))
+        _print(_status_text(overviews, invocation))
         return 0
     async with _front(invocation, given) as front:
         match invocation:
@@ -108,6 +108,25 @@ async def _carry_out(invocation: Launched, given: compose.Launch) -> int:
                 return await _start(invocation, given, front)
             case cli.ContinueProject():
                 return await _continue(invocation, given, front)
+
+
+def _print(text: str) -> None:
+    """Write `text` to standard output.
+
+    Raises:
+        OrchestratorError: it could not be written.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _unwritten(error) from error
+
+
+def _unwritten(error: OSError) -> OrchestratorError:
+    return OrchestratorError(f"The output could not be written: {error.strerror or error}.")
 
 
 def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus) -> str:
@@ -147,7 +166,7 @@ async def _front(invocation: cli.StartProject | cli.ContinueProject, given: comp
                 adapter=adapter if invocation.interactive else None,
             )
         if outlet.error is not None and not isinstance(outlet.error, BrokenPipeError):
-            raise OrchestratorError(f"The output could not be written: {outlet.error.strerror}.") from outlet.error
+            raise _unwritten(outlet.error) from outlet.error
 
 
 def _view(outlet: Outlet, environ: Mapping[str, str], *, as_json: bool) -> View:
@@ -165,7 +184,7 @@ async def _start(invocation: cli.StartProject, given: compose.Launch, front: Fro
     scenario = await asyncio.to_thread(_scenario, invocation.rehearsal)
     idea, name = invocation.idea, None
     if idea is None and scenario is not None:
-        idea, name = scenario.idea, scenario.project_name
+        idea, name = check_idea(scenario.idea, f"The idea of {scenario.source}"), scenario.project_name
     if idea is None:
         idea = await _asked_idea(front)
     if idea is None:
@@ -205,7 +224,7 @@ def _scenario(name: str | None) -> Scenario | None:
     if name is None:
         return None
     is_path = "/" in name or name.endswith(".toml")
-    return load_scenario(Path(name).expanduser() if is_path else shipped_scenario(name))
+    return load_scenario(Path(os.path.expanduser(name)) if is_path else shipped_scenario(name))
 
 
 async def _asked_idea(front: Front) -> str | None:

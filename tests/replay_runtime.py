@@ -17,6 +17,10 @@ class ReplaySession:
     prompts: int = 0
     tools: Session | None = None
 
+    @property
+    def usage(self) -> Usage:
+        return Usage(input_tokens=10 * self.prompts, output_tokens=self.prompts)
+
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         self.prompts += 1
         tools = self.tools = self.tools or Session(self.request.directory)
@@ -29,8 +33,7 @@ class ReplaySession:
             yield CalledTool(call_id=call_id, tool=str(turn.tool), arguments=turn.input)
             (effect,), _ = tools.play([turn])
             yield ToolReturned(call_id=call_id, is_error=effect.exit_code != 0, output=effect.output)
-        usage = Usage(input_tokens=10 * self.prompts, output_tokens=self.prompts)
-        yield TurnEnded(text="", structured=turns[-1].input, usage=usage)
+        yield TurnEnded(text="", structured=turns[-1].input, usage=self.usage)
 
     async def interrupt(self) -> None:
         raise AssertionError("nothing here takes long enough to be interrupted")

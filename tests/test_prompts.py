@@ -230,7 +230,7 @@ def test_every_example_is_a_valid_part_of_an_answer() -> None:
         part.validate_python(json.loads(example))
 
 
-@pytest.mark.parametrize("name", sorted(name for name, wanted in PROMPT_VARIABLES.items() if "feedback" in wanted))
+@pytest.mark.parametrize("name", sorted(name for name, wanted in PROMPT_VARIABLES.items() if "previous" in wanted))
 def test_feedback_comes_with_the_round_it_is_about_and_only_then(name: str) -> None:
     first = rendered(name)
     assert not {"feedback", "previous"} & set(blocks(first)) and "last round" not in first

@@ -32,6 +32,7 @@ class ConsoleAdapter(InputAdapter):
         self._reader = LineReader(source)
         self._output = output
         self._environ = environ
+        self._shown: tuple[str, str] | None = None
 
     async def get_initial_idea(self) -> str:
         self._write("What would you like to build?\n")
@@ -42,7 +43,8 @@ class ConsoleAdapter(InputAdapter):
                 return idea
 
     async def get_approval(self, summary: str, phase: str) -> bool:
-        verdict = await self._verdict(summary, f"{phase.replace('_', ' ')} is ready.", editable=False)
+        self._show(f"{phase.replace('_', ' ')} is ready.", summary)
+        verdict = await self._verdict(summary, editable=False)
         if isinstance(verdict, StopWanted):
             raise InputEnded("You asked to stop.")
         return isinstance(verdict, Approved)
@@ -76,8 +78,13 @@ class ConsoleAdapter(InputAdapter):
     async def review(self, request: InputRequest) -> Verdict:
         """Ask about a document: yes, no with words, edit it, view all of it, or stop."""
         editable = request.phase in EDITABLE
+        shown = (request.id, request.content_hash)
+        # What could not be carried out is asked again, right below the words that say why.
+        if shown != self._shown:
+            self._show(request.title, request.body)
+        self._shown = shown
         while True:
-            verdict = await self._verdict(request.body, request.title, editable=editable)
+            verdict = await self._verdict(request.body, editable=editable)
             if isinstance(verdict, ChangesWanted) and not verdict.text:
                 return ChangesWanted(await self.get_clarification("What should be different?"))
             if not isinstance(verdict, Edited):
@@ -94,16 +101,18 @@ class ConsoleAdapter(InputAdapter):
             return None
         if changed.strip() and changed != text:
             return Edited(changed)
-        self._write("Nothing was changed.\n")
+        self._write("You left the text as it was.\n" if changed.strip() else "An empty text is not taken.\n")
         return None
 
-    async def _verdict(self, document: str, title: str, *, editable: bool) -> Verdict:
-        """One round of the question; `ChangesWanted` may be without words, `Edited` is without the text."""
-        words = "Y/n/edit/view" if editable else "Y/n/view"
+    def _show(self, title: str, document: str) -> None:
         self._write(f"\n{clean(title)}\n\n{_summary(document)}\n")
+
+    async def _verdict(self, document: str, *, editable: bool) -> Verdict:
+        """One round of the question; `ChangesWanted` may be without words, `Edited` is without the text."""
+        more = ["edit", "view", "stop"] if editable else ["view", "stop"]
         self._reader.forget_typed_ahead()
         while True:
-            self._write(f"Does this look right? [{words}] ")
+            self._write(f"Does this look right? [{'/'.join(['Y', 'n', *more])}] ")
             answer = self._checked(await self._reader.line()).strip()
             match answer.lower():
                 case yes if yes in _YES:
@@ -117,7 +126,7 @@ class ConsoleAdapter(InputAdapter):
                 case _ if refused := _NO.fullmatch(answer):
                     return ChangesWanted(refused["words"].strip())
                 case _:
-                    self._write(f"Please answer y for yes, n for no, {words[4:].replace('/', ', ')} or stop.\n")
+                    self._write(f"Please answer y for yes, n for no, {', '.join(more[:-1])} or {more[-1]}.\n")
 
     def _checked(self, line: str | None) -> str:
         if line is None:

@@ -113,6 +113,11 @@ AgentOutput = TextDelta | Said | CalledTool | ToolReturned | ApiRetried | LimitC
 class AgentSession(Protocol):
     """A live session. Use from one task; `interrupt` may be called from another."""
 
+    @property
+    def usage(self) -> Usage:
+        """What the session has used so far, a turn under way included as far as it is known."""
+        ...
+
     def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
         ...

@@ -58,6 +58,7 @@ from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.records import Usage
 
 _LARGEST_LINE_BYTES = 32 * 1024 * 1024
 _STDERR_LINES_KEPT = 40
@@ -202,6 +203,10 @@ class ClaudeSession:
         self._in_turn = False
         self._failure: str | None = None
         self._reader = asyncio.create_task(self._read(), name=f"agent {agent_id} messages")
+
+    @property
+    def usage(self) -> Usage:
+        return self._log.used
 
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""

@@ -102,6 +102,7 @@ def cli_environment(
         **built,
         **{name: value for name, value in endpoint.environment(request).items() if value},
         **_CLI_MANNERS,
+        **within(request.directory),
         "CLAUDE_CODE_SHELL": str(make_shell(paths, built["SHELL"])),
         "CLAUDE_CODE_MAX_RETRIES": str(api_retries),
         "CLAUDE_CONFIG_DIR": str(config_folder(paths, request.project_id)),
@@ -109,6 +110,12 @@ def cli_environment(
         PROJECT_ID: request.project_id,
         AGENT_ID: request.agent_id,
     }
+
+
+def within(directory: Path) -> dict[str, str]:
+    """Keeps git in a project's folder: it does not look for a repository in the folders above."""
+    parents = dict.fromkeys((str(directory.parent), str(directory.resolve().parent)))
+    return {"GIT_CEILING_DIRECTORIES": ":".join(parents)}
 
 
 def config_folder(paths: Paths, project_id: str) -> Path:

@@ -59,6 +59,7 @@ class TurnLog:
     def ended(self, result: Result) -> TurnEnded:
         """The end of the turn as the CLI tells it."""
         self.usage, self.cli_session_id = result.usage, result.cli_session_id
+        self._in_stream = Usage()
         kind = self._kind(result)
         text = result.text or (self._said[-1] if self._said else "")
         error = None if kind is None else "; ".join(result.errors) or text or result.subtype
@@ -72,12 +73,17 @@ class TurnLog:
             cli_session_id=self.cli_session_id,
         )
 
+    @property
+    def used(self) -> Usage:
+        """What the session has used so far, the turn under way included."""
+        return self.usage + self._in_stream
+
     def lost(self, error: str) -> TurnEnded:
         """The end of a turn whose process is gone."""
         return TurnEnded(
             text=self._said[-1] if self._said else "",
             structured=None,
-            usage=self.usage + self._in_stream,
+            usage=self.used,
             error_kind="interrupted" if self.interrupted else "process",
             error=error,
             cli_session_id=self.cli_session_id,

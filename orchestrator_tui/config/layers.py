@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator_tui.config.check import problems_in, unknown_line
 from orchestrator_tui.config.files import read_toml
 from orchestrator_tui.config.keys import dotted, known_groups, known_keys, leaves, nearest, nested
+from orchestrator_tui.config.paths import SETTINGS_FILE, shipped
 from orchestrator_tui.config.secrets import Secrets, is_secret_name, variable_for
 from orchestrator_tui.domain.errors import SettingsError
 
@@ -52,9 +53,11 @@ class Layer:
 
 
 def from_file(file: Path, *, required: bool) -> Layer:
-    """The layer of a settings file; an optional one that does not exist is empty."""
+    """The layer of a settings file; an optional one that does not exist is empty, and so is an untouched template."""
     try:
-        return Layer(data=read_toml(file), label=str(file))
+        data = read_toml(file)
+        untouched = file.read_bytes() == shipped(SETTINGS_FILE).read_bytes()
+        return Layer(data={} if untouched else data, label=str(file))
     except FileNotFoundError:
         problems = (f"{file} does not exist; name a settings file that does.",) if required else ()
     except SettingsError as error:

@@ -61,22 +61,24 @@ class PhaseSettings(Section):
 
     enabled: bool = True
     """Whether the phase runs."""
-    pattern: Pattern = Pattern.SINGLE
-    """`swarm` asks three agents at once and merges their answers; `single` asks one."""
     checkpoint_pause: bool = False
     """Whether to wait for an approval when the phase is done (in `checkpoint` mode)."""
     model: ModelName | None = None
     """Model for this phase; `agent.model` when not set."""
-    max_rounds: Annotated[int, Field(ge=1, le=100)] = 3
-    """How often a phase is tried: re-asks of an invalid answer, verify rounds, test rounds."""
 
 
 class SwarmPhaseSettings(PhaseSettings):
     pattern: Pattern = Pattern.SWARM
+    """`swarm` asks three agents at once and merges their answers; `single` asks one."""
     checkpoint_pause: bool = True
 
 
-class BreakdownSettings(PhaseSettings):
+class SinglePhaseSettings(PhaseSettings):
+    pattern: Literal["single"] = "single"
+    """This phase asks one agent at a time."""
+
+
+class BreakdownSettings(SinglePhaseSettings):
     checkpoint_pause: bool = True
     target_items: Annotated[int, Field(ge=0, le=5000)] = 0
     """How many work items to plan; 0 lets the agent decide. Asked for in as many passes as it takes."""
@@ -84,9 +86,18 @@ class BreakdownSettings(PhaseSettings):
     """How many work items one answer should hold."""
     max_passes: Annotated[int, Field(ge=1, le=500)] = 50
     """How many passes at most."""
+    max_rounds: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often the planner is told what does not fit together in one pass before the phase fails."""
 
 
-class DeploySettings(PhaseSettings):
+class TestingSettings(SinglePhaseSettings):
+    __test__ = False
+
+    max_rounds: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often the whole program is tested; what a round finds is repaired before the next."""
+
+
+class DeploySettings(SinglePhaseSettings):
     enabled: bool = False
 
 
@@ -99,11 +110,11 @@ class PhasesSettings(Section):
     """Decides how the software is built."""
     task_breakdown: BreakdownSettings = BreakdownSettings()
     """Plans the work items."""
-    initialize: PhaseSettings = PhaseSettings()
+    initialize: SinglePhaseSettings = SinglePhaseSettings()
     """Makes the scaffold of the project and its check."""
-    implement: PhaseSettings = PhaseSettings()
+    implement: SinglePhaseSettings = SinglePhaseSettings()
     """Carries out the work items, one after another."""
-    testing: PhaseSettings = PhaseSettings()
+    testing: TestingSettings = TestingSettings()
     """Tests the whole and has repaired what fails."""
     deploy: DeploySettings = DeploySettings()
     """Prepares the deployment."""
@@ -134,7 +145,7 @@ class ErrorRecoverySettings(Section):
     """What happens when something fails."""
 
     max_consecutive_errors: Annotated[int, Field(ge=1, le=50)] = 3
-    """Failed tries at the same thing before giving up on it."""
+    """Failed tries at the same thing (a session, a red check, an answer that does not fit) before giving up on it."""
     stall_timeout_minutes: PositiveFloat = 30
     """Minutes without a sign of life after which a session is ended."""
 

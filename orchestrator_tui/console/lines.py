@@ -162,7 +162,9 @@ def _phase_changed(event: events.PhaseStatusChanged) -> tuple[Said, ...]:
         case _, PhaseStatus.PENDING:
             return ((f"{name} will run again: {event.reason or 'not finished'}", Kind.PLAIN),)
         case _, PhaseStatus.COMPLETED:
-            return ((f"{name} completed in {words.duration(event.seconds)}", Kind.GOOD),)
+            took = words.duration(event.seconds)
+            told = f"completed, {took} in all rounds" if event.round > 1 else f"completed in {took}"
+            return ((f"{name} {told}", Kind.GOOD),)
         case _, PhaseStatus.SKIPPED:
             return ((f"{name} skipped: {event.reason or 'not wanted'}", Kind.PLAIN),)
         case _, PhaseStatus.FAILED:

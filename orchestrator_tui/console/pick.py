@@ -51,9 +51,20 @@ async def answer(engine: EngineClient, project: Project, changes: str | None) ->
     """
     waiting = await engine.requests(project.id)
     if not waiting:
-        hint = f"orchestrator-tui --resume {project.number} goes on without an answer."
-        raise UsageError(f"Nothing waits for an answer in {project.name}.", hint=hint)
+        raise nothing_waits(await engine.overview(project.id))
     return reply(waiting[0], changes)
+
+
+def nothing_waits(overview: ProjectOverview) -> UsageError:
+    """Why there is nothing to answer in a project, and what to do instead."""
+    project, owner = overview.project, overview.state.owner
+    resume = f"orchestrator-tui --resume {project.number}"
+    if project.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING):
+        where = f"running in {owner}" if owner else "running elsewhere"
+        hint = f"Wait until it asks, or stop it there; if that process is gone, {resume} takes over."
+        return UsageError(f"{project.name} is {where}; nothing waits for an answer.", hint=hint)
+    hint = f"{resume} goes on without an answer."
+    return UsageError(f"Nothing waits for an answer in {project.name}.", hint=hint)
 
 
 async def _all(engine: EngineClient) -> list[Project]:

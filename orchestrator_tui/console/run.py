@@ -204,11 +204,11 @@ class Run:
             if not self._asking.cancelled():
                 self._asking.result()
         except InputEnded as error:
-            await self._view.notice([error.line()])
+            await self._view.notice([words.clean(error.line())])
             self._interrupts.ask(EXIT_CODES[Ending.WAITING])
             await asyncio.Event().wait()
         except OrchestratorError as error:
-            await self._view.notice([f"{error.title}: {error.line()}"])
+            await self._view.notice([words.clean(f"{error.title}: {error.line()}")])
 
     # Ending
 
@@ -218,7 +218,7 @@ class Run:
         if self._asking is not None:
             self._asking.cancel()
         await self._view.notice(
-            ["Stopping: agents finish their step, then everything is stored. Ctrl-C leaves at once."]
+            ["Stopping: sessions end, unfinished work is kept as a patch, everything is stored. Ctrl-C leaves at once."]
         )
         try:
             async with asyncio.timeout(STOP_SECONDS):

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator_tui.console import words
-from orchestrator_tui.domain.records import InputRequest, ProjectOverview
+from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     PhaseName,
@@ -47,7 +47,7 @@ def detail(overview: ProjectOverview, at: datetime) -> list[str]:
         ("Status", project.status.value + _why(overview)),
         ("Phase", _phase(overview)),
         ("Progress", progress(overview)),
-        ("Folder", project.directory),
+        ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
         ("Last step", f"{words.duration((at - overview.state.last_checkpoint).total_seconds())} ago"),
     ]
@@ -58,8 +58,27 @@ def detail(overview: ProjectOverview, at: datetime) -> list[str]:
     if overview.waiting_for is not None:
         lines += ["", *how_to_answer(overview)]
     elif project.status in (PipelineStatus.STOPPED, PipelineStatus.FAILED, PipelineStatus.PAUSED):
-        lines += ["", f"Go on with: {resume_command(overview)}"]
+        lines += ["", *why_paused(overview), f"Go on with: {resume_command(overview)}"]
     return lines
+
+
+def folder(overview: ProjectOverview) -> str:
+    return words.one_line(overview.project.directory, 1000)
+
+
+def why_paused(overview: ProjectOverview) -> list[str]:
+    """What a project that is paused without a question ran into, and what its error advises; nothing otherwise."""
+    problem = _pause(overview)
+    return [f"Paused: {words.one_line(problem, 400)}"] if problem is not None else []
+
+
+def _pause(overview: ProjectOverview) -> str | None:
+    """Why a project is paused that asks nothing; None for any other."""
+    project, state = overview.project, overview.state
+    if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
+        return None
+    phase = state.phases[project.current_phase] if project.current_phase else None
+    return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
 
 
 def phase_table(overview: ProjectOverview, at: datetime) -> list[str]:
@@ -129,9 +148,9 @@ def as_json(overview: ProjectOverview, at: datetime) -> dict[str, Any]:
         "directory": project.directory,
         "phases": [_phase_json(overview, name, at) for name in PHASE_ORDER],
         "items": {"done": items.done, "total": items.total},
-        "cost_usd": overview.total_usage.cost_usd,
+        "cost_usd": _dollars(overview.total_usage.cost_usd),
         "tokens": overview.total_usage.tokens,
-        "waiting_for": _waiting_json(overview.waiting_for),
+        "waiting_for": _waiting_json(overview),
     }
 
 
@@ -141,16 +160,26 @@ def _phase_json(overview: ProjectOverview, name: PhaseName, at: datetime) -> dic
         "name": name.value,
         "status": overview.state.phases[name].status.value,
         "seconds": round(_seconds(overview, name, at), 3),
-        "cost_usd": usage.cost_usd if usage else 0.0,
+        "cost_usd": _dollars(usage.cost_usd if usage else 0.0),
         "tokens": usage.tokens if usage else 0,
     }
 
 
-def _waiting_json(request: InputRequest | None) -> dict[str, Any] | None:
-    if request is None:
+def _dollars(amount: float) -> float:
+    """Without the noise that adding up leaves far behind the point."""
+    return round(amount, 6)
+
+
+def _waiting_json(overview: ProjectOverview) -> dict[str, Any] | None:
+    request, problem = overview.waiting_for, _pause(overview)
+    if request is not None:
+        phase = request.phase.value if request.phase else None
+        return {"kind": request.kind.value, "phase": phase, "title": request.title, "request_id": request.id}
+    if problem is None:
         return None
-    phase = request.phase.value if request.phase else None
-    return {"kind": request.kind.value, "phase": phase, "title": request.title, "request_id": request.id}
+    current = overview.project.current_phase
+    phase = current.value if current else None
+    return {"kind": overview.state.shutdown_reason, "phase": phase, "title": problem, "request_id": None}
 
 
 def _row(overview: ProjectOverview) -> tuple[str, ...]:

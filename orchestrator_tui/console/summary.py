@@ -1,5 +1,6 @@
 """What is said at the end of a run; pure: records in, lines out."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,13 +8,19 @@ from orchestrator_tui.console import status, words
 from orchestrator_tui.domain.records import Artifact, ProjectOverview
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 
+RUN_LINES = 6
+"""Lines of the instructions that the summary shows."""
+_STEP = re.compile(r"\n|\s+(?=\d{1,2}\.\s)")
+"""Between two steps: a line break, or what precedes the number of the next one."""
+
 
 def summary(overview: ProjectOverview, artifacts: Sequence[Artifact], commits: int, at: datetime) -> list[str]:
     """Where the program is, how to check and run it, and what each phase took."""
     project, items = overview.project, overview.items
-    facts = [("Folder", project.directory), *_how_to(artifacts)]
+    facts = [("Folder", status.folder(overview)), *_check(artifacts)]
     facts += [("Work items", f"{items.done} of {items.total} done{_blocked(overview)}"), ("Commits", str(commits))]
     lines = ["", _headline(overview), *words.table((f"  {name}:", value) for name, value in facts)]
+    lines += _how_to_run(artifacts)
     if project.rehearsal:
         lines += [f"  {words.REHEARSAL}"]
     return [*lines, "", *(f"  {row}" for row in status.phase_table(overview, at))]
@@ -25,7 +32,8 @@ def what_next(overview: ProjectOverview) -> list[str]:
         return []
     if overview.waiting_for is not None:
         return status.how_to_answer(overview)
-    return [f"To resume: {status.resume_command(overview)}", "To look at it: orchestrator-tui --status"]
+    resume = f"To resume: {status.resume_command(overview)}"
+    return [*status.why_paused(overview), resume, "To look at it: orchestrator-tui --status"]
 
 
 def _headline(overview: ProjectOverview) -> str:
@@ -52,12 +60,23 @@ def _blocked(overview: ProjectOverview) -> str:
     return f", {overview.items.blocked} blocked" if overview.items.blocked else ""
 
 
-def _how_to(artifacts: Sequence[Artifact]) -> list[tuple[str, str]]:
-    """The check and the instructions that the phases left, the newest of each."""
-    found: dict[str, str] = {}
-    for artifact in artifacts:
-        if artifact.phase is PhaseName.INITIALIZE and (command := artifact.content.get("verify_command")):
-            found["Check it"] = words.one_line(str(command))
-        if artifact.phase is PhaseName.DEPLOY and (text := artifact.content.get("run_instructions")):
-            found["Run it"] = words.one_line(str(text), 300)
-    return list(found.items())
+def _check(artifacts: Sequence[Artifact]) -> list[tuple[str, str]]:
+    """The newest check that a phase left."""
+    command = _newest(artifacts, PhaseName.INITIALIZE, "verify_command")
+    return [("Check it", words.one_line(command))] if command else []
+
+
+def _how_to_run(artifacts: Sequence[Artifact]) -> list[str]:
+    """The newest instructions, a step a line."""
+    steps = _STEP.split(_newest(artifacts, PhaseName.DEPLOY, "run_instructions"))
+    lines = [line for step in steps if (line := words.one_line(step, 300))]
+    if not lines:
+        return []
+    left = len(lines) - RUN_LINES
+    lines = [*lines[:RUN_LINES], f"({left} more)"] if left > 0 else lines
+    return ["  Run it:", *(f"    {line}" for line in lines)]
+
+
+def _newest(artifacts: Sequence[Artifact], phase: PhaseName, key: str) -> str:
+    found = [artifact.content.get(key) for artifact in artifacts if artifact.phase is phase]
+    return next((str(text) for text in reversed(found) if text), "")

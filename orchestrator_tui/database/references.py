@@ -1,10 +1,10 @@
-"""Finds the project a person means: by number, id, start of an id, or slug."""
+"""Finds the project a person means: by number, id, start of an id, slug, or name."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, cast, select
+from sqlalchemy import ColumnElement, String, cast, func, or_, select
 
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.columns import is_id, storable
@@ -19,7 +19,7 @@ _ID_START = re.compile(r"[0-9a-f-]{4,36}")
 
 
 async def find_project(runner: Runner, reference: str) -> Project:
-    """The project `reference` names; a number is looked for before a slug, a slug before an id.
+    """The project `reference` names; a number is looked for before a slug or name, those before the start of an id.
 
     Raises:
         ProjectNotFound: none or several fit; names those there are.
@@ -30,18 +30,18 @@ async def find_project(runner: Runner, reference: str) -> Project:
         if len(found) == 1:
             return found[0]
         if found:
-            raise ProjectNotFound(f"'{wanted}' fits several projects: {_named(found)}.", hint="Type more of the id.")
+            raise ProjectNotFound(f"'{wanted}' fits several projects: {_named(found)}.", hint="Use the number.")
     raise ProjectNotFound(f"There is no project '{wanted}'.", hint=await _existing(runner))
 
 
 def _conditions(wanted: str) -> Sequence[ColumnElement[bool]]:
+    if is_id(wanted):
+        return [projects.c.id == wanted]
     conditions: list[ColumnElement[bool]] = []
     if _NUMBER.fullmatch(wanted):
         conditions.append(projects.c.number == int(wanted))
-    conditions.append(projects.c.slug == wanted)
-    if is_id(wanted):
-        conditions.append(projects.c.id == wanted)
-    elif _ID_START.fullmatch(wanted):
+    conditions.append(or_(projects.c.slug == wanted, func.lower(projects.c.name) == wanted))
+    if _ID_START.fullmatch(wanted):
         conditions.append(cast(projects.c.id, String).startswith(wanted))
     return conditions
 

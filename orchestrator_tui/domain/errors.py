@@ -108,7 +108,8 @@ class AlreadyOwned(OrchestratorError):
     title = "Running elsewhere"
 
     def __init__(self, owner: str) -> None:
-        super().__init__(f"The project is running in {owner}.", hint="Stop it there first, or wait until it ends.")
+        who = owner.partition(" since ")[0]
+        super().__init__(f"The project is running in {who}.", hint="Stop it there first, or wait until it ends.")
         self.owner = owner
 
 

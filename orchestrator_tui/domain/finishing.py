@@ -24,8 +24,7 @@ async def finish(work: Awaitable[T]) -> T:
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError as error:
-            if task.done():
-                break
+            # Also when the work ended in the same turn of the loop: a cancellation must never be lost.
             cancelled = error
         except BaseException:
             break

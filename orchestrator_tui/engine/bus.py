@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded, Resync
 
 CAPACITY = 2_000
@@ -19,7 +20,12 @@ class Subscription:
         self._queue: deque[Recorded | AgentDelta] = deque()
         self._capacity = capacity
         self._overflowed = False
+        self._failure: StoreUnavailable | None = None
         self._ready = asyncio.Event()
+
+    def fail(self, error: StoreUnavailable) -> None:
+        self._failure = error
+        self._ready.set()
 
     def put(self, item: Recorded | AgentDelta) -> None:
         if len(self._queue) >= self._capacity:
@@ -30,8 +36,14 @@ class Subscription:
         self._ready.set()
 
     async def take(self) -> Recorded | AgentDelta | None:
-        """The next item; None when some were dropped since the last call."""
+        """The next item; None when some were dropped since the last call.
+
+        Raises:
+            StoreUnavailable: the engine cannot store events any more.
+        """
         while not self._queue and not self._overflowed:
+            if self._failure is not None:
+                raise self._failure
             self._ready.clear()
             await self._ready.wait()
         if self._overflowed:
@@ -50,6 +62,11 @@ class Bus:
         for subscription in self._subscriptions:
             for event in events:
                 subscription.put(event)
+
+    def fail(self, error: StoreUnavailable) -> None:
+        """Tell every subscriber that nothing more can be stored, and so nothing more will come."""
+        for subscription in self._subscriptions:
+            subscription.fail(error)
 
     def publish_delta(self, delta: AgentDelta) -> None:
         for subscription in self._subscriptions:

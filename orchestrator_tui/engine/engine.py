@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,15 +21,23 @@ from orchestrator_tui.domain.commands import (
     ResumeProject,
     StopProject,
 )
-from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition
+from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, StoreUnavailable
 from orchestrator_tui.domain.events import Live, Recorded
-from orchestrator_tui.domain.records import Artifact, InputRequest, Project, ProjectOverview, SessionLog, WorkItem
+from orchestrator_tui.domain.records import (
+    Artifact,
+    InputRequest,
+    PipelineState,
+    Project,
+    ProjectOverview,
+    SessionLog,
+    WorkItem,
+)
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.engine import answers, owner
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient, Snapshot
 from orchestrator_tui.engine.creation import create_project
-from orchestrator_tui.engine.run import Run
+from orchestrator_tui.engine.run import Run, last_sign_of_life
 
 logger = logging.getLogger(__name__)
 
@@ -127,10 +135,11 @@ class LocalEngine(EngineClient):
         """Take the lease and run the project in a task of its own; it is running when this returns."""
         if await self._is_running(project):
             raise IllegalTransition(f"{project.name} is running already.", hint="Follow it, or stop it first.")
-        epoch = await self._take_lease(project)
+        before = await self._store.pipeline_state(project.id)
+        epoch = await self._take_lease(project, before)
         try:
             run = await self._make_run(project)
-            something_to_do = await run.prepare()
+            something_to_do = await run.prepare(last_sign_of_life(before))
         except BaseException:
             await self._release(project)
             raise
@@ -158,12 +167,23 @@ class LocalEngine(EngineClient):
             raise
         except Exception as error:
             logger.exception("the run of %s broke", project.slug)
-            await run.broke(error)
+            await self._tell(run, error)
         finally:
-            await asyncio.shield(self._release(project))
+            await asyncio.shield(self._release_if_possible(project))
 
-    async def _take_lease(self, project: Project) -> int:
-        state = await self._store.pipeline_state(project.id)
+    async def _tell(self, run: Run, error: Exception) -> None:
+        """Store that a run broke; when even that cannot be stored, tell whoever listens."""
+        try:
+            await run.broke(error)
+        except StoreUnavailable as unavailable:
+            self._bus.fail(unavailable)
+
+    async def _release_if_possible(self, project: Project) -> None:
+        """A lease that cannot be given back is found to be that of an ended process later."""
+        with suppress(StoreUnavailable):
+            await self._release(project)
+
+    async def _take_lease(self, project: Project, state: PipelineState) -> int:
         gone = state.owner is not None and owner.is_gone(state.owner)
         async with self._store.transaction() as unit:
             epoch = await unit.take_lease(project.id, self._owner, stale_before=now() - STALE, takeover=gone)
@@ -181,12 +201,18 @@ class LocalEngine(EngineClient):
             return
         task.cancel(reason)
         await asyncio.wait({task})
+        project = await self._store.find_project(project.id)
+        if project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
+            # It came to rest by itself in the moment it was to be stopped.
+            await self._stop_idle(project, reason)
 
     async def _stop_idle(self, project: Project, reason: str) -> None:
         """Stop a project that nobody runs: it only waits for a person, or its process is gone."""
         state = await self._store.pipeline_state(project.id)
         if state.owner is not None and state.owner != self._owner and not owner.is_gone(state.owner):
             raise AlreadyOwned(state.owner)
+        if project.status is PipelineStatus.STOPPED:
+            return
         if project.status not in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
             raise IllegalTransition(f"{project.name} is {project.status}.", hint="There is nothing to stop.")
         run = await self._make_run(project)

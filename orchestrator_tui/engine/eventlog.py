@@ -13,7 +13,10 @@ BATCH = 200
 
 
 class EventLog:
-    """An async context manager; `add` never waits, `flush` waits until all that was added is stored."""
+    """An async context manager; `add` never waits, `flush` waits until all that was added is stored.
+
+    `trouble` is set while events cannot be stored.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -22,6 +25,7 @@ class EventLog:
         self._idle = asyncio.Event()
         self._idle.set()
         self._failure: StoreUnavailable | None = None
+        self.trouble = asyncio.Event()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -70,8 +74,10 @@ class EventLog:
                     for project_id, event in batch:
                         unit.record(project_id, event)
                 del self._waiting[: len(batch)]
+                self.trouble.clear()
             except StoreUnavailable as error:
                 self._failure = error
+                self.trouble.set()
             if not self._waiting or self._failure is not None:
                 self._wake.clear()
                 self._idle.set()

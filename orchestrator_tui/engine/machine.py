@@ -31,7 +31,8 @@ PHASE: Table = {
     PhaseStatus.FAILED: frozenset({PhaseStatus.RUNNING}),
     # Testing found something, or the finished program broke: work goes on in an earlier phase.
     PhaseStatus.COMPLETED: frozenset({PhaseStatus.RUNNING}),
-    PhaseStatus.SKIPPED: frozenset(),
+    # Enabled in the settings after all.
+    PhaseStatus.SKIPPED: frozenset({PhaseStatus.PENDING}),
 }
 
 WORK_ITEM: Table = {

@@ -100,6 +100,25 @@ class Pipeline:
             await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=reason, at=at)
         await self.mirror()
 
+    async def take_up_skipped(self) -> None:
+        """Phases that were skipped and are enabled now run after all, unless a later phase was done without them."""
+        for phase in await self._enabled_skipped():
+            await self._move_phase(phase, PhaseStatus.PENDING, reason="enabled in the settings")
+
+    async def has_enabled_skipped(self) -> bool:
+        return bool(await self._enabled_skipped())
+
+    async def _enabled_skipped(self) -> list[PhaseState]:
+        state = await self._store.pipeline_state(self._project.id)
+        found: list[PhaseState] = []
+        for name in reversed(PHASE_ORDER):
+            phase = state.phases[name]
+            if phase.status is PhaseStatus.COMPLETED:
+                break
+            if phase.status is PhaseStatus.SKIPPED and self._parts.settings.phases.of(name).enabled:
+                found.append(phase)
+        return found
+
     async def recheck(self) -> bool:
         """Whether a completed pipeline's program still passes its check; if not, implement is open again."""
         state = await self._store.pipeline_state(self._project.id)

@@ -15,10 +15,16 @@ from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.heartbeat import heartbeat
 from orchestrator_tui.engine.pipeline import Pipeline
-from orchestrator_tui.engine.workspace import Workspace
+from orchestrator_tui.engine.workspace import Workspace, verified_commit
 
 ENGINE = "engine"
-_STARTABLE = (PipelineStatus.NOT_STARTED, PipelineStatus.PAUSED, PipelineStatus.STOPPED, PipelineStatus.FAILED)
+_STARTABLE = (
+    PipelineStatus.NOT_STARTED,
+    PipelineStatus.PAUSED,
+    PipelineStatus.STOPPED,
+    PipelineStatus.FAILED,
+    PipelineStatus.COMPLETED,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,18 +38,24 @@ class Run:
     log: EventLog
     pipeline: Pipeline
 
-    async def prepare(self) -> bool:
+    async def prepare(self, last_sign_of_life: datetime) -> bool:
         """Bring the project to `running`, whatever the last run left behind; False when there is nothing to do.
 
-        A completed project is checked again: only when its program fails its own check is there work.
+        A completed project is checked again: only when its program fails its own check, or a phase that was
+        skipped is enabled now, is there work. `last_sign_of_life` is of the process that ran it before.
         """
-        project = await self.store.find_project(self.project.id)
+        project = await self.tracker.initialize(self.project.id, self.workspace.directory)
+        state = await self.store.pipeline_state(self.project.id)
+        await self.workspace.check(verified_commit(state.last_successful_step))
         if project.status is PipelineStatus.COMPLETED:
-            return not await self.pipeline.recheck()
+            if not await self.pipeline.recheck():
+                return True
+            if not await self.pipeline.has_enabled_skipped():
+                return False
         if project.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING):
-            await self._after_crash(project.status)
-        elif project.status is PipelineStatus.FAILED:
-            await self._give_blocked_another_try()
+            await self._after_crash(project.status, last_sign_of_life)
+        await self._give_blocked_another_try()
+        await self.pipeline.take_up_skipped()
         if project.status in _STARTABLE:
             await self._set_status(project.status, PipelineStatus.RUNNING, None)
         await self._retry_failed_phase()
@@ -96,27 +108,33 @@ class Run:
         await self.pipeline.mirror()
 
     async def _until_lost(self, lost: asyncio.Event) -> None:
-        """Run the pipeline, and end it at once when another process has taken the project over."""
+        """Run the pipeline; end it at once when another process has taken the project over or nothing can be stored.
+
+        Raises:
+            StoreUnavailable: events cannot be stored.
+        """
         work = asyncio.create_task(self.pipeline.run(), name=f"phases-{self.project.slug}")
-        watch = asyncio.create_task(lost.wait(), name=f"lease-{self.project.slug}")
+        lease = asyncio.create_task(lost.wait(), name=f"lease-{self.project.slug}")
+        trouble = asyncio.create_task(self.log.trouble.wait(), name=f"store-{self.project.slug}")
+        tasks = (work, lease, trouble)
         try:
-            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 await work
         finally:
-            watch.cancel()
-            work.cancel()
-            await asyncio.gather(work, watch, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if self.log.trouble.is_set():
+            await self.log.flush()
 
-    async def _after_crash(self, status: PipelineStatus) -> None:
+    async def _after_crash(self, status: PipelineStatus, ended_at: datetime) -> None:
         state = await self.store.pipeline_state(self.project.id)
-        await self._close_sessions(_last_sign_of_life(state))
+        await self._close_sessions(ended_at)
         await self._requeue_items("the process ended without warning")
         for phase in state.phases.values():
             if phase.status is PhaseStatus.RUNNING:
-                await self.pipeline.put_back(
-                    phase, reason="the process ended without warning", at=_last_sign_of_life(state)
-                )
+                await self.pipeline.put_back(phase, reason="the process ended without warning", at=ended_at)
         if status is PipelineStatus.STOPPING:
             await self._set_status(status, PipelineStatus.STOPPED, "crash")
             await self._set_status(PipelineStatus.STOPPED, PipelineStatus.RUNNING, None)
@@ -182,5 +200,6 @@ class Run:
         await self.pipeline.mirror()
 
 
-def _last_sign_of_life(state: PipelineState) -> datetime:
+def last_sign_of_life(state: PipelineState) -> datetime:
+    """When the process that ran the project last stored something or renewed its heartbeat."""
     return max(moment for moment in (state.heartbeat, state.last_checkpoint) if moment is not None)

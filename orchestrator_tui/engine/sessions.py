@@ -137,7 +137,6 @@ class Conversation:
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()
-        self._account.usage = ended.usage
         self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
         if ended.error_kind is not None:
             raise AgentFailed(ended.error or ended.text or ended.error_kind, kind=ended.error_kind, status=ended.status)
@@ -248,16 +247,10 @@ class Sessions:
             account = _Account(log=await self._start(task))
             try:
                 async with self._runtime.session(self._request(task, account.log.id)) as session:
-                    yield Conversation(
-                        session,
-                        task,
-                        account,
-                        log=self._log,
-                        bus=self._bus,
-                        reask=self._reask,
-                        stall_seconds=self._stall_seconds,
-                        max_reasks=self._max_reasks,
-                    )
+                    try:
+                        yield self._conversation(session, task, account)
+                    finally:
+                        account.usage = session.usage
             except asyncio.CancelledError:
                 await asyncio.shield(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
                 raise
@@ -269,10 +262,17 @@ class Sessions:
                 raise
             await self._end(task, account, AgentStatus.COMPLETED, None)
 
-    async def answer(self, task: Task) -> BaseModel:
-        """Open a session for `task`, ask once, close it; the validated answer."""
-        async with self.open(task) as conversation:
-            return await conversation.ask(task.prompt, task.answer)
+    def _conversation(self, session: AgentSession, task: Task, account: _Account) -> Conversation:
+        return Conversation(
+            session,
+            task,
+            account,
+            log=self._log,
+            bus=self._bus,
+            reask=self._reask,
+            stall_seconds=self._stall_seconds,
+            max_reasks=self._max_reasks,
+        )
 
     def _request(self, task: Task, agent_id: str) -> SessionRequest:
         return SessionRequest(
@@ -295,7 +295,7 @@ class Sessions:
         if await self._store.session_count(task.project.id) >= self._max_sessions:
             raise LimitReached(
                 f"The project has used all of its {self._max_sessions} sessions.",
-                hint="Raise agent.max_sessions and resume.",
+                hint=f"Resume with more: --set agent.max_sessions={self._max_sessions * 2}.",
             )
         log = SessionLog(
             id=new_id(),

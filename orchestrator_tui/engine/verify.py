@@ -1,6 +1,7 @@
 """Runs the project's own check: the engine's measure of done, whatever an agent says."""
 
 import re
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ class Verifier:
             seconds=finished.seconds,
             timed_out=finished.timed_out,
         )
+
+    async def passes_without_project(self, command: str) -> bool:
+        """Whether `command` is green in an empty folder: then it looks at nothing of the project."""
+        with tempfile.TemporaryDirectory(prefix="empty-") as folder:
+            return (await self.run(command, Path(folder))).passed
 
 
 def objection(command: str) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import DirectoryUnusable, PhaseFailed
 from orchestrator_tui.engine import process
 from orchestrator_tui.engine.statefile import STATE_FILE, write_inside
 
@@ -42,6 +42,9 @@ class Workspace:
         self.directory = directory
         self._environment = {
             **environment,
+            # Named outright: without its own repository git would take the one the folder happens to lie in.
+            "GIT_DIR": str(directory / ".git"),
+            "GIT_WORK_TREE": str(directory),
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
             "LC_ALL": "C.UTF-8",
@@ -59,6 +62,23 @@ class Workspace:
         if missing:
             exclude.parent.mkdir(parents=True, exist_ok=True)
             exclude.write_text("\n".join([*lines, *missing]) + "\n")
+
+    async def check(self, verified: str | None) -> None:
+        """Refuse a folder that is not the project's any more; `verified` is a commit it must hold.
+
+        Raises:
+            DirectoryUnusable: the folder, its repository or that commit is gone.
+        """
+        if not self.directory.is_dir():
+            raise DirectoryUnusable(
+                self.directory, "the project's folder is gone", hint="Move it back, or start a new project."
+            )
+        if verified is not None and (await self._run("cat-file", "-e", f"{verified}^{{commit}}")).exit_code != 0:
+            raise DirectoryUnusable(
+                self.directory,
+                f"the project's repository is gone or is another one: it has no commit {verified[:12]}",
+                hint="Put the project's .git folder back, or start a new project.",
+            )
 
     async def head(self) -> str | None:
         """The newest commit's hash; None before the first commit."""
@@ -174,3 +194,14 @@ def writable(directory: Path) -> bool:
             return False
         directory = directory.parent
     return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
+
+
+def verified(commit: str | None) -> str:
+    """The step text that remembers a green commit; `verified_commit` reads it."""
+    return f"verified {commit or ''}".strip()
+
+
+def verified_commit(step: str) -> str | None:
+    """The commit in a step text, if it holds one."""
+    word, _, commit = step.partition(" ")
+    return commit if word == "verified" and commit else None

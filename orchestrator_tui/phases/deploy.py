@@ -1,6 +1,7 @@
 """Deploy: Dockerfile, run instructions and release notes of the built program, checked as far as the machine allows."""
 
 import re
+import shlex
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
@@ -48,16 +49,17 @@ class DeployPhase(Phase):
         )
         task = services.task(input_data, self.name, "deployer", prompt, Deployed, writes=True, attempt=input_data.round)
 
-        async def ask() -> Deployed:
+        async def ask() -> tuple[Deployed, str]:
             async with services.sessions.open(task) as conversation:
                 return await self._until_sound(input_data, conversation, prompt, command)
 
-        answer = await services.persistently(input_data, ask)
+        answer, built = await services.persistently(input_data, ask)
         await services.commit(input_data, "Deployment files")
         checks = [
             "Every file named above exists.",
+            "Everything the Dockerfile copies exists.",
             f"The project's check `{command}` is green with them.",
-            "What the Dockerfile copies exists. The image itself was not built.",
+            built,
         ]
         return PhaseResult(
             status=PhaseStatus.COMPLETED,
@@ -66,7 +68,10 @@ class DeployPhase(Phase):
             markdown=documents.deployment(answer, checks),
         )
 
-    async def _until_sound(self, given: PhaseInput, conversation: Conversation, prompt: str, command: str) -> Deployed:
+    async def _until_sound(
+        self, given: PhaseInput, conversation: Conversation, prompt: str, command: str
+    ) -> tuple[Deployed, str]:
+        """The answer once everything that can be checked is right, and what became of the image."""
         tries = given.settings.error_recovery.max_consecutive_errors
         kind = "task"
         problems: list[str] = []
@@ -76,16 +81,31 @@ class DeployPhase(Phase):
                 prompt, kind = self._services.render("common", "invalid_answer", errors=problems), "invalid_answer"
                 continue
             verdict = await self._services.verify(given, command)
-            if verdict.passed:
-                return answer
-            problems = [f"`{command}` ended with exit code {verdict.exit_code}"]
+            if verdict.passed and await self._docker_answers():
+                command_line = f"docker build --quiet --file {_dockerfile(answer)} ."
+                verdict = await self._services.verify(given, command_line)
+                if verdict.passed:
+                    return answer, "The image was built with Docker."
+            elif verdict.passed:
+                return answer, "The image was not built: no Docker engine answers on this machine."
+            problems = [f"`{verdict.command}` ended with exit code {verdict.exit_code}"]
             prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
         raise PhaseFailed(f"The deployment files were not sound after {tries} tries: {'; '.join(problems)}.")
+
+    async def _docker_answers(self) -> bool:
+        verdict = await self._services.verifier.run("docker info", self._services.workspace.directory)
+        return verdict.passed
+
+
+def _dockerfile(answer: Deployed) -> str:
+    """The Dockerfile among the files of an answer, quoted for the shell; empty when there is none."""
+    found = next((name for name in answer.files if Path(name).name.casefold().startswith("dockerfile")), "")
+    return shlex.quote(found) if found else ""
 
 
 def file_problems(answer: Deployed, directory: Path) -> list[str]:
     """What is wrong with the files the deployer names: missing, outside the project, or copying what is not there."""
-    problems = []
+    problems = [] if _dockerfile(answer) else ["files: a Dockerfile is missing"]
     root = directory.resolve()
     for name in answer.files:
         path = (root / name).resolve()

@@ -11,13 +11,18 @@ from orchestrator_tui.domain.errors import AgentFailed, PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.sessions import Conversation, Task
+from orchestrator_tui.engine.workspace import verified
 from orchestrator_tui.phases import context
 from orchestrator_tui.phases.answers import WorkDone
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.repair import Repair
-from orchestrator_tui.phases.services import FINAL, Services, content_of, verified
+from orchestrator_tui.phases.services import FINAL, Services, content_of
 
 ENGINE = "engine"
+NOTHING_CHANGED = (
+    "no file of the project has changed, so nothing was done for this item. Do it; if it is fulfilled already, "
+    "add the test that proves its acceptance criteria, or answer `blocked` and say why"
+)
 OUTPUT_IN_COMMENT = 3_000
 
 
@@ -87,8 +92,13 @@ class ImplementPhase(Phase):
             if answer.status == "blocked":
                 return answer
             verdict = await self._services.verify(given, command, task.item)
-            if verdict.passed:
+            if verdict.passed and await self._services.workspace.changes():
                 return answer
+            if verdict.passed:
+                await self._failed_try(tracker, task.item, NOTHING_CHANGED, attempt)
+                prompt = self._services.render("common", "invalid_answer", errors=[NOTHING_CHANGED])
+                kind = "nothing_changed"
+                continue
             ending = verdict.output[-OUTPUT_IN_COMMENT:]
             await self._failed_try(
                 tracker, task.item, f"`{command}` ended with exit code {verdict.exit_code}:\n\n{ending}", attempt

@@ -71,8 +71,9 @@ class InitializePhase(Phase):
         kind = "task"
         for attempt in range(1, tries + 1):
             answer = await conversation.ask(prompt, Initialized, kind=kind)
-            if (problem := objection(answer.verify_command)) is not None:
-                prompt, kind = self._services.render("common", "invalid_answer", errors=[problem]), "invalid_answer"
+            if problems := await self._problems(answer):
+                problem = "; ".join(problems)
+                prompt, kind = self._services.render("common", "invalid_answer", errors=problems), "invalid_answer"
                 continue
             verdict = await self._services.verify(given, answer.verify_command)
             if verdict.passed:
@@ -83,3 +84,19 @@ class InitializePhase(Phase):
             f"The scaffold's check was not green after {tries} tries: {problem}.",
             hint="The session's log has its output; resume to try again.",
         )
+
+    async def _problems(self, answer: Initialized) -> list[str]:
+        """What is missing from the scaffold, whatever its check says."""
+        command, workspace = answer.verify_command, self._services.workspace
+        if (problem := objection(command)) is not None:
+            return [problem]
+        problems = []
+        if not await workspace.changes() and await workspace.head() is None:
+            problems.append("the project folder is still empty: make the scaffold")
+        if not (workspace.directory / ".gitignore").is_file():
+            problems.append("there is no ignore file: write .gitignore")
+        if not problems and await self._services.verifier.passes_without_project(command):
+            problems.append(
+                f"the verify command `{command}` is green in an empty folder too, so it checks nothing of this project"
+            )
+        return problems

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from orchestrator_tui.backends.base import WorkTracker
-from orchestrator_tui.config.settings import PhaseSettings
+from orchestrator_tui.config.settings import PhaseSettings, SwarmPhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.records import PhaseResult
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
@@ -50,6 +50,7 @@ class PlanningPhase(Phase):
     async def run(
         self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
     ) -> PhaseResult:
+        assert isinstance(config, SwarmPhaseSettings)
         if config.pattern is Pattern.SWARM:
             answer, notes = await self._with_swarm(input_data)
         else:

@@ -3,10 +3,11 @@
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.verify import Verdict
+from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases import context
 from orchestrator_tui.phases.answers import WorkDone
 from orchestrator_tui.phases.base import PhaseInput
-from orchestrator_tui.phases.services import Services, verified_commit
+from orchestrator_tui.phases.services import Services
 
 SHOWN_CHANGES = 3_000
 

@@ -15,11 +15,14 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions, Task
 from orchestrator_tui.engine.verify import Verdict, Verifier
-from orchestrator_tui.engine.workspace import Commit, Workspace
+from orchestrator_tui.engine.workspace import Commit, Workspace, verified
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
 
 A = TypeVar("A", bound=BaseModel)
 T = TypeVar("T")
+
+TOLD_SEPARATELY = frozenset({PhaseName.INITIALIZE, PhaseName.IMPLEMENT, PhaseName.TESTING, PhaseName.DEPLOY})
+"""Phases whose prompts do not show a person's words themselves."""
 
 FINAL = frozenset({"authentication_failed", "billing_error", "rate_limit", "interrupted"})
 """Kinds of failure that trying again at once cannot mend."""
@@ -49,7 +52,9 @@ class Services:
         attempt: int = 1,
         item: WorkItem | None = None,
     ) -> Task:
-        """A task for an agent with the model, tools and rules of its phase."""
+        """A task for an agent with the model, tools and rules of its phase, and what a person said about it."""
+        if given.feedback and phase in TOLD_SEPARATELY:
+            prompt = f"{prompt}\n\n{self.render('common', 'feedback', feedback=given.feedback)}"
         system = self.render(
             "common",
             "system",
@@ -158,17 +163,6 @@ class Services:
             attempt=attempt,
             max_attempts=max_attempts,
         )
-
-
-def verified(commit: str | None) -> str:
-    """The step text that remembers a green commit; `verified_commit` reads it."""
-    return f"verified {commit or ''}".strip()
-
-
-def verified_commit(step: str) -> str | None:
-    """The commit in a step text, if it holds one."""
-    word, _, commit = step.partition(" ")
-    return commit if word == "verified" and commit else None
 
 
 def content_of(given: PhaseInput, phase: PhaseName) -> Mapping[str, Any]:

@@ -37,6 +37,12 @@ class Plan:
         refs = [item.ref for item in answer]
         twice = sorted({ref for ref in refs if refs.count(ref) > 1})
         problems = [f"`{ref}` is used by more than one item of this answer" for ref in twice]
+        problems += [
+            f"`{item.ref}` is the ref of another item already, `{self.items[item.ref].title}`: give it one of its own"
+            for item in answer
+            if item.ref in self.items
+            and aggregator.normalized(item.title) != aggregator.normalized(self.items[item.ref].title)
+        ]
         trial = self.copy()
         trial.take(answer)
         edges = {item.ref: item.depends_on for item in trial.items.values()}
@@ -105,6 +111,9 @@ class TaskBreakdownPhase(Phase):
                 break
         if not plan.items:
             raise PhaseFailed("The planner found no work items at all.")
+        shortfall = _shortfall(len(plan.items), config, answer.complete)
+        if shortfall:
+            self._services.tell(input_data, _warning(shortfall))
         ids = {ref: new_id() for ref in plan.items}
         return PhaseResult(
             status=PhaseStatus.COMPLETED,
@@ -114,8 +123,9 @@ class TaskBreakdownPhase(Phase):
                 "ids": ids,
                 "merged": dict(plan.aliases),
                 "target": config.target_items,
+                "shortfall": shortfall,
             },
-            markdown=_preview(input_data.project, plan.items.values(), ids),
+            markdown=_preview(input_data.project, plan.items.values(), ids) + (f"\n{shortfall}\n" if shortfall else ""),
         )
 
     async def accept(self, artifact: Artifact, project: Project, work_tracker: WorkTracker) -> None:
@@ -224,3 +234,21 @@ def parents_first(planned: Iterable[PlannedItem]) -> list[PlannedItem]:
 def _preview(project: Project, planned: Iterable[PlannedItem], ids: Mapping[str, str]) -> str:
     items = as_work_items(project, planned, ids)
     return documents.work_items([replace(item, number=number) for number, item in enumerate(items, 1)])
+
+
+def _shortfall(planned: int, config: BreakdownSettings, complete: bool) -> str:
+    """What is to be said about a plan that is smaller than was asked for; empty when it is not."""
+    if planned < config.target_items:
+        return f"{planned} of the {config.target_items} work items asked for were planned; the planner had no more."
+    if not config.target_items and not complete:
+        return f"The planner was not done after {config.max_passes} passes and {planned} work items."
+    return ""
+
+
+def _warning(shortfall: str) -> events.ErrorOccurred:
+    return events.ErrorOccurred(
+        title="Work items",
+        message=shortfall,
+        hint="The run goes on with these. See phases.task_breakdown.target_items and max_passes.",
+        phase=PhaseName.TASK_BREAKDOWN,
+    )

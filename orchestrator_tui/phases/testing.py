@@ -1,10 +1,11 @@
 """Testing: a plan, whole-program tests; what fails becomes work items, and the pipeline goes back to implement."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from orchestrator_tui.backends.base import WorkTracker
-from orchestrator_tui.config.settings import PhaseSettings
+from orchestrator_tui.config.settings import PhaseSettings, TestingSettings
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
@@ -21,6 +22,7 @@ from orchestrator_tui.phases.services import Services
 from orchestrator_tui.phases.task_breakdown import all_items
 
 PLAN = "test_plan"
+REPORT = "test_report"
 DONE_ITEMS = 300
 
 
@@ -45,7 +47,14 @@ class TestingPhase(Phase):
         items = await all_items(work_tracker, input_data.project.id)
         plan = await self._plan(input_data, items, command)
         report = await self._test(input_data, plan, items, command)
+        assert isinstance(config, TestingSettings)
         if report.failures and input_data.round >= config.max_rounds:
+            await self._keep(
+                input_data,
+                REPORT,
+                {**report.model_dump(), "round": input_data.round},
+                documents.test_report(report, input_data.round),
+            )
             titles = "; ".join(failure.title for failure in report.failures)
             raise PhaseFailed(
                 f"After {input_data.round} rounds of testing these still fail: {titles}.",
@@ -54,7 +63,7 @@ class TestingPhase(Phase):
         created = await self._file_failures(input_data, work_tracker, report, items)
         return PhaseResult(
             status=PhaseStatus.PENDING if created else PhaseStatus.COMPLETED,
-            output_type="test_report",
+            output_type=REPORT,
             content={**report.model_dump(), "round": input_data.round},
             markdown=documents.test_report(report, input_data.round),
             new_items=created,
@@ -83,12 +92,12 @@ class TestingPhase(Phase):
             given, self.name, "test_planner", prompt, TestPlan, writes=False, subject=str(given.round)
         )
         made = await self._services.persistently(given, lambda: self._services.answer(task, TestPlan))
-        await self._keep(given, made)
+        await self._keep(given, PLAN, made.model_dump(), documents.test_plan(made))
         return made
 
-    async def _keep(self, given: PhaseInput, plan: TestPlan) -> None:
-        path = self._services.workspace.write_note(f"{PLAN}.md", documents.test_plan(plan))
-        artifact = new_artifact(given.project.id, self.name, PLAN, plan.model_dump(), path, given.round)
+    async def _keep(self, given: PhaseInput, output_type: str, content: Mapping[str, Any], markdown: str) -> None:
+        path = self._services.workspace.write_note(f"{output_type}.md", markdown)
+        artifact = new_artifact(given.project.id, self.name, output_type, content, path, given.round)
         await self._services.log.flush()
         async with self._services.store.transaction() as unit:
             await unit.add_artifact(artifact)

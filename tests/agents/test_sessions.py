@@ -159,7 +159,7 @@ async def test_nothing_of_the_parents_environment_reaches_the_cli_or_its_tools(t
     assert of_cli["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
     assert set(of_cli) <= {
         "PATH", "HOME", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "USER", "LOGNAME", "SHELL", "PWD",
-        "NO_PROXY", "no_proxy",
+        "NO_PROXY", "no_proxy", "GIT_CEILING_DIRECTORIES",
         "GIT_TERMINAL_PROMPT", "DISABLE_AUTOUPDATER", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL",
         *(name for name in of_cli if name.startswith(("CLAUDE_", "ORCHESTRATOR_", "LC_"))),
     }  # fmt: skip

@@ -20,13 +20,13 @@ def file(tmp_path: Path) -> Path:
 
 def test_a_setting_is_added_changed_and_taken_away(file: Path) -> None:
     write_setting(file, "agent.model", "opus")
-    write_setting(file, "phases.implement.max_rounds", 5)
+    write_setting(file, "phases.testing.max_rounds", 5)
     write_setting(file, "agent.model", "haiku")
     write_setting(file, "autonomy.mode", Autonomy.FULL)
     write_setting(file, "project.workspace", Path("/w"))
     assert read_toml(file) == {
         "agent": {"model": "haiku"},
-        "phases": {"implement": {"max_rounds": 5}},
+        "phases": {"testing": {"max_rounds": 5}},
         "autonomy": {"mode": "full"},
         "project": {"workspace": "/w"},
     }

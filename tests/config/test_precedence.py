@@ -56,11 +56,11 @@ def test_each_source_goes_over_the_next(place: Place) -> None:
 
 
 def test_sources_are_merged_key_by_key_in_nested_groups(place: Place) -> None:
-    place.paths.user_settings.write_text('[phases.implement]\nmodel = "haiku"\nmax_rounds = 7\n')
-    place.file.write_text('[phases.implement]\nmodel = "claude-sonnet-4-5"\n[phases.deploy]\nenabled = true\n')
+    place.paths.user_settings.write_text('[phases.testing]\nmodel = "haiku"\nmax_rounds = 7\n')
+    place.file.write_text('[phases.testing]\nmodel = "claude-sonnet-4-5"\n[phases.deploy]\nenabled = true\n')
     settings = place.load({"ORCHESTRATOR_PHASES__TASK_BREAKDOWN__TARGET_ITEMS": "12"})
-    assert settings.model_for(PhaseName.IMPLEMENT) == "claude-sonnet-4-5"
-    assert settings.phases.implement.max_rounds == 7
+    assert settings.model_for(PhaseName.TESTING) == "claude-sonnet-4-5"
+    assert settings.phases.testing.max_rounds == 7
     assert settings.phases.deploy.enabled
     assert settings.phases.task_breakdown.target_items == 12
 

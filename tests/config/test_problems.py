@@ -27,8 +27,8 @@ def problems(
         ('agent.modle = "x"', "FILE: agent.modle is not a setting; did you mean agent.model?"),
         ('model = "opus"', "FILE: model is not a setting; did you mean agent.model?"),
         ("[agnt]\nmax_turns = 1", "FILE: agnt.max_turns is not a setting; did you mean agent.max_turns?"),
-        ("[phases.implment]\nmax_rounds = 1",
-         "FILE: phases.implment.max_rounds is not a setting; did you mean phases.implement.max_rounds?"),
+        ("[phases.tesing]\nmax_rounds = 1",
+         "FILE: phases.tesing.max_rounds is not a setting; did you mean phases.testing.max_rounds?"),
         ("[zzzzzzzz]", "FILE: zzzzzzzz is not a setting; known groups are project, backend, autonomy, phases, agent, "
          "error_recovery, verify, log."),
         ('agent.max_turns = "x"', 'FILE: agent.max_turns is "x"; expected a whole number from 1 up to 1,000,000.'),

@@ -172,6 +172,7 @@ def _initialize() -> Mapping[str, Any]:
     return _answer(
         "initialize",
         "initializer",
+        _write(".gitignore", "__pycache__/\n"),
         _write("verify.py", _VERIFY),
         _structured(summary="A check that tests the newest modules.", verify_command="python3 verify.py"),
     )
@@ -200,9 +201,10 @@ def _deploy() -> Mapping[str, Any]:
         "deploy",
         "deployer",
         _write("README.md", "Modules that tell their names. Check them with `python3 verify.py`.\n"),
+        _write("Dockerfile", "FROM docker.io/library/python:3.12-slim\nCOPY verify.py /app/\n"),
         _structured(
-            summary="A readme.",
-            files=["README.md"],
+            summary="A readme and a Dockerfile.",
+            files=["README.md", "Dockerfile"],
             run_instructions="python3 verify.py",
             release_notes="First release.",
         ),

@@ -2,6 +2,7 @@
 
 import json
 import re
+import stat
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from orchestrator_tui.agents.base import SessionRequest
 from orchestrator_tui.agents.rehearsal.schema import (
@@ -29,6 +31,24 @@ SCENARIO_FILE = "scenario.toml"
 STRUCTURED_TOOL = "StructuredOutput"
 _PLACEHOLDER = re.compile(r"\$\{([a-z_][a-z0-9_]*)\}")
 _SHIPPED = Path(__file__).parent / "scenarios"
+_PLAIN = {
+    "missing": "missing key",
+    "extra_forbidden": "unknown key",
+    "too_short": "needs at least one entry",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text",
+    "string_pattern_mismatch": "must fit the pattern {pattern}",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "list_type": "must be a list",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "enum": "must be one of {expected}",
+    "literal_error": "must be {expected}",
+}
+"""Words for what is wrong, by the checker's type of error; its context is filled in."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -137,13 +157,14 @@ def load_scenario(path: Path) -> Scenario:
     Raises:
         ScenarioBroken: names the file, the entry and what was expected.
     """
-    file = path / SCENARIO_FILE if path.is_dir() else path
+    file = path
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        file = path / SCENARIO_FILE if path.is_dir() else path
+        data = tomllib.loads(_read_regular(file))
     except FileNotFoundError as error:
-        raise ScenarioBroken(f"{file}: there is no such file.", hint=_shipped_hint()) from error
+        raise ScenarioBroken(f"{file}: there is no such file.", hint=_hint()) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioBroken(f"{file}: cannot be read: {error}.") from error
+        raise ScenarioBroken(f"{file}: cannot be read: {_reason(error)}.", hint=_hint()) from error
     except tomllib.TOMLDecodeError as error:
         raise ScenarioBroken(f"{file}: not TOML: {error}.") from error
     return scenario_from(data, folder=file.parent, source=str(file))
@@ -159,6 +180,8 @@ def scenario_from(data: Mapping[str, Any], *, folder: Path, source: str) -> Scen
         table = ScenarioTable.model_validate(data)
     except ValidationError as error:
         raise ScenarioBroken(_explain(error, source, data)) from error
+    if not table.idea.strip():
+        raise ScenarioBroken(f"{source}: idea: must not be blank.")
     reader = _Reader(folder, source)
     return Scenario(
         name=table.name,
@@ -184,7 +207,7 @@ def shipped_scenario(name: str) -> Path:
         ScenarioBroken: there is none of that name; names those there are.
     """
     if name not in shipped_names():
-        raise ScenarioBroken(f"There is no shipped scenario {name}.", hint=_shipped_hint())
+        raise ScenarioBroken(f"There is no shipped scenario {name}.", hint=_hint())
     return _SHIPPED / name / SCENARIO_FILE
 
 
@@ -221,11 +244,11 @@ class _Reader:
         if not file.is_relative_to(self.folder.resolve()):
             raise ScenarioBroken(f"{self.source}: {entry}: {name} is outside the scenario's folder.")
         try:
-            return file.read_text(encoding="utf-8")
+            return _read_regular(file)
         except FileNotFoundError as error:
             raise ScenarioBroken(f"{self.source}: {entry}: there is no file {name}.") from error
         except (OSError, UnicodeDecodeError) as error:
-            raise ScenarioBroken(f"{self.source}: {entry}: {name} cannot be read: {error}.") from error
+            raise ScenarioBroken(f"{self.source}: {entry}: {name} cannot be read: {_reason(error)}.") from error
 
     def _json(self, entry: str, name: str) -> Mapping[str, Any]:
         try:
@@ -286,13 +309,18 @@ def _place(request: SessionRequest, attempt: int) -> str:
 
 
 def _explain(error: ValidationError, source: str, data: Mapping[str, Any]) -> str:
-    lines = []
-    for problem in error.errors(include_url=False):
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            message = "unknown key"
-        lines.append(f"{source}: {_where(problem['loc'], data)}: {message}.")
-    return "\n".join(dict.fromkeys(lines))
+    """The first problem, and how many more there are."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    more = {str(problem["loc"]) for problem in problems[1:]}
+    count = f" (and {len(more)} more {'problem' if len(more) == 1 else 'problems'})" if more else ""
+    return f"{source}: {_where(first['loc'], data)}: {_plain(first)}{count}."
+
+
+def _plain(problem: ErrorDetails) -> str:
+    """What is wrong, without the checker's own words where there are better ones."""
+    words = _PLAIN.get(problem["type"])
+    return words.format(**problem.get("ctx", {})) if words else problem["msg"].removeprefix("Value error, ")
 
 
 def _where(loc: tuple[int | str, ...], data: Mapping[str, Any]) -> str:
@@ -308,8 +336,28 @@ def _where(loc: tuple[int | str, ...], data: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _shipped_hint() -> str:
-    return f"Shipped scenarios: {', '.join(shipped_names()) or 'none'}."
+def _hint() -> str:
+    shipped = f"Shipped scenarios: {', '.join(shipped_names()) or 'none'}."
+    own = f"For one of your own give its {SCENARIO_FILE} or the folder of it"
+    return f'{shipped} {own}; to rehearse with an idea use --idea "…" --rehearsal.'
+
+
+def _read_regular(file: Path) -> str:
+    """The text of an ordinary file; anything else, such as a pipe, could keep the reader waiting for ever.
+
+    Raises:
+        OSError: it is not there, no ordinary file, or cannot be read.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError("it is not an ordinary file")
+    return file.read_text(encoding="utf-8")
+
+
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is not UTF-8 at byte {error.start}"
+    return (error.strerror or str(error)).lower()
 
 
 if __name__ == "__main__":
