@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from io import TextIOWrapper
+from pathlib import Path
 
 from orchestrator_tui import cli
 from orchestrator_tui.console.idea import check_idea, read_idea_file
@@ -110,7 +111,7 @@ def _replace_closed_streams() -> None:
     # In the order of their descriptors: each takes the lowest free one, which is its own.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _accept_any_text() -> None:

@@ -224,7 +224,10 @@ def _scenario(name: str | None) -> Scenario | None:
     if name is None:
         return None
     is_path = "/" in name or name.endswith(".toml")
-    return load_scenario(Path(os.path.expanduser(name)) if is_path else shipped_scenario(name))
+    if not is_path:
+        return load_scenario(shipped_scenario(name))
+    # Unlike `Path.expanduser`, it leaves the home of an unknown user alone.
+    return load_scenario(Path(os.path.expanduser(name)))  # noqa: PTH111
 
 
 async def _asked_idea(front: Front) -> str | None:

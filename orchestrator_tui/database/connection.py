@@ -1,17 +1,15 @@
 """From a database URL to an engine: SQLite and PostgreSQL, each set up for safe concurrent writes."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import URL, CursorResult, Executable, event, make_url
 from sqlalchemy.engine import AdaptedConnection, Connection
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator_tui.database.columns import dump_json
 from orchestrator_tui.database.failures import explain, translated
@@ -74,13 +72,21 @@ class Runner:
             return await finish(self.connection.run_sync(work))
 
     async def commit(self) -> None:
-        """Commit, or drop the connection: after a failed commit SQLite is still inside the transaction."""
+        """Commit. After a failed commit SQLite is still inside the transaction, of which SQLAlchemy knows nothing."""
         try:
             with translated(self.place):
                 await finish(self.connection.commit())
         except BaseException:
-            await finish(self.connection.invalidate())
+            await finish(self._roll_back())
             raise
+
+    async def _roll_back(self) -> None:
+        if self.connection.dialect.name != "sqlite":
+            await self.connection.invalidate()
+            return
+        raw = await self.connection.get_raw_connection()
+        assert raw.driver_connection is not None
+        await raw.driver_connection.rollback()
 
 
 def sqlite_url(path: Path) -> str:
@@ -106,6 +112,7 @@ async def open_database(url: str) -> AsyncIterator[Database]:
         SettingsError: the URL cannot be understood.
     """
     parsed = _parse(url)
+    _keep_private(parsed)
     database = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
     try:
         yield database
@@ -149,24 +156,44 @@ def _parse(url: str) -> URL:
     raise SettingsError(f"The database URL starts with {parsed.drivername}, which is not supported.", hint=URL_HINT)
 
 
+def _keep_private(url: URL) -> None:
+    """A new database file is its owner's alone; the files that SQLite puts beside it take over its permissions."""
+    if url.get_backend_name() == "sqlite" and url.database:
+        with suppress(OSError):
+            Path(url.database).touch(mode=0o600)
+
+
 def _sqlite(url: URL) -> Database:
     engine = create_async_engine(
         url,
-        connect_args={"isolation_level": None},
+        async_creator=_aiosqlite_creator(str(url.database)),
         json_serializer=dump_json,
         hide_parameters=True,
     )
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
     writes = engine.execution_options(sqlite_begin="IMMEDIATE")
     return Database(reads=engine, writes=writes, place=f"The database {url.database}", one_writer=True)
 
 
-def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+def _aiosqlite_creator(file: str) -> Callable[[], Awaitable[Any]]:
+    """A connection that cannot be set up is closed and its thread waited for, so that nothing outlives the loop."""
+
+    async def connect() -> Any:
+        import aiosqlite
+
+        connection = aiosqlite.connect(file, isolation_level=None)
+        # As SQLAlchemy does it for connections of its own: a leaving program does not wait for this thread.
+        connection._thread.daemon = True
+        await connection
+        try:
+            for pragma in PRAGMAS:
+                await connection.execute(pragma)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    return connect
 
 
 def _begin(connection: Connection) -> None:

@@ -169,7 +169,7 @@ class LocalEngine(EngineClient):
             logger.exception("the run of %s broke", project.slug)
             await self._tell(run, error)
         finally:
-            await asyncio.shield(self._release_if_possible(project))
+            await asyncio.shield(self._release_if_possible(project, run))
 
     async def _tell(self, run: Run, error: Exception) -> None:
         """Store that a run broke; when even that cannot be stored, tell whoever listens."""
@@ -178,10 +178,11 @@ class LocalEngine(EngineClient):
         except StoreUnavailable as unavailable:
             self._bus.fail(unavailable)
 
-    async def _release_if_possible(self, project: Project) -> None:
+    async def _release_if_possible(self, project: Project, run: Run) -> None:
         """A lease that cannot be given back is found to be that of an ended process later."""
         with suppress(StoreUnavailable):
             await self._release(project)
+            await run.pipeline.mirror()
 
     async def _take_lease(self, project: Project, state: PipelineState) -> int:
         gone = state.owner is not None and owner.is_gone(state.owner)

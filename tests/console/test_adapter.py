@@ -4,7 +4,7 @@ import pty
 import tty
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -99,7 +99,7 @@ async def test_only_a_clear_yes_approves(answer: str) -> None:
     with person() as someone:
         someone.types(f"{answer}\n")
         assert await someone.adapter.get_approval("the plan", "ideation") is True
-        assert "Does this look right? [Y/n/view]" in someone.screen.getvalue()
+        assert "Does this look right? [Y/n/view/stop]" in someone.screen.getvalue()
 
 
 @pytest.mark.parametrize("answer", ["n", "N", "no", "NO!", "nope", "no, not yet", "n: add a page"])
@@ -135,7 +135,7 @@ async def test_a_long_document_is_shortened_until_it_is_viewed() -> None:
     with person() as someone:
         someone.types("view\ny\n")
         assert await someone.adapter.review(request()) == Approved()
-        before, after = someone.screen.getvalue().split("[Y/n/edit/view]")[:2]
+        before, after = someone.screen.getvalue().split("[Y/n/edit/view/stop]")[:2]
     assert "line 40" in before
     assert "line 41" not in before
     assert "60 more lines" in before
@@ -167,18 +167,45 @@ async def test_an_edited_document_comes_back_as_it_was_left() -> None:
     assert verdict == Edited(LONG.replace("line 1\n", "first line\n", 1))
 
 
-@pytest.mark.parametrize("editor", ["true", "false", "/no/such/editor"])
-async def test_an_editor_that_changes_nothing_leads_back_to_the_question(editor: str) -> None:
+@pytest.mark.parametrize(
+    ("editor", "told"),
+    [
+        ("true", "You left the text as it was."),
+        ("truncate -s 0", "An empty text is not taken."),
+        ("false", "false ended with exit code 1. Nothing was changed."),
+        ("/no/such/editor", "/no/such/editor was not found"),
+    ],
+)
+async def test_an_editor_that_changes_nothing_says_so_and_leads_back_to_the_question(editor: str, told: str) -> None:
     with person(EDITOR=editor) as someone:
         someone.types("edit\nn bad\n")
         assert await someone.adapter.review(request()) == ChangesWanted("bad")
+        screen = someone.screen.getvalue()
+    assert told in screen
+    assert screen.count("line 17") == 1
+    assert screen.count("Does this look right?") == 2
+
+
+async def test_a_question_that_comes_back_does_not_show_its_document_again() -> None:
+    with person() as someone:
+        someone.types("y\ny\ny\n")
+        for asked in (request(), request(), replace(request(), id="other")):
+            await someone.adapter.review(asked)
+        assert someone.screen.getvalue().count("line 17") == 2
+
+
+async def test_what_is_not_understood_lists_the_answers() -> None:
+    with person() as someone:
+        someone.types("yes please\ny\n")
+        await someone.adapter.review(request())
+        assert "Please answer y for yes, n for no, edit, view or stop." in someone.screen.getvalue()
 
 
 async def test_a_plan_of_work_items_cannot_be_edited_as_text() -> None:
     with person() as someone:
         someone.types("edit\ny\n")
         assert await someone.adapter.review(request(phase=PhaseName.TASK_BREAKDOWN)) == Approved()
-        assert "[Y/n/view]" in someone.screen.getvalue()
+        assert "[Y/n/view/stop]" in someone.screen.getvalue()
 
 
 @pytest.mark.parametrize("answer", ["2", "retry with hint", "RETRY_WITH_HINT", "retry_", "9\n-1\n\nretry w"])
@@ -199,7 +226,7 @@ async def test_at_a_terminal_what_was_typed_before_the_question_is_no_answer() -
     with person(at_terminal=True) as someone:
         someone.types("y\n\n")
         asking = asyncio.create_task(someone.adapter.get_approval("the plan", "ideation"))
-        await someone.screen.ends_with("[Y/n/view] ")
+        await someone.screen.ends_with("[Y/n/view/stop] ")
         someone.types("n\n")
         async with asyncio.timeout(10):
             assert await asking is False

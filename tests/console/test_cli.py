@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,20 @@ def test_changes_without_words_are_refused() -> None:
         cli.parse(["--resume", "--request-changes", "  "])
 
 
+@pytest.mark.parametrize("flag", ["--name", "--directory"])
+@pytest.mark.parametrize("value", ["", "  ", "caf\udce9"])
+def test_a_name_or_a_folder_that_is_blank_or_no_text_is_refused(flag: str, value: str) -> None:
+    with pytest.raises(UsageError, match=rf"^{flag} is (empty|not text in UTF-8)\.$"):
+        cli.parse(["--idea", "x", flag, value])
+
+
+def test_any_other_word_that_is_no_text_is_refused_but_files_may_be_named_so() -> None:
+    for flags in (["--status", "\udce9"], ["--resume", "\udce9"], ["--set", "a=\udce9"], ["--rehearsal", "\udce9"]):
+        with pytest.raises(UsageError, match="not text in UTF-8"):
+            cli.parse(flags)
+    assert cli.parse(["--idea-file", "\udce9"]) == cli.StartProject(idea_file="\udce9")
+
+
 def test_the_version_and_the_help_go_to_standard_output() -> None:
     assert run("--version").stdout == f"orchestrator-tui {__version__}\n"
     told = run("--help")
@@ -94,6 +109,34 @@ def test_an_error_is_also_told_as_json_when_json_is_wanted() -> None:
     assert told.returncode == 2
     assert told.stdout.startswith('{"type": "error", "title": "Idea", "message": "/no/such/file cannot be read')
     assert told.stderr.startswith("orchestrator-tui: Idea: /no/such/file cannot be read")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", ["--version", "--help", "--json --idea-file /no/such/file"])
+def test_a_full_disk_is_told_without_a_traceback(arguments: str) -> None:
+    command = [sys.executable, "-m", "orchestrator_tui", *arguments.split()]
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert told.returncode == 1
+    lines = told.stderr.splitlines()
+    assert lines[-1] == "orchestrator-tui: The output could not be written: No space left on device."
+    assert all(line.startswith("orchestrator-tui: ") for line in lines)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_as_good_as_the_null_device(closed: str) -> None:
+    command = f'"$0" -m orchestrator_tui --bogus {closed}'
+    told = subprocess.run(
+        ["sh", "-c", command, sys.executable], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert told.returncode == 2
+    assert told.stderr.count("\n") == (0 if "2>" in closed else 1)
+
+
+def test_an_error_cannot_drive_the_terminal() -> None:
+    told = run("--idea-file", "/no/\x1b[31mred")
+    assert "\x1b" not in told.stderr
+    assert "red cannot be read" in told.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["--bogus"], []])

@@ -55,6 +55,11 @@ def test_a_phase_opens_with_a_heading_and_later_rounds_say_so() -> None:
     assert {line.kind for line in lines} == {Kind.HEADING}
 
 
+def test_the_time_of_a_later_round_is_that_of_all_rounds() -> None:
+    _, lines = played(*(phase(PhaseStatus.RUNNING, PhaseStatus.COMPLETED, number=number) for number in (1, 2)))
+    assert [line.text for line in lines] == ["implement completed in 2.0s", "implement completed, 2.0s in all rounds"]
+
+
 def test_a_phase_that_is_opened_again_is_told_once() -> None:
     _, lines = played(
         phase(PhaseStatus.COMPLETED, PhaseStatus.RUNNING), phase(PhaseStatus.RUNNING, PhaseStatus.PENDING)

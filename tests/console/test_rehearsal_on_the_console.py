@@ -89,6 +89,47 @@ def test_a_signal_stops_the_run_and_says_how_to_resume(environ: Mapping[str, str
     assert told["status"] == "stopped"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_status_that_cannot_be_written_is_one_line(environ: Mapping[str, str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(
+            [*COMMAND, "--status"], env=dict(environ), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert told.returncode == 1
+    assert told.stderr == "orchestrator-tui: Error: The output could not be written: No space left on device.\n"
+
+
+def test_resume_with_a_closed_output_says_what_is_wrong(environ: Mapping[str, str]) -> None:
+    told = subprocess.run(
+        ["sh", "-c", '"$0" -m orchestrator_tui --resume --no-interactive >&-', sys.executable],
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.returncode == 2
+    assert told.stderr.startswith("orchestrator-tui: Project: There is no unfinished project.")
+    assert told.stderr.count("\n") == 1
+
+
+def test_a_used_up_budget_is_told_with_its_way_out(environ: Mapping[str, str]) -> None:
+    paused = run(environ, "--rehearsal", "--autonomy", "full", "--set", "agent.max_sessions=1")
+    assert paused.returncode == 3, paused.stderr
+    assert "--set agent.max_sessions=2" in paused.stdout.partition("is paused (budget)")[2]
+    (told,) = json.loads(run(environ, "--status", "--json").stdout)
+    assert told["waiting_for"]["kind"] == "budget"
+    assert told["waiting_for"]["phase"] == "ideation"
+    assert "--set agent.max_sessions=2" in told["waiting_for"]["title"]
+
+
+@pytest.mark.parametrize("scenario", ["build me a thing", "/tmp"])
+def test_what_is_no_scenario_leads_to_the_idea(environ: Mapping[str, str], scenario: str) -> None:
+    told = run(environ, "--rehearsal", scenario)
+    assert told.returncode == 2
+    assert '--idea "…" --rehearsal' in told.stderr
+    assert told.stderr.count("\n") == 1
+
+
 def test_an_unknown_project_is_one_line_and_exit_code_2(environ: Mapping[str, str]) -> None:
     told = run(environ, "--status", "9")
     assert told.returncode == 2

@@ -1,11 +1,13 @@
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from orchestrator_tui.console import status, words
+from orchestrator_tui.console.pick import nothing_waits
 from orchestrator_tui.console.reply import reply
 from orchestrator_tui.console.summary import summary, what_next
 from orchestrator_tui.domain.errors import UsageError
@@ -147,23 +149,87 @@ def test_whatever_waits_says_which_command_answers_it(kind: RequestKind) -> None
     assert what_next(waiting(kind)) == status.how_to_answer(waiting(kind))
 
 
-def test_the_summary_says_where_the_program_is_and_how_to_check_it() -> None:
-    def artifact(phase: PhaseName, content: Mapping[str, Any]) -> Artifact:
-        return Artifact(
-            id="a",
-            project_id="p",
-            phase=phase,
-            output_type="x",
-            content=content,
-            content_hash="h",
-            file_path=None,
-            round=1,
-            created_at=NOW,
-        )
+def artifact(phase: PhaseName, content: Mapping[str, Any]) -> Artifact:
+    return Artifact(
+        id="a",
+        project_id="p",
+        phase=phase,
+        output_type="x",
+        content=content,
+        content_hash="h",
+        file_path=None,
+        round=1,
+        created_at=NOW,
+    )
 
+
+def out_of_budget(error: str | None) -> ProjectOverview:
+    failed = PhaseState(phase=PhaseName.IMPLEMENT, status=PhaseStatus.FAILED, error=error)
+    shown = overview(state=PipelineStatus.PAUSED, phases={PhaseName.IMPLEMENT: failed})
+    return replace(shown, state=replace(shown.state, shutdown_reason="budget"))
+
+
+def test_a_pause_without_a_question_says_why_and_what_its_error_advises() -> None:
+    paused = out_of_budget("All is used up. Resume with --set a.b=2.")
+    for lines in (status.detail(paused, NOW), what_next(paused)):
+        assert "Paused: All is used up. Resume with --set a.b=2." in lines
+    assert status.as_json(paused, NOW)["waiting_for"] == {
+        "kind": "budget",
+        "phase": "implement",
+        "title": "All is used up. Resume with --set a.b=2.",
+        "request_id": None,
+    }
+
+
+def test_a_pause_without_an_error_says_its_reason() -> None:
+    assert "Paused: budget" in what_next(out_of_budget(None))
+
+
+def test_a_project_that_runs_or_stopped_waits_for_nothing() -> None:
+    for state in (PipelineStatus.RUNNING, PipelineStatus.STOPPED):
+        assert status.as_json(overview(state=state), NOW)["waiting_for"] is None
+
+
+def test_money_in_json_has_no_noise_behind_the_point() -> None:
+    noisy = replace(overview(), usage={PhaseName.IMPLEMENT: Usage(cost_usd=0.1 + 0.2)})
+    told = status.as_json(noisy, NOW)
+    assert (told["cost_usd"], told["phases"][4]["cost_usd"]) == (0.3, 0.3)
+
+
+def test_the_name_of_a_folder_cannot_drive_the_terminal() -> None:
+    shown = overview()
+    evil = replace(shown, project=replace(shown.project, directory="/w/\x1b[31mred\n"))
+    for lines in (status.detail(evil, NOW), summary(evil, [], 0, NOW), status.listing([evil])):
+        assert "\x1b" not in "".join(lines)
+
+
+def test_long_instructions_are_cut_after_six_lines() -> None:
+    long = artifact(PhaseName.DEPLOY, {"run_instructions": "\n\n".join(f"step {number}" for number in range(9))})
+    lines = summary(overview(), [long], 0, NOW)
+    assert "    step 5" in lines
+    assert "    step 6" not in lines
+    assert "    (3 more)" in lines
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        (PipelineStatus.RUNNING, "task-manager is running in process 7; nothing waits for an answer."),
+        (PipelineStatus.STOPPED, "Nothing waits for an answer in task-manager."),
+    ],
+)
+def test_an_answer_to_nothing_is_told_where_the_project_stands(state: PipelineStatus, told: str) -> None:
+    shown = overview(state=state)
+    error = nothing_waits(replace(shown, state=replace(shown.state, owner="process 7")))
+    assert error.message == told
+    assert "--resume 1" in error.hint
+
+
+def test_the_summary_says_where_the_program_is_and_how_to_check_it() -> None:
     artifacts = [
         artifact(PhaseName.INITIALIZE, {"verify_command": "make check"}),
-        artifact(PhaseName.DEPLOY, {"run_instructions": "Run it\nso"}),
+        artifact(PhaseName.DEPLOY, {"run_instructions": "old"}),
+        artifact(PhaseName.DEPLOY, {"run_instructions": "1. Do\nso. 2. Or\x1b[31m so. 3. Use Python 3.9."}),
     ]
     done = overview(state=PipelineStatus.COMPLETED, phase=None)
     text = "\n".join(summary(done, artifacts, 19, NOW))
@@ -171,7 +237,7 @@ def test_the_summary_says_where_the_program_is_and_how_to_check_it() -> None:
         "is finished.",
         "/w/task-manager",
         "make check",
-        "Run it so",
+        "  Run it:\n    1. Do\n    so.\n    2. Or[31m so.\n    3. Use Python 3.9.\n",
         "32 of 50 done",
         "19",
         "1.0k tok",

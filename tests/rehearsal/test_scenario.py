@@ -1,3 +1,4 @@
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,14 @@ SAY: dict[str, Any] = {"say": "hello"}
 @pytest.mark.parametrize(
     ("broken", "place", "expected"),
     [
-        (tables(), "answers", "at least 1 item"),
-        ({"name": "small"}, "title", "required"),
+        (tables(), "answers", "needs at least one entry"),
+        ({"name": "small"}, "title", "missing key (and 3 more problems)"),
         (tables(answer(SAY), speed=3), "speed", "unknown key"),
         (tables(answer(SAY), name="Not A Name"), "name", "pattern"),
         (tables(answer(SAY, phase="coding")), "answer 1 (coding/developer/* attempt *), phase", "'ideation'"),
         (tables(answer(SAY), answer(SAY, role="pilot")), "answer 2", 'unknown role "pilot", implement has developer'),
-        (tables(answer(SAY, attempt=0)), "attempt", "greater than or equal to 1"),
-        (tables(answer()), "turns", "at least 1 item"),
+        (tables(answer(SAY, attempt=0)), "attempt", "must be at least 1"),
+        (tables(answer()), "turns", "needs at least one entry"),
         (tables(answer(SAY, {})), "answer 1 (implement/developer/* attempt *), turn 2", "at least one of say"),
         (tables(answer({"tool": "Bash", "structured": {}})), "turn 1", "found tool and structured"),
         (tables(answer({"say": "x", "input": {"a": 1}})), "turn 1", "need a tool"),
@@ -43,7 +44,7 @@ SAY: dict[str, Any] = {"say": "hello"}
         (tables(answer({"structured_file": "../../up.json"})), "turn 1, structured_file", "outside"),
         (tables(answer({"structured_file": "list.json"})), "turn 1", "expected a JSON object"),
         (tables(answer({"structured_file": "bad.json"})), "turn 1", "not JSON"),
-        (tables("text"), "answer 1", "valid dictionary"),  # type: ignore[arg-type]
+        (tables("text"), "answer 1", "must be a table"),  # type: ignore[arg-type]
     ],
 )
 def test_a_broken_scenario_names_its_file_the_place_and_what_was_expected(
@@ -71,6 +72,30 @@ def test_a_missing_file_and_a_file_that_is_not_toml_are_told(tmp_path: Path) -> 
     (tmp_path / "scenario.toml").write_text("name = ")
     with pytest.raises(ScenarioBroken, match="not TOML"):
         load_scenario(tmp_path)
+
+
+def test_every_problem_is_counted_but_only_the_first_is_told() -> None:
+    with pytest.raises(ScenarioBroken) as caught:
+        scenario(answer(SAY, attempt=0), speed=1)
+    assert re.fullmatch(r"small\.toml: answer 1 .*: must be at least 1 \(and 2 more problems\)\.", caught.value.message)
+
+
+def test_a_blank_idea_is_refused() -> None:
+    with pytest.raises(ScenarioBroken, match="idea: must not be blank"):
+        scenario(answer(SAY), idea=" \n")
+
+
+def test_a_pipe_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ScenarioBroken, match=re.escape(f"{tmp_path / 'pipe'}: cannot be read: it is not an ordinary")):
+        load_scenario(tmp_path / "pipe")
+    with pytest.raises(ScenarioBroken, match="pipe cannot be read: it is not an ordinary"):
+        scenario(answer({"tool": "Write", "input_files": {"content": "pipe"}}), folder=tmp_path)
+
+
+def test_a_path_that_no_file_can_have_is_told() -> None:
+    with pytest.raises(ScenarioBroken, match="file name too long"):
+        load_scenario(Path("x" * 5000))
 
 
 def test_a_folder_and_its_file_load_the_same(tmp_path: Path) -> None:
@@ -184,6 +209,7 @@ def test_an_unknown_shipped_scenario_is_told_with_those_there_are() -> None:
     with pytest.raises(ScenarioBroken) as caught:
         shipped_scenario("no-such")
     assert caught.value.hint.startswith("Shipped scenarios: ")
+    assert '--idea "…" --rehearsal' in caught.value.hint
 
 
 def test_every_shipped_scenario_loads_and_its_structured_answers_fit() -> None:
