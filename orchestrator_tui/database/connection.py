@@ -169,6 +169,8 @@ def _sqlite(url: URL) -> Database:
         async_creator=_aiosqlite_creator(str(url.database)),
         json_serializer=dump_json,
         hide_parameters=True,
+        # Closing a connection ends its transaction anyhow, and a failed commit is rolled back where it fails.
+        pool_reset_on_return=None,
     )
     event.listen(engine.sync_engine, "begin", _begin)
     writes = engine.execution_options(sqlite_begin="IMMEDIATE")

@@ -7,9 +7,12 @@ whose end is not waited for stays behind.
 
 import asyncio
 from collections.abc import Awaitable
+from contextvars import ContextVar
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_protected: ContextVar[bool] = ContextVar("protected", default=False)
 
 
 async def finish(work: Awaitable[T]) -> T:
@@ -18,7 +21,10 @@ async def finish(work: Awaitable[T]) -> T:
     Raises:
         asyncio.CancelledError: this task was cancelled; what `work` returned or raised is dropped.
     """
-    task = asyncio.ensure_future(work)
+    if _protected.get():
+        # Part of a larger piece of work that is finished as a whole: nobody cancels its task.
+        return await work
+    task = asyncio.ensure_future(_run(work))
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -33,3 +39,8 @@ async def finish(work: Awaitable[T]) -> T:
     if not task.cancelled():
         task.exception()
     raise cancelled
+
+
+async def _run(work: Awaitable[T]) -> T:
+    _protected.set(True)
+    return await work

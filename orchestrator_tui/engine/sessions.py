@@ -139,7 +139,7 @@ class Conversation:
         self._flush_delta()
         self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
         if ended.error_kind is not None:
-            raise AgentFailed(ended.error or ended.text or ended.error_kind, kind=ended.error_kind, status=ended.status)
+            raise failure_of(ended)
         return ended
 
     def _take(self, output: AgentOutput) -> None:
@@ -350,6 +350,23 @@ class Sessions:
                     seconds=round((now() - ended.started_at).total_seconds(), 3),
                 ),
             )
+
+
+HINTS = {
+    "authentication_failed": "Correct CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY in the environment, then resume.",
+    "billing_error": "Look at the account's plan and balance, then resume.",
+    "rate_limit": "The account's limit is reached. Resume when it has been reset.",
+    "max_turns": "Raise agent.max_turns, or make the work items smaller.",
+}
+
+
+def failure_of(ended: TurnEnded) -> AgentFailed:
+    """The error of a turn that ended with one."""
+    assert ended.error_kind is not None
+    text = ended.error or ended.text or ended.error_kind
+    if ended.error_kind == "authentication_failed":
+        text = f"Claude refused the credentials: {text}."
+    return AgentFailed(text, kind=ended.error_kind, status=ended.status, hint=HINTS.get(ended.error_kind, ""))
 
 
 def complaints(error: ValidationError, ended: TurnEnded) -> list[str]:

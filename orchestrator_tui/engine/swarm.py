@@ -9,6 +9,9 @@ from orchestrator_tui.domain.errors import AgentFailed, OrchestratorError, Phase
 
 T = TypeVar("T")
 
+OF_THE_ACCOUNT = frozenset({"authentication_failed", "billing_error"})
+"""Failures that every planner would have; the account's, not one planner's."""
+
 QUORUM = 2
 """How many planners must answer for a swarm's result to count."""
 
@@ -35,6 +38,8 @@ async def run_swarm(roles: Sequence[str], ask: Callable[[str], Awaitable[T]]) ->
         try:
             answers[role] = await ask(role)
         except AgentFailed as error:
+            if error.kind in OF_THE_ACCOUNT:
+                raise
             missing[role] = error.message
 
     try:
