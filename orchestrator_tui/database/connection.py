@@ -1,5 +1,6 @@
 """From a database URL to an engine: SQLite and PostgreSQL, each set up for safe concurrent writes."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -186,7 +187,12 @@ def _aiosqlite_creator(file: str) -> Callable[[], Awaitable[Any]]:
         connection = aiosqlite.connect(file, isolation_level=None)
         # As SQLAlchemy does it for connections of its own: a leaving program does not wait for this thread.
         connection._thread.daemon = True
-        await connection
+        try:
+            await connection
+        except BaseException:
+            # Its thread still has to tell the loop that it has ended, and the loop may be gone by then.
+            await asyncio.to_thread(connection._thread.join, CONNECT_SECONDS)
+            raise
         try:
             for pragma in PRAGMAS:
                 await connection.execute(pragma)
