@@ -37,6 +37,10 @@ async def refusing_api() -> AsyncIterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{port}", credentials
 
 
+def files_with(folder: Path, text: bytes) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file() and text in path.read_bytes()]
+
+
 async def test_without_rehearsal_the_credential_of_the_environment_is_used_and_a_refusal_is_told(
     tmp_path: Path,
 ) -> None:
@@ -63,6 +67,4 @@ async def test_without_rehearsal_the_credential_of_the_environment_is_used_and_a
     assert "Claude refused the credentials" in text
     assert "Correct CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY" in text
     assert "planted-credential" not in text
-    assert not [
-        path.name for path in tmp_path.rglob("*") if path.is_file() and b"planted-credential" in path.read_bytes()
-    ]
+    assert files_with(tmp_path, b"planted-credential") == []
