@@ -108,6 +108,7 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             workspace=settings.project.workspace or launch.paths.workspace,
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
+            workspace_of=house.workspace_of,
         )
         yield await stack.enter_async_context(LocalEngine(store, bus, house.make_run, options))
 
@@ -161,12 +162,9 @@ class _House:
             )
         scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
         runtime = await self._runtime(scenario, settings)
-        directory = Path(project.directory)
-        environment = within(directory) | tool_environment(
-            self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths
-        )
+        environment = self._environment(project)
         render = _renderer(prompt_folders(self._launch.paths))
-        workspace = Workspace(directory, environment)
+        workspace = self.workspace_of(project)
         services = Services(
             store=self._store,
             sessions=Sessions(
@@ -202,6 +200,15 @@ class _House:
             log=self._log,
             pipeline=Pipeline(project, parts),
         )
+
+    def workspace_of(self, project: Project) -> Workspace:
+        """The folder of a project."""
+        return Workspace(Path(project.directory), self._environment(project))
+
+    def _environment(self, project: Project) -> dict[str, str]:
+        """What git and the project's check run in."""
+        tools = tool_environment(self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths)
+        return within(Path(project.directory)) | tools
 
     async def _runtime(self, scenario: str | None, settings: Settings) -> AgentRuntime:
         """The sessions' runtime: one for the real model, one for each scenario played."""

@@ -114,7 +114,7 @@ def fold(state: ConsoleState, recorded: Recorded) -> ConsoleState:
             return _fold_item(state, event, recorded.at)
         case events.InputRequested():
             return replace(state, waiting={**state.waiting, event.request_id: event.kind})
-        case events.InputAnswered():
+        case events.InputAnswered() | events.InputWithdrawn():
             return replace(state, waiting=_without(state.waiting, event.request_id))
         case events.CommitMade():
             return replace(state, commits=state.commits + 1)

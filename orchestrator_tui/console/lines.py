@@ -89,6 +89,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return ((f"waits for you: {event.title}", Kind.WAITS),)
         case events.InputAnswered():
             return (_answered(event),)
+        case events.InputWithdrawn():
+            return (("the question needs no answer any more", Kind.QUIET),)
         case events.ErrorOccurred():
             return ((f"{event.title}: {event.message} {event.hint}", Kind.BAD),)
         case events.LeaseTaken():

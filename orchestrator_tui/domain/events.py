@@ -233,6 +233,14 @@ class InputAnswered:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class InputWithdrawn:
+    """Nobody needs to answer any more: the project goes on without."""
+
+    request_id: str
+    kind: RequestKind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorOccurred:
     title: str
     message: str
@@ -264,6 +272,7 @@ Event = (
     | CommitMade
     | InputRequested
     | InputAnswered
+    | InputWithdrawn
     | ErrorOccurred
 )
 

@@ -7,7 +7,15 @@ from typing import Protocol
 
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.events import Live, Recorded
-from orchestrator_tui.domain.records import Artifact, InputRequest, Project, ProjectOverview, SessionLog, WorkItem
+from orchestrator_tui.domain.records import (
+    Artifact,
+    Comment,
+    InputRequest,
+    Project,
+    ProjectOverview,
+    SessionLog,
+    WorkItem,
+)
 from orchestrator_tui.domain.statuses import WorkItemStatus
 
 
@@ -47,6 +55,19 @@ class EngineClient(Protocol):
     async def items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
     ) -> Sequence[WorkItem]: ...
+
+    async def comments(self, item_id: str) -> Sequence[Comment]:
+        """The notes on a work item, oldest first."""
+        ...
+
+    async def item_diff(self, item_id: str) -> str:
+        """What a work item changed, as a patch: its commit, or the changes now in the folder while it is worked on.
+        Empty when there is nothing yet.
+
+        Raises:
+            OrchestratorError: the project's folder or the commit is gone.
+        """
+        ...
 
     async def artifacts(self, project_id: str) -> Sequence[Artifact]: ...
 

@@ -25,6 +25,7 @@ from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, Stor
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.records import (
     Artifact,
+    Comment,
     InputRequest,
     PipelineState,
     Project,
@@ -38,6 +39,7 @@ from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient, Snapshot
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.run import Run, last_sign_of_life
+from orchestrator_tui.engine.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +56,14 @@ class EngineOptions:
 
     Attributes:
         config: what is stored with a new project, so that a resume finds the same settings.
+        workspace_of: the folder of a project, for looking at it.
         preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
     """
 
     workspace: Path
     config: Mapping[str, Any]
     preflight: Callable[[bool], Awaitable[None]]
+    workspace_of: Callable[[Project], Workspace]
     heartbeat_seconds: float = 10.0
 
 
@@ -129,6 +133,8 @@ class LocalEngine(EngineClient):
             # Asking for the project to go on is the decision to try again.
             async with self._store.transaction() as unit:
                 await unit.withdraw_requests(project.id)
+                for request in waiting:
+                    unit.record(project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
         await self._start(project)
 
     async def _start(self, project: Project) -> None:
@@ -255,6 +261,17 @@ class LocalEngine(EngineClient):
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
     ) -> Sequence[WorkItem]:
         return await self._store.list_items(project_id, status=status, after=after, limit=limit)
+
+    async def comments(self, item_id: str) -> Sequence[Comment]:
+        return await self._store.list_comments(item_id)
+
+    async def item_diff(self, item_id: str) -> str:
+        item = await self._store.get_item(item_id)
+        workspace = self._options.workspace_of(await self._store.find_project(item.project_id))
+        commit = item.metadata.get("commit")
+        if isinstance(commit, str):
+            return await workspace.show(commit)
+        return await workspace.difference() if item.status is WorkItemStatus.IN_PROGRESS else ""
 
     async def artifacts(self, project_id: str) -> Sequence[Artifact]:
         return await self._store.list_artifacts(project_id)

@@ -105,6 +105,20 @@ class Workspace:
         found = await self._git("log", "-1", "--format=%H", "--fixed-strings", f"--grep={TRAILER}: {item_id}")
         return found.strip() or None
 
+    async def show(self, commit: str) -> str:
+        """What a commit changed, as a patch; its middle is left out when it is very long.
+
+        Raises:
+            PhaseFailed: there is no such commit.
+        """
+        return await self._git("show", "--no-color", "--stat", "--patch", "--format=%h %s%n%an, %aI%n", commit, "--")
+
+    async def difference(self) -> str:
+        """What differs from the last commit right now, as a patch; new files are named only."""
+        changed = await self._git("diff", "--no-color", "--stat", "--patch", "HEAD", "--") if await self.head() else ""
+        new = [line for line in (await self.changes()).splitlines() if line.startswith("?? ")]
+        return changed + ("\n" + "\n".join(new) if new else "")
+
     async def set_aside(self, name: str, moment: datetime) -> Path | None:
         """Keep uncommitted changes as a patch in the notes folder and go back to the last commit.
 

@@ -95,6 +95,22 @@ async def test_a_blocked_item_is_tried_again_with_the_words_of_a_person(tmp_path
         assert "The name is the module's own." in again[0].prompt
 
 
+async def test_resuming_after_an_error_takes_the_question_back_and_tries_again(tmp_path: Path) -> None:
+    wrong = answer("implement", "developer", write("item00001.py", WRONG), write("test_item00001.py", TEST), DONE)
+    runtime = runtime_of(tmp_path / "s", wrong, role="developer")
+    async with open_engine(start(tmp_path / "home", "checkpoint"), runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await run.until_rest()
+        await run.answer(Choice.APPROVE)
+        await run.until_rest()
+        question = await run.request()
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert await run.until_rest() is PipelineStatus.PAUSED
+        assert [event.request_id for event in run.all(events.InputWithdrawn)] == [question.id]
+        assert (await run.request()).id != question.id
+
+
 async def test_a_phase_that_was_skipped_runs_once_it_is_enabled(tmp_path: Path) -> None:
     home, runtime = tmp_path / "home", runtime_of(tmp_path / "s")
     skipping = launch(home, None, phases={**NO_PLANNING["phases"], "initialize": {"enabled": False}})
@@ -137,6 +153,18 @@ async def test_a_project_that_has_just_come_to_rest_can_be_stopped(tmp_path: Pat
         await engine.submit(StopProject(project_id=run.project_id))
         assert (await run.project()).status is PipelineStatus.STOPPED
         await engine.submit(StopProject(project_id=run.project_id))
+
+
+async def test_what_an_item_changed_can_be_looked_at_afterwards(tmp_path: Path) -> None:
+    async with open_engine(start(tmp_path / "home"), runtime=runtime_of(tmp_path / "s")) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await run.until_rest()
+        (item,) = await engine.items(run.project_id)
+        diff = await engine.item_diff(item.id)
+        assert f"{item.key}: {item.title}" in diff
+        assert '+    return "item00001"' in diff
+        assert "Wrote item00001" in (await engine.comments(item.id))[-1].content
 
 
 async def test_a_plan_smaller_than_asked_for_says_so(tmp_path: Path) -> None:

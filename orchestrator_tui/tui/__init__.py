@@ -1,0 +1,1 @@
+"""The dashboard: a full-screen Textual app over an `EngineClient`."""

@@ -1,0 +1,259 @@
+"""What the dashboard shows, folded from a snapshot and the events after it: pure, without Textual."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, Usage
+from orchestrator_tui.domain.statuses import (
+    PHASE_ORDER,
+    AgentStatus,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+    WorkItemStatus,
+)
+from orchestrator_tui.engine.client import Snapshot
+
+NOTHING = Usage()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PhaseView:
+    """One step of the timeline. `done` and `total` are the phase's own units; 0 and 0 when it has told none."""
+
+    status: PhaseStatus = PhaseStatus.PENDING
+    round: int = 0
+    seconds: float = 0.0
+    running_since: datetime | None = None
+    usage: Usage = NOTHING
+    done: int = 0
+    total: int = 0
+
+    def seconds_at(self, moment: datetime) -> float:
+        """Seconds the phase has run by `moment`, a run under way included."""
+        running = (moment - self.running_since).total_seconds() if self.running_since else 0.0
+        return self.seconds + max(0.0, running)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentView:
+    """One agent pane's head. `doing` is the last thing it did."""
+
+    agent_id: str
+    phase: PhaseName
+    role: str
+    number: int
+    started_at: datetime
+    item_key: str | None = None
+    doing: str = "starting"
+    status: AgentStatus = AgentStatus.RUNNING
+    ended_at: datetime | None = None
+    usage: Usage = NOTHING
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectView:
+    """One project, up to the last event folded in. `waiting` are open requests by id, oldest first."""
+
+    id: str
+    number: int
+    name: str
+    directory: str
+    rehearsal: bool
+    status: PipelineStatus
+    reason: str | None = None
+    current_phase: PhaseName | None = None
+    phases: Mapping[PhaseName, PhaseView] = field(default_factory=lambda: {name: PhaseView() for name in PHASE_ORDER})
+    items: ItemCounts = field(default_factory=ItemCounts)
+    waiting: Mapping[str, RequestKind] = field(default_factory=dict)
+    agents: Mapping[str, AgentView] = field(default_factory=dict)
+    last_event_at: datetime | None = None
+
+    @property
+    def usage(self) -> Usage:
+        total = Usage()
+        for phase in self.phases.values():
+            total = total + phase.usage
+        return total
+
+    @property
+    def running_agents(self) -> Sequence[AgentView]:
+        """Agents at work, in the order they started."""
+        return [agent for agent in self.agents.values() if agent.status is AgentStatus.RUNNING]
+
+    @property
+    def waits_for_person(self) -> bool:
+        return bool(self.waiting)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dashboard:
+    """Everything on the main screen, right after event `seq`."""
+
+    seq: int = 0
+    projects: Mapping[str, ProjectView] = field(default_factory=dict)
+
+    def in_order(self) -> list[ProjectView]:
+        """What waits for a person first, then what runs, then the rest; the newest first in each."""
+        return sorted(self.projects.values(), key=_rank)
+
+
+KEPT_AGENTS = 12
+"""How many agents that have ended a project's view remembers."""
+
+
+def from_snapshot(snapshot: Snapshot) -> Dashboard:
+    """The view of a snapshot; follow on with the events after its `seq`."""
+    return Dashboard(seq=snapshot.seq, projects={one.project.id: of_overview(one) for one in snapshot.projects})
+
+
+def of_overview(overview: ProjectOverview) -> ProjectView:
+    """One project's view from its records; agents at work are told by later events."""
+    project, state = overview.project, overview.state
+    request = overview.waiting_for
+    return ProjectView(
+        id=project.id,
+        number=project.number,
+        name=project.name,
+        directory=project.directory,
+        rehearsal=project.rehearsal,
+        status=project.status,
+        reason=state.shutdown_reason,
+        current_phase=project.current_phase,
+        phases={
+            name: PhaseView(
+                status=phase.status,
+                round=phase.round,
+                seconds=phase.seconds,
+                running_since=phase.running_since,
+                usage=overview.usage.get(name, NOTHING),
+            )
+            for name, phase in state.phases.items()
+        },
+        items=overview.items,
+        waiting={request.id: request.kind} if request else {},
+        last_event_at=state.last_checkpoint,
+    )
+
+
+def fold(dashboard: Dashboard, recorded: Recorded) -> Dashboard:
+    """The view after an event; an event that is in it already changes nothing."""
+    if recorded.seq <= dashboard.seq:
+        return dashboard
+    project = dashboard.projects.get(recorded.project_id)
+    match recorded.event:
+        case events.ProjectCreated() as created:
+            project = ProjectView(
+                id=recorded.project_id,
+                number=created.number,
+                name=created.name,
+                directory=created.directory,
+                rehearsal=created.rehearsal,
+                status=PipelineStatus.NOT_STARTED,
+            )
+        case event if project is not None:
+            project = _fold_project(project, event, recorded.at)
+    if project is None:
+        # A project beyond the snapshot's page; its row is read when it is shown.
+        return replace(dashboard, seq=recorded.seq)
+    project = replace(project, last_event_at=recorded.at)
+    return Dashboard(seq=recorded.seq, projects={**dashboard.projects, project.id: project})
+
+
+def _rank(project: ProjectView) -> tuple[bool, bool, int]:
+    return not project.waits_for_person, project.status is not PipelineStatus.RUNNING, -project.number
+
+
+def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectView:
+    match event:
+        case events.PipelineStatusChanged(new=new, reason=reason):
+            current = None if new is PipelineStatus.COMPLETED else project.current_phase
+            return replace(project, status=new, reason=reason, current_phase=current)
+        case events.PhaseStatusChanged():
+            return _fold_phase(project, event, at)
+        case events.PhaseProgressed():
+            phase = replace(project.phases[event.phase], done=event.done, total=event.total)
+            return replace(project, phases={**project.phases, event.phase: phase})
+        case events.WorkItemCreated():
+            return replace(project, items=_counted(project.items, None, WorkItemStatus.TODO))
+        case events.WorkItemStatusChanged(old=old, new=new):
+            return replace(project, items=_counted(project.items, old, new))
+        case events.InputRequested():
+            return replace(project, waiting={**project.waiting, event.request_id: event.kind})
+        case events.InputAnswered() | events.InputWithdrawn():
+            left = {key: kind for key, kind in project.waiting.items() if key != event.request_id}
+            return replace(project, waiting=left)
+        case _:
+            return _fold_agent(project, event, at)
+
+
+def _fold_phase(project: ProjectView, event: events.PhaseStatusChanged, at: datetime) -> ProjectView:
+    running = event.new is PhaseStatus.RUNNING
+    phase = replace(
+        project.phases[event.phase],
+        status=event.new,
+        round=event.round,
+        seconds=event.seconds,
+        running_since=at if running else None,
+    )
+    current = event.phase if running else project.current_phase
+    return replace(project, phases={**project.phases, event.phase: phase}, current_phase=current)
+
+
+def _counted(counts: ItemCounts, old: WorkItemStatus | None, new: WorkItemStatus) -> ItemCounts:
+    if old is not None:
+        counts = replace(counts, **{old.value: getattr(counts, old.value) - 1})
+    return replace(counts, **{new.value: getattr(counts, new.value) + 1})
+
+
+def _fold_agent(project: ProjectView, event: Event, at: datetime) -> ProjectView:
+    match event:
+        case events.AgentStarted():
+            agent = AgentView(
+                agent_id=event.agent_id,
+                phase=event.phase,
+                role=event.role,
+                number=event.session_number,
+                started_at=at,
+                item_key=event.work_item_key,
+            )
+            return replace(project, agents=_kept({**project.agents, event.agent_id: agent}))
+        case events.AgentSaid(agent_id=agent_id, text=text):
+            return _doing(project, agent_id, text)
+        case events.AgentCalledTool(agent_id=agent_id):
+            return _doing(project, agent_id, f"{event.tool} {event.summary}".strip())
+        case events.AgentRetried(agent_id=agent_id):
+            return _doing(project, agent_id, f"waits {event.delay_seconds:.0f} s for the API: {event.error}")
+        case events.AgentFinished():
+            return _finished(project, event, at)
+        case _:
+            return project
+
+
+def _doing(project: ProjectView, agent_id: str, what: str) -> ProjectView:
+    agent = project.agents.get(agent_id)
+    if agent is None:
+        return project
+    line = " ".join(what.split())
+    return replace(project, agents={**project.agents, agent_id: replace(agent, doing=line)})
+
+
+def _finished(project: ProjectView, event: events.AgentFinished, at: datetime) -> ProjectView:
+    agent = project.agents.get(event.agent_id)
+    if agent is None:
+        return project
+    phase = project.phases[agent.phase]
+    phases = {**project.phases, agent.phase: replace(phase, usage=phase.usage + event.usage)}
+    ended = replace(agent, status=event.status, ended_at=at, usage=event.usage)
+    return replace(project, phases=phases, agents={**project.agents, event.agent_id: ended})
+
+
+def _kept(agents: Mapping[str, AgentView]) -> Mapping[str, AgentView]:
+    """All agents at work, and the newest of those that have ended."""
+    ended = [agent_id for agent_id, agent in agents.items() if agent.status is not AgentStatus.RUNNING]
+    gone = set(ended[:-KEPT_AGENTS])
+    return {agent_id: agent for agent_id, agent in agents.items() if agent_id not in gone}

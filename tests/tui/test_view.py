@@ -1,0 +1,162 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from orchestrator_tui.agents.rehearsal.generate import generated_scenario
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    Choice,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+    WorkItemStatus,
+)
+from orchestrator_tui.tui.view import KEPT_AGENTS, Dashboard, PhaseView, ProjectView, fold, from_snapshot
+from tests.replay_runtime import ReplayRuntime
+from tests.running import FAST, Watched, launch
+
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def created(number: int = 1) -> events.ProjectCreated:
+    return events.ProjectCreated(
+        number=number, name=f"p{number}", slug=f"p{number}", directory="/p", idea="i", rehearsal=True
+    )
+
+
+def folded(*happened: Event, project_id: str = "a", dashboard: Dashboard | None = None) -> Dashboard:
+    dashboard = dashboard or Dashboard()
+    for event in happened:
+        seq = dashboard.seq + 1
+        at = START + timedelta(seconds=seq)
+        dashboard = fold(dashboard, Recorded(seq=seq, at=at, project_id=project_id, event=event))
+    return dashboard
+
+
+def started(number: int) -> events.AgentStarted:
+    return events.AgentStarted(
+        agent_id=f"agent-{number}",
+        phase=PhaseName.IMPLEMENT,
+        role="developer",
+        session_number=number,
+        model="m",
+        scripted=True,
+        work_item_key="TASK-1",
+    )
+
+
+def finished(number: int) -> events.AgentFinished:
+    return events.AgentFinished(
+        agent_id=f"agent-{number}",
+        status=AgentStatus.COMPLETED,
+        summary="",
+        error=None,
+        usage=Usage(input_tokens=10, cost_usd=0.5),
+        seconds=1,
+    )
+
+
+def comparable(project: ProjectView) -> ProjectView:
+    """Without what only events tell (agents, progress) and without fractions of a second."""
+    phases = {
+        name: replace(
+            phase,
+            done=0,
+            total=0,
+            seconds=round(phase.seconds),
+            running_since=None,
+            usage=replace(phase.usage, cost_usd=round(phase.usage.cost_usd, 6)),
+        )
+        for name, phase in project.phases.items()
+    }
+    return replace(project, phases=phases, agents={}, last_event_at=None)
+
+
+async def test_folding_every_event_of_a_run_gives_what_the_store_says_at_each_rest(tmp_path: Path) -> None:
+    runtime = ReplayRuntime(generated_scenario(4))
+    async with open_engine(launch(tmp_path / "home", None, autonomy="checkpoint", **FAST), runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        while await run.until_rest() is PipelineStatus.PAUSED:
+            dashboard = Dashboard()
+            for recorded in run.seen:
+                dashboard = fold(dashboard, recorded)
+            stored = from_snapshot(await engine.snapshot())
+            assert comparable(dashboard.projects[run.project_id]) == comparable(stored.projects[run.project_id])
+            await run.answer(Choice.APPROVE)
+        for recorded in run.seen:
+            dashboard = fold(dashboard, recorded)
+        project = dashboard.projects[run.project_id]
+        assert comparable(project) == comparable(from_snapshot(await engine.snapshot()).projects[run.project_id])
+        assert (project.items.done, project.items.total, project.running_agents) == (4, 4, [])
+
+
+def test_an_event_that_is_in_the_view_already_changes_nothing() -> None:
+    dashboard = folded(created())
+    again = Recorded(seq=1, at=START, project_id="a", event=created(7))
+    assert fold(dashboard, again) is dashboard
+
+
+def test_what_waits_for_a_person_comes_first_then_what_runs_then_the_newest() -> None:
+    dashboard = Dashboard()
+    for number in range(1, 5):
+        dashboard = folded(created(number), project_id=str(number), dashboard=dashboard)
+    running = events.PipelineStatusChanged(old=PipelineStatus.NOT_STARTED, new=PipelineStatus.RUNNING)
+    asked = events.InputRequested(
+        request_id="r", kind=RequestKind.APPROVAL, phase=None, title="t", content_hash="h", choices=()
+    )
+    dashboard = folded(running, project_id="2", dashboard=dashboard)
+    dashboard = folded(asked, project_id="1", dashboard=dashboard)
+    assert [project.number for project in dashboard.in_order()] == [1, 2, 4, 3]
+    answered = events.InputAnswered(
+        request_id="r", kind=RequestKind.APPROVAL, choice=Choice.APPROVE, text=None, by="person"
+    )
+    dashboard = folded(answered, project_id="1", dashboard=dashboard)
+    assert not dashboard.projects["1"].waits_for_person
+
+
+def test_a_running_phase_goes_on_counting_and_a_resting_one_does_not() -> None:
+    phase = PhaseView(status=PhaseStatus.RUNNING, seconds=5, running_since=START)
+    assert phase.seconds_at(START + timedelta(seconds=3)) == 8
+    assert replace(phase, running_since=None).seconds_at(START + timedelta(seconds=3)) == 5
+
+
+def test_an_agent_s_money_is_its_phase_s_and_it_shows_what_it_did_last() -> None:
+    dashboard = folded(created(), started(1), events.AgentSaid(agent_id="agent-1", text="Now the\n  tests."))
+    (agent,) = dashboard.projects["a"].running_agents
+    assert (agent.doing, agent.item_key) == ("Now the tests.", "TASK-1")
+    project = folded(finished(1), dashboard=dashboard).projects["a"]
+    assert project.usage == Usage(input_tokens=10, cost_usd=0.5)
+    assert project.running_agents == []
+
+
+def test_only_the_newest_ended_agents_are_remembered() -> None:
+    dashboard = folded(created())
+    for number in range(KEPT_AGENTS + 5):
+        dashboard = folded(started(number), finished(number), dashboard=dashboard)
+    dashboard = folded(started(99), dashboard=dashboard)
+    agents = dashboard.projects["a"].agents
+    assert len(agents) == KEPT_AGENTS + 1
+    assert "agent-99" in agents
+    assert "agent-0" not in agents
+
+
+def test_items_are_counted_as_they_move() -> None:
+    item = events.WorkItemCreated(
+        work_item_id="i", key="TASK-1", title="t", priority=1, labels=(), parent_id=None, dependencies=()
+    )
+    moved = events.WorkItemStatusChanged(
+        work_item_id="i", key="TASK-1", old=WorkItemStatus.TODO, new=WorkItemStatus.DONE
+    )
+    counts = folded(created(), item, item, moved).projects["a"].items
+    assert (counts.todo, counts.done, counts.total) == (1, 1, 2)
+
+
+def test_an_event_of_a_project_beyond_the_page_only_moves_the_view_on() -> None:
+    dashboard = folded(events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=1, total=2), project_id="unknown")
+    assert (dashboard.seq, dashboard.projects) == (1, {})
