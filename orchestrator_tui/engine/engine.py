@@ -23,6 +23,7 @@ from orchestrator_tui.domain.commands import (
 )
 from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, StoreUnavailable
 from orchestrator_tui.domain.events import Live, Recorded
+from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -175,7 +176,7 @@ class LocalEngine(EngineClient):
             logger.exception("the run of %s broke", project.slug)
             await self._tell(run, error)
         finally:
-            await asyncio.shield(self._release_if_possible(project, run))
+            await finish(self._release_if_possible(project, run))
 
     async def _tell(self, run: Run, error: Exception) -> None:
         """Store that a run broke; when even that cannot be stored, tell whoever listens."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator_tui.domain.finishing import finish
+
 HEAD = 4_000
 TAIL = 12_000
 CHUNK = 65_536
@@ -98,7 +100,7 @@ async def _drain(process: asyncio.subprocess.Process, output: _Bounded) -> None:
 async def _end_group(process: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    await asyncio.shield(process.wait())
+    await finish(process.wait())
     # A grandchild may hold the pipe open: the transport is closed rather than read to its end.
     transport = getattr(process, "_transport", None)
     if transport is not None:

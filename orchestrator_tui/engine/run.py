@@ -9,6 +9,7 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import PipelineState, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine import machine
@@ -69,7 +70,7 @@ class Run:
                 await self._until_lost(lost)
         except asyncio.CancelledError as cancelled:
             if not lost.is_set():
-                await asyncio.shield(self.stopped(str(cancelled.args[0]) if cancelled.args else "user_request"))
+                await finish(self.stopped(str(cancelled.args[0]) if cancelled.args else "user_request"))
             raise
 
     async def stopped(self, reason: str) -> None:

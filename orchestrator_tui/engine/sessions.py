@@ -27,6 +27,7 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import AgentFailed, LimitReached
+from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.engine.bus import Bus
@@ -252,7 +253,7 @@ class Sessions:
                     finally:
                         account.usage = session.usage
             except asyncio.CancelledError:
-                await asyncio.shield(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+                await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
                 raise
             except AgentFailed as error:
                 await self._end(task, account, AgentStatus.FAILED, error.message)

@@ -8,6 +8,7 @@ from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AgentFailed, PhaseFailed
+from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.sessions import Conversation, Task
@@ -46,7 +47,7 @@ class ImplementPhase(Phase):
             try:
                 await self._work(given, work_tracker, item, command)
             except (asyncio.CancelledError, Exception) as error:
-                await asyncio.shield(self._give_back(work_tracker, item, error))
+                await finish(self._give_back(work_tracker, item, error))
                 raise
             await self._progress(given, work_tracker)
             await self._repair.make_green(given, command)
