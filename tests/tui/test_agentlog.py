@@ -1,0 +1,98 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator_tui.agents.rehearsal.generate import generated_scenario
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.events import AgentDelta, Event, Recorded
+from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.tui.agentlog import KEPT_LOGS, AgentLogs, size_of
+from orchestrator_tui.tui.loglines import Kind
+from tests.replay_runtime import ReplayRuntime
+from tests.running import NO_PLANNING, Watched, launch
+
+AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def recorded(event: Event) -> Recorded:
+    return Recorded(seq=1, at=AT, project_id="p", event=event)
+
+
+def started(agent_id: str, item_id: str | None = None) -> Recorded:
+    return recorded(
+        events.AgentStarted(
+            agent_id=agent_id,
+            phase=PhaseName.IMPLEMENT,
+            role="developer",
+            session_number=7,
+            model="m",
+            scripted=True,
+            work_item_id=item_id,
+            work_item_key="TASK-3" if item_id else None,
+        )
+    )
+
+
+def lines(logs: AgentLogs, agent_id: str) -> list[tuple[Kind, str, str]]:
+    buffer = logs[agent_id]
+    kept = [buffer.line(number) for number in range(buffer.dropped, buffer.end)]
+    return [(line.kind, line.label, line.text) for line in kept]
+
+
+def test_a_message_grows_with_its_deltas_and_is_replaced_by_the_whole() -> None:
+    logs = AgentLogs()
+    logs.take(started("a"))
+    assert logs.take(AgentDelta(project_id="p", agent_id="a", text="Now the")) == "a"
+    logs.take(AgentDelta(project_id="p", agent_id="a", text=" tests"))
+    assert lines(logs, "a")[-1][2] == "Now the tests"
+    logs.take(recorded(events.AgentSaid(agent_id="a", text="Now the tests.")))
+    assert [text for kind, _, text in lines(logs, "a") if kind is Kind.SAY] == ["Now the tests."]
+
+
+def test_the_check_of_an_item_stands_in_the_log_of_who_works_on_it() -> None:
+    logs = AgentLogs()
+    logs.take(started("a", "item"))
+    red = events.VerifyFinished(
+        work_item_id="item", command="make test", exit_code=2, passed=False, seconds=1, output="1 failed"
+    )
+    assert logs.take(recorded(red)) == "a"
+    assert lines(logs, "a")[-1] == (Kind.ERROR, "Verify", "red, exit code 2: make test\n1 failed")
+
+
+def test_a_file_tool_says_how_much_it_changes() -> None:
+    assert size_of("Write", {"content": "a\nb\n"}) == "+2"
+    assert size_of("Edit", {"old_string": "a", "new_string": "a\nb"}) == "+2 −1"
+    assert size_of("Bash", {"command": "ls"}) == ""
+
+
+def test_what_belongs_to_no_known_agent_goes_nowhere() -> None:
+    logs = AgentLogs()
+    assert logs.take(AgentDelta(project_id="p", agent_id="x", text="?")) is None
+    assert logs.take(recorded(events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=1, total=2))) is None
+
+
+def test_only_the_newest_logs_stay_in_memory() -> None:
+    logs = AgentLogs()
+    for number in range(KEPT_LOGS + 3):
+        logs.take(started(str(number)))
+    assert "0" not in logs
+    assert str(KEPT_LOGS + 2) in logs
+
+
+async def test_every_agent_of_a_run_has_a_log_that_begins_and_ends(tmp_path: Path) -> None:
+    logs = AgentLogs()
+    runtime = ReplayRuntime(generated_scenario(3))
+    async with open_engine(launch(tmp_path / "home", None, **NO_PLANNING), runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+    for one in run.seen:
+        logs.take(one)
+    agents = [event.agent_id for event in run.all(events.AgentStarted)]
+    assert agents
+    for agent_id in agents:
+        told = lines(logs, agent_id)
+        assert " starts" in told[0][2]
+        assert any(text.startswith("finished in") for _, _, text in told)
+    developers = [event.agent_id for event in run.all(events.AgentStarted) if event.role == "developer"]
+    assert all(any(label == "Commit" for _, label, _ in lines(logs, agent_id)) for agent_id in developers)
