@@ -40,8 +40,16 @@ def problems_in(data: Mapping[str, Any], where: Where, *, hide: Mask = mask, len
 def unknown_line(key: Key, where: str, keys: Mapping[str, FieldInfo]) -> str:
     """The line for a key that is no setting, with the one that was probably meant."""
     meant = nearest(key, keys)
-    advice = f"did you mean {meant}?" if meant else f"known groups are {', '.join(SettingsModel.model_fields)}."
+    advice = f"did you mean {meant}?" if meant else _what_exists(key, keys)
     return f"{where}: {dotted(key)} is not a setting; {advice}"
+
+
+def _what_exists(key: Key, keys: Mapping[str, FieldInfo]) -> str:
+    group = f"{dotted(key[:-1])}."
+    inside = [name.removeprefix(group) for name in keys if name.startswith(group)]
+    if inside:
+        return f"[{group[:-1]}] has {', '.join(inside)}."
+    return f"known groups are {', '.join(SettingsModel.model_fields)}."
 
 
 def _covers(found: Mapping[Key, None], key: Key) -> bool:

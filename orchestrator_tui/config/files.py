@@ -84,11 +84,12 @@ def write_settings(file: Path, data: Mapping[str, Any]) -> None:
         raise SettingsError(f"{file} cannot be written: {error.strerror or error}.") from error
 
 
-def write_atomic(file: Path, content: bytes, *, check: Callable[[bytes], object]) -> None:
+def write_atomic(file: Path, content: bytes, *, check: Callable[[bytes], object], private: bool = False) -> None:
     """Replace a file as a whole: a crash at any moment leaves the old or the new one.
 
     `check` gets what was read back from the disk and raises when it is not right; the old file then stays.
-    A link stays a link, and the permissions of the old file are kept.
+    A link stays a link, and the permissions of the old file are kept, unless it is `private`: then only its owner
+    may read it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -97,9 +98,9 @@ def write_atomic(file: Path, content: bytes, *, check: Callable[[bytes], object]
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        _write_synced(draft, content)
+        _write_synced(draft, content, 0o600 if private else 0o666)
         check(draft.read_bytes())
-        if target.exists():
+        if target.exists() and not private:
             draft.chmod(stat.S_IMODE(target.stat().st_mode))
         draft.replace(target)
     finally:
@@ -162,8 +163,8 @@ def _same(written: bytes, data: dict[str, Any]) -> None:
         raise OSError("what was read back is not what was written")
 
 
-def _write_synced(file: Path, content: bytes) -> None:
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+def _write_synced(file: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(content)
         stream.flush()

@@ -69,12 +69,19 @@ def dotted(key: Key) -> str:
 
 
 def nearest(key: Key, candidates: Mapping[str, FieldInfo]) -> str | None:
-    """The known key that was probably meant: the most alike, by the whole name or by its last part."""
+    """The known key that was probably meant: the most alike, by the whole name or by its last part.
+
+    In the same group only the last part counts, as the group's name would make all of them alike.
+    """
+    group = dotted(key[:-1])
     wanted, wanted_last = dotted(key).lower()[:_LONGEST], key[-1].lower()[:_LONGEST]
 
     def likeness(candidate: str) -> float:
+        inside, _, name = candidate.rpartition(".")
+        last = difflib.SequenceMatcher(None, wanted_last, name).ratio()
+        if inside == group:
+            return last
         whole = difflib.SequenceMatcher(None, wanted, candidate).ratio()
-        last = difflib.SequenceMatcher(None, wanted_last, candidate.rpartition(".")[2]).ratio()
         return max(whole, 0.9 * last)
 
     best = max(candidates, key=lambda candidate: (likeness(candidate), -len(candidate)))

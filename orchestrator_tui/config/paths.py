@@ -27,6 +27,15 @@ class Paths:
         return self.config / "prompts"
 
     @property
+    def user_themes(self) -> Path:
+        return self.config / "themes"
+
+    @property
+    def input_history(self) -> Path:
+        """What was typed into the dashboard's input bar."""
+        return self.data / "history.jsonl"
+
+    @property
     def database(self) -> Path:
         return self.data / "orchestrator.db"
 

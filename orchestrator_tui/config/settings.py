@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from orchestrator_tui.config.key_names import check_keys, check_typing_keys
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
 
@@ -23,6 +24,17 @@ ModelName = Annotated[
     Field(pattern=r"^(sonnet|opus|haiku|default|claude-[A-Za-z0-9.-]*[A-Za-z0-9])(\[1m\])?$", max_length=100),
     Expected("sonnet, opus, haiku, default or a full name that starts with claude-"),
 ]
+
+
+ThemeName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60),
+    Expected("the name of a theme, which is that of its file without .toml, such as dark"),
+]
+KEYS = "keys in quotes, commas between them, such as d or ctrl+d or f5 or a,enter"
+TYPING_KEYS = "keys that type nothing, as it also works while typing, such as ctrl+g or f5, commas between them"
+Keys = Annotated[str, AfterValidator(check_keys), Expected(KEYS)]
+TypingKeys = Annotated[str, AfterValidator(check_typing_keys), Expected(TYPING_KEYS)]
 
 
 class Section(BaseModel):
@@ -168,6 +180,96 @@ class LogSettings(Section):
     """How many rotated files are kept."""
 
 
+class TuiSettings(Section):
+    """The dashboard, which is being built: until it opens, nothing reads this section and the next."""
+
+    theme: ThemeName = "dark"
+    """Its colours: `dark`, `light`, `high-contrast`, `ansi`, or a file of yours in `themes` in the settings folder."""
+
+
+class KeymapSettings(Section):
+    """The dashboard's keys, commas between them: `d`, `ctrl+d`, `f5`, `a,enter`. The first few work while typing."""
+
+    palette: TypingKeys = "ctrl+p"
+    """Find any command by its name."""
+    help: TypingKeys = "f1"
+    """Show all keys and commands."""
+    settings: TypingKeys = "f2"
+    """Look at the settings and change them."""
+    theme: TypingKeys = "f3"
+    """Choose other colours."""
+    quit: TypingKeys = "ctrl+q"
+    """Leave the dashboard."""
+    new_project: TypingKeys = "ctrl+n"
+    """Start a project from a sentence."""
+    next_pane: Keys = "tab"
+    """Go to the next pane."""
+    previous_pane: Keys = "shift+tab"
+    """Go to the pane before."""
+    input: Keys = "slash,i"
+    """Go to the input bar."""
+    zoom: Keys = "z"
+    """Give the whole screen to this pane, and back."""
+    waiting: Keys = "n"
+    """Go to what waits for you."""
+    approve: Keys = "a"
+    """Approve what waits for you."""
+    request_changes: Keys = "c"
+    """Ask for changes, in your words."""
+    edit: Keys = "e"
+    """Edit the artifact in place."""
+    editor: Keys = "ctrl+e"
+    """Edit the artifact in $EDITOR."""
+    view: Keys = "v"
+    """Show the whole artifact."""
+    diff: Keys = "d"
+    """Show what changed."""
+    items: Keys = "w"
+    """Show the work items."""
+    logs: Keys = "l"
+    """Show what the agents do."""
+    cost: Keys = "m"
+    """Show what was spent, and on what."""
+    history: Keys = "h"
+    """Show what happened so far."""
+    resume: Keys = "r"
+    """Let this project go on."""
+    stop: Keys = "s"
+    """Stop this project; it can be resumed."""
+    retry: Keys = "t"
+    """Try again what failed."""
+    retry_with_hint: Keys = "h"
+    """Try again what failed, with a hint to the agent."""
+    skip: Keys = "k"
+    """Leave out what failed."""
+    rehearsal: Keys = "p"
+    """Play a project with a scripted model, at no cost."""
+    allow_once: Keys = "o"
+    """Allow what an agent asks for, this once."""
+    allow_project: Keys = "p"
+    """Allow what an agent asks for, in this project from now on."""
+    deny: Keys = "n"
+    """Deny what an agent asks for."""
+    close: Keys = "escape"
+    """Close this screen; nothing is decided by it."""
+    search: Keys = "ctrl+f"
+    """Search in this log."""
+    next_match: Keys = "greater_than_sign"
+    """Go to the next place that matches."""
+    previous_match: Keys = "less_than_sign"
+    """Go to the place that matched before."""
+    filter: Keys = "f"
+    """Choose which kinds of lines this log shows."""
+    fold: Keys = "space"
+    """Fold or unfold the tool call at the cursor."""
+    fold_all: Keys = "x"
+    """Fold or unfold all tool calls of this log."""
+    follow: Keys = "end"
+    """Go to the end of this log and stay there."""
+    copy_text: Keys = "y"
+    """Copy the selected lines of this log, or all that show."""
+
+
 class SettingsModel(Section):
     """Everything that can be set in `orchestrator.toml`."""
 
@@ -179,6 +281,8 @@ class SettingsModel(Section):
     error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
     verify: VerifySettings = VerifySettings()
     log: LogSettings = LogSettings()
+    tui: TuiSettings = TuiSettings()
+    keymap: KeymapSettings = KeymapSettings()
 
     def model_for(self, phase: PhaseName) -> str:
         """The model a phase uses."""

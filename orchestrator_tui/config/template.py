@@ -9,10 +9,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from orchestrator_tui.config.keys import expectation, group_of
-from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.config.settings import KEYS, TYPING_KEYS, SettingsModel
 from orchestrator_tui.domain.codec import to_plain
 
-OBVIOUS = ("true or false", "text in quotes", "a path in quotes")
+OBVIOUS = ("true or false", "text in quotes", "a path in quotes", KEYS, TYPING_KEYS)
 
 _HEADER = """\
 Settings of orchestrator-tui, all at their defaults.
