@@ -1,6 +1,7 @@
 """From a database URL to an engine: SQLite and PostgreSQL, each set up for safe concurrent writes."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -194,14 +195,28 @@ def _aiosqlite_creator(file: str) -> Callable[[], Awaitable[Any]]:
             await asyncio.to_thread(connection._thread.join, CONNECT_SECONDS)
             raise
         try:
+            deadline = asyncio.get_running_loop().time() + CONNECT_SECONDS
             for pragma in PRAGMAS:
-                await connection.execute(pragma)
+                await _execute_when_free(connection, pragma, deadline)
         except BaseException:
             await connection.close()
             raise
         return connection
 
     return connect
+
+
+async def _execute_when_free(connection: Any, statement: str, deadline: float) -> None:
+    """Switching a new file to WAL does not wait by itself while another process does the same, so it is tried again."""
+    while True:
+        try:
+            await connection.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or asyncio.get_running_loop().time() >= deadline:
+                raise
+        await asyncio.sleep(0.02)
 
 
 def _begin(connection: Connection) -> None:
