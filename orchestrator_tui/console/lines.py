@@ -5,9 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
-from orchestrator_tui.console import words
 from orchestrator_tui.console.fold import ConsoleState, ItemView
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,

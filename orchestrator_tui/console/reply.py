@@ -1,6 +1,6 @@
 """What `--approve` and `--request-changes` mean for what waits; pure."""
 
-from orchestrator_tui.console import words
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.commands import AnswerRequest
 from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.records import InputRequest

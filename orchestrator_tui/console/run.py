@@ -9,12 +9,11 @@ from typing import Any
 from orchestrator_tui.adapters.base import InputAdapter
 from orchestrator_tui.adapters.broker import Broker
 from orchestrator_tui.adapters.review import InputEnded
-from orchestrator_tui.console import words
 from orchestrator_tui.console.fold import ConsoleState, fold
 from orchestrator_tui.console.interrupts import Interrupts
 from orchestrator_tui.console.summary import summary, what_next
 from orchestrator_tui.console.view import View
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError

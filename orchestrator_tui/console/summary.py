@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from orchestrator_tui.console import status, words
+from orchestrator_tui.console import status
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.records import Artifact, ProjectOverview
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 

@@ -10,11 +10,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from orchestrator_tui.console import plain, words
+from orchestrator_tui.console import plain
 from orchestrator_tui.console.fold import ConsoleState
 from orchestrator_tui.console.lines import Kind, Line, lines_of
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.view import View
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus

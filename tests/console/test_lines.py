@@ -1,8 +1,8 @@
 import json
 
-from orchestrator_tui.console import jsonlines, plain, words
+from orchestrator_tui.console import jsonlines, plain
 from orchestrator_tui.console.lines import Kind
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
 from tests.console.events_of_a_run import (
     START,

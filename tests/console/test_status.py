@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator_tui.console import status, words
+from orchestrator_tui.console import status
 from orchestrator_tui.console.pick import nothing_waits
 from orchestrator_tui.console.reply import reply
 from orchestrator_tui.console.summary import summary, what_next
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.records import (
     Artifact,

@@ -1,0 +1,1 @@
+"""The screens over the main one, and the main one."""
