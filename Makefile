@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench constraints clean
+.PHONY: demo test check format types contracts bench bench-tui constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -27,9 +27,12 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev  ## Numbers beside their baselines, into benchmarks/results/.
+bench: $(VENV)/.dev bench-tui  ## Numbers beside their baselines, into benchmarks/results/.
 	$(BIN)/python -m benchmarks.events
 	$(BIN)/python -m benchmarks.items
+
+bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, opening. Leave the machine alone meanwhile.
+	$(BIN)/python -m benchmarks.tui
 
 constraints:  ## Resolve the pinned, hashed versions again (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

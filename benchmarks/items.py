@@ -19,7 +19,8 @@ from pathlib import Path
 
 from benchmarks.report import Metric, report
 from orchestrator_tui.agents.rehearsal.generate import write_generated_scenario
-from orchestrator_tui.compose import Launch, open_engine
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import CreateProject

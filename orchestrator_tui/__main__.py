@@ -10,7 +10,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from orchestrator_tui import cli
-from orchestrator_tui.console.idea import check_idea, read_idea_file
+from orchestrator_tui.adapters.idea import check_idea, read_idea_file
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, UsageError
 from orchestrator_tui.domain.text import clean
 
@@ -47,6 +47,8 @@ def _run(given: Sequence[str]) -> int:
             case cli.ShowText(text=text):
                 sys.stdout.write(text)
                 return 0
+            case cli.ServeWeb() as served:
+                return _serve(served)
             case cli.StartProject() as start:
                 return _launch(replace(start, idea=_idea(start)))
             case invocation:
@@ -59,10 +61,32 @@ def _run(given: Sequence[str]) -> int:
 def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.ShowStatus) -> int:
     # Imported here: --help, --version and usage errors must not wait for it.
     try:
+        if not isinstance(invocation, cli.ShowStatus) and _wants_dashboard(invocation):
+            from orchestrator_tui.dashboard import open_dashboard
+
+            return open_dashboard(invocation)
         from orchestrator_tui.launch import launch
     except ImportError as error:
         raise OrchestratorError(f"The installation is incomplete: {error}.", hint="Install it again.") from error
     return launch(invocation)
+
+
+def _serve(served: cli.ServeWeb) -> int:
+    # Imported here for the same reason.
+    from orchestrator_tui.web.serve import serve_dashboard
+
+    return serve_dashboard(served)
+
+
+def _wants_dashboard(invocation: cli.StartProject | cli.ContinueProject) -> bool:
+    """Whether a person is there to look at it, on a terminal that can show it or in a browser."""
+    if not invocation.interactive or invocation.console:
+        return False
+    if isinstance(invocation, cli.ContinueProject) and (invocation.approve or invocation.changes is not None):
+        return False
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return True
+    return on_terminal() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
 def _idea(start: cli.StartProject) -> str | None:
@@ -75,7 +99,7 @@ def _idea(start: cli.StartProject) -> str | None:
         return check_idea(start.idea)
     if start.idea_file is not None:
         return read_idea_file(start.idea_file, sys.stdin.buffer)
-    if start.rehearsal is not None or (start.interactive and on_terminal()):
+    if start.rehearsal is not None or _wants_dashboard(start) or (start.interactive and on_terminal()):
         return None
     raise BadIdea(
         "No idea was given, and there is no terminal to ask on." if start.interactive else "No idea was given.",

@@ -10,6 +10,8 @@ from orchestrator_tui.domain.errors import UsageError
 
 PROGRAM = "orchestrator-tui"
 DEFAULT_SCENARIO = "markdown-checker"
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 8000
 
 _EPILOG = """\
 exit codes:
@@ -20,6 +22,8 @@ exit codes:
   130  interrupted; the state is saved, and --resume goes on
 
 examples:
+  orchestrator-tui                                    the dashboard
+  orchestrator-tui --web                              the dashboard in a browser
   orchestrator-tui --rehearsal --autonomy full
   orchestrator-tui --idea "A checker for links in Markdown files" --name mdcheck
   orchestrator-tui --idea-file idea.md --no-interactive --json
@@ -41,7 +45,8 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StartProject:
-    """Build something new. `rehearsal` is a scenario's name or path; no idea at all means to ask for one."""
+    """Build something new. `rehearsal` is a scenario's name or path; no idea at all means to ask for one.
+    `console` wants lines in place of the dashboard."""
 
     idea: str | None = None
     idea_file: str | None = None
@@ -49,6 +54,7 @@ class StartProject:
     name: str | None = None
     directory: str | None = None
     interactive: bool = True
+    console: bool = False
     options: Options = Options()
 
 
@@ -65,6 +71,7 @@ class ContinueProject:
     changes: str | None = None
     rehearsal: str | None = None
     interactive: bool = True
+    console: bool = False
     options: Options = Options()
 
 
@@ -77,13 +84,24 @@ class ShowStatus:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ServeWeb:
+    """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT
+    public_url: str | None = None
+    rehearsal: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShowText:
     """Print a text and do nothing else."""
 
     text: str
 
 
-Invocation = StartProject | ContinueProject | ShowStatus | ShowText
+Invocation = StartProject | ContinueProject | ShowStatus | ServeWeb | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -107,6 +125,20 @@ def wants_json(arguments: Sequence[str]) -> bool:
     return "--json" in arguments
 
 
+def dashboard_arguments(served: ServeWeb) -> list[str]:
+    """The arguments that give a browser tab's dashboard the same options."""
+    options = served.options
+    named = {
+        "rehearsal": served.rehearsal,
+        "config": options.config,
+        "model": options.model,
+        "autonomy": options.autonomy,
+        "log-level": options.log_level,
+    }
+    arguments = [f"--{name}={value}" for name, value in named.items() if value is not None]
+    return arguments + [f"--set={text}" for text in options.settings]
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         text = message[:1].upper() + message[1:]
@@ -126,6 +158,14 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         json=given.json,
     )
     interactive = not (given.no_interactive or given.json)
+    if given.web:
+        return ServeWeb(
+            host=DEFAULT_HOST if given.host is None else given.host,
+            port=DEFAULT_PORT if given.port is None else given.port,
+            public_url=given.public_url,
+            rehearsal=given.rehearsal,
+            options=options,
+        )
     if given.status is not None:
         return ShowStatus(reference=given.status or None, options=options)
     if given.resume is not None:
@@ -135,6 +175,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             changes=given.request_changes,
             rehearsal=given.rehearsal,
             interactive=interactive,
+            console=given.console,
             options=options,
         )
     return StartProject(
@@ -144,6 +185,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         name=given.name,
         directory=given.directory,
         interactive=interactive,
+        console=given.console,
         options=options,
     )
 
@@ -157,6 +199,7 @@ def _check(given: argparse.Namespace) -> None:
         _exclude(given, ("status", flag))
     for flag in starting:
         _exclude(given, ("resume", flag))
+    _check_web(given)
     if given.resume is None and any(_is_given(given, flag) for flag in answering):
         flag = next(flag for flag in answering if _is_given(given, flag))
         raise UsageError(f"{_flag(flag)} answers a project that waits.", hint="Add --resume, or --resume ID.")
@@ -166,6 +209,18 @@ def _check(given: argparse.Namespace) -> None:
         if _is_given(given, flag) and not getattr(given, flag).strip():
             raise UsageError(f"{_flag(flag)} is empty.", hint="Leave it out, and it is made from the idea.")
     _check_text(given)
+
+
+def _check_web(given: argparse.Namespace) -> None:
+    for flag in ("idea", "idea_file", "name", "directory", "status", "resume", "json", "no_interactive", "console"):
+        _exclude(given, ("web", flag))
+    for flag in ("host", "port", "public_url"):
+        if _is_given(given, flag) and not given.web:
+            raise UsageError(f"{_flag(flag)} says where to serve the dashboard.", hint="Add --web.")
+    if given.port is not None and not 0 <= given.port <= 65_535:
+        raise UsageError(
+            f"--port {given.port} is no port.", hint="Ports go from 0, which takes any free one, to 65535."
+        )
 
 
 def _check_text(given: argparse.Namespace) -> None:
@@ -211,6 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(parser.add_argument_group("start a project"))
     _add_continue(parser.add_argument_group("look at a project, or go on with it"))
     _add_manner(parser.add_argument_group("how it runs"))
+    _add_web(parser.add_argument_group("in a browser"))
     other = parser.add_argument_group("other")
     other.add_argument("-h", "--help", action="store_true", help="show this text")
     other.add_argument("--version", action="store_true", help="show the version")
@@ -247,6 +303,7 @@ def _add_continue(group: Any) -> None:
 def _add_manner(group: Any) -> None:
     group.add_argument("--autonomy", choices=("full", "checkpoint"), help="never ask, or ask after planning phases")
     group.add_argument("--model", help="model for all phases that do not name their own")
+    group.add_argument("--console", action="store_true", help="lines on the terminal in place of the dashboard")
     group.add_argument("--no-interactive", action="store_true", help="never ask; stop with 3 when a person is needed")
     group.add_argument("--json", action="store_true", help="one JSON object a line on standard output; never ask")
     group.add_argument("--config", metavar="FILE", help="settings file in place of ./orchestrator.toml")
@@ -254,3 +311,10 @@ def _add_manner(group: Any) -> None:
         "--set", metavar="KEY=VALUE", action="append", default=[], help="one setting; may be given many times"
     )
     group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="how much goes to the log")
+
+
+def _add_web(group: Any) -> None:
+    group.add_argument("--web", action="store_true", help="serve the dashboard; needs the extra orchestrator-tui[web]")
+    group.add_argument("--host", help=f"listen there in place of this machine only ({DEFAULT_HOST})")
+    group.add_argument("--port", type=int, help=f"port to listen on; 0 takes any free one ({DEFAULT_PORT})")
+    group.add_argument("--public-url", metavar="URL", help="address that browsers use, behind a proxy or a tunnel")

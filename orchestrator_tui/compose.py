@@ -1,9 +1,8 @@
 """The one composition root: settings and environment in, an engine with everything it needs out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,8 @@ from typing import Any
 from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import AccountEndpoint, tool_environment, within
 from orchestrator_tui.backends.database import DatabaseTracker
-from orchestrator_tui.config.layers import merge
-from orchestrator_tui.config.loader import Settings, load_settings
-from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
@@ -36,40 +34,6 @@ from orchestrator_tui.phases.services import Services
 from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
 
 DEFAULT_SCENARIO = "markdown-checker"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """What a start of the program was given.
-
-    Attributes:
-        overrides: nested settings from the command line; they are stored with a new project.
-        flags: which flag each dotted key of `overrides` came from, for error messages.
-        scenario: name of a shipped rehearsal scenario or path of one; None for real sessions.
-    """
-
-    paths: Paths
-    environ: Mapping[str, str] = field(repr=False)
-    cwd: Path
-    config_file: Path | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    flags: Mapping[str, str] = field(default_factory=dict)
-    scenario: str | None = None
-
-    def settings(self, stored: Mapping[str, Any] | None = None) -> Settings:
-        """The settings now in force; `stored` are a project's own, below this start's command line.
-
-        Raises:
-            SettingsError: something is wrong in any source.
-        """
-        return load_settings(
-            paths=self.paths,
-            environ=self.environ,
-            cwd=self.cwd,
-            config_file=self.config_file,
-            overrides=merge(self.overrides, stored or {}),
-            flags=self.flags,
-        )
 
 
 @asynccontextmanager
@@ -150,7 +114,8 @@ class _House:
             PromptBroken, ScenarioBroken, CredentialsMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
-        await self._runtime(self.scenario_reference if rehearsal else None, self._launch.settings())
+        scenario = (self.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
+        await self._runtime(scenario, self._launch.settings())
 
     async def make_run(self, project: Project) -> Run:
         """Everything for one run of a project, with the settings stored with it."""

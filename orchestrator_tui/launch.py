@@ -2,25 +2,18 @@
 
 import asyncio
 import json
-import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
 
-from orchestrator_tui import cli, compose
+from orchestrator_tui import cli, compose, start
 from orchestrator_tui.adapters.console import ConsoleAdapter
+from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
-from orchestrator_tui.agents.rehearsal.scenario import Scenario, load_scenario, shipped_scenario
-from orchestrator_tui.config.layers import merge, parse_assignment
-from orchestrator_tui.config.paths import find_paths
-from orchestrator_tui.config.secrets import read_secrets
-from orchestrator_tui.config.settings import LogLevel, LogSettings
+from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.console import pick, status
-from orchestrator_tui.console.idea import check_idea
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.run import Run
@@ -30,73 +23,22 @@ from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.engine.client import EngineClient
-from orchestrator_tui.logs import LOG_FILE, configure_logging
-
-logger = logging.getLogger(__name__)
 
 Launched = cli.StartProject | cli.ContinueProject | cli.ShowStatus
 
 
-class Unexpected(OrchestratorError):
-    """Something nobody planned for happened."""
-
-    title = "Internal error"
-
-
 def launch(invocation: Launched) -> int:
-    """Carry out an invocation; returns the exit code.
+    """Carry out an invocation on the console; returns the exit code.
 
     Raises:
         OrchestratorError: whatever ended it, in words for people; `Unexpected` when only the log knows more.
     """
-    environ = dict(os.environ)
-    given = _given(invocation, environ)
-    level = cast("LogLevel | None", invocation.options.log_level)
-    try:
-        log = given.settings().log
-        with configure_logging(log, given.paths.logs, level, secrets=read_secrets(environ)):
-            return asyncio.run(_carry_out(invocation, given))
-    except (OrchestratorError, BrokenPipeError):
-        raise
-    except Exception as error:
-        raise (_known(error) or _unexpected(error, given)) from error
+    given = start.given(invocation, os.environ)
+    with start.in_words(given, invocation):
+        return asyncio.run(_carry_out(invocation, given))
 
 
-def _given(invocation: Launched, environ: Mapping[str, str]) -> compose.Launch:
-    overrides, flags = _overrides(invocation)
-    config = invocation.options.config
-    return compose.Launch(
-        paths=find_paths(environ),
-        environ=environ,
-        cwd=Path.cwd(),
-        config_file=Path(config) if config is not None else None,
-        overrides=overrides,
-        flags=flags,
-        scenario=None if isinstance(invocation, cli.ShowStatus) else invocation.rehearsal,
-    )
-
-
-def _overrides(invocation: Launched) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-    """The settings given on the command line, and which flag each came from when it was not `--set`."""
-    options = invocation.options
-    overrides: dict[str, Any] = {}
-    for text in options.settings:
-        overrides = merge(parse_assignment(text), overrides)
-    named = {"--autonomy": ("autonomy.mode", options.autonomy), "--model": ("agent.model", options.model)}
-    if isinstance(invocation, cli.StartProject):
-        directory = invocation.directory
-        folder = None if directory is None else str(Path(directory).expanduser().absolute())
-        named |= {"--name": ("project.name", invocation.name), "--directory": ("project.directory", folder)}
-    flags = {}
-    for flag, (key, value) in named.items():
-        if value is not None:
-            group, name = key.split(".")
-            overrides = merge({group: {name: value}}, overrides)
-            flags[key] = flag
-    return overrides, flags
-
-
-async def _carry_out(invocation: Launched, given: compose.Launch) -> int:
+async def _carry_out(invocation: Launched, given: Launch) -> int:
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_engine(given) as engine:
             overviews = await pick.overviews(engine, invocation.reference)
@@ -147,7 +89,7 @@ class Front:
 
 
 @asynccontextmanager
-async def _front(invocation: cli.StartProject | cli.ContinueProject, given: compose.Launch) -> AsyncIterator[Front]:
+async def _front(invocation: cli.StartProject | cli.ContinueProject, given: Launch) -> AsyncIterator[Front]:
     """The console; a reader that went away asks for an orderly end, a full disk is an error.
 
     Raises:
@@ -180,8 +122,8 @@ def _view(outlet: Outlet, environ: Mapping[str, str], *, as_json: bool) -> View:
     return TerminalView(outlet, make_console())
 
 
-async def _start(invocation: cli.StartProject, given: compose.Launch, front: Front) -> int:
-    scenario = await asyncio.to_thread(_scenario, invocation.rehearsal)
+async def _start(invocation: cli.StartProject, given: Launch, front: Front) -> int:
+    scenario = await asyncio.to_thread(start.scenario, invocation.rehearsal)
     idea, name = invocation.idea, None
     if idea is None and scenario is not None:
         idea, name = check_idea(scenario.idea, f"The idea of {scenario.source}"), scenario.project_name
@@ -202,7 +144,7 @@ async def _start(invocation: cli.StartProject, given: compose.Launch, front: Fro
         return await _run(engine, front).start(command)
 
 
-async def _continue(invocation: cli.ContinueProject, given: compose.Launch, front: Front) -> int:
+async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front) -> int:
     async with compose.open_engine(given) as engine:
         project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
         answer = None
@@ -213,21 +155,6 @@ async def _continue(invocation: cli.ContinueProject, given: compose.Launch, fron
 
 def _run(engine: EngineClient, front: Front) -> Run:
     return Run(engine, front.view, front.interrupts, front.adapter, on_interrupt=front.outlet.hurry)
-
-
-def _scenario(name: str | None) -> Scenario | None:
-    """The scenario of a rehearsal; a name with a slash, or a `.toml`, is a path.
-
-    Raises:
-        ScenarioBroken: it is not there, or cannot be used.
-    """
-    if name is None:
-        return None
-    is_path = "/" in name or name.endswith(".toml")
-    if not is_path:
-        return load_scenario(shipped_scenario(name))
-    # Unlike `Path.expanduser`, it leaves the home of an unknown user alone.
-    return load_scenario(Path(os.path.expanduser(name)))  # noqa: PTH111
 
 
 async def _asked_idea(front: Front) -> str | None:
@@ -248,23 +175,3 @@ async def _asked_idea(front: Front) -> str | None:
         asking.cancel()
         interrupted.cancel()
         await asyncio.gather(asking, interrupted, return_exceptions=True)
-
-
-def _known(error: BaseException) -> OrchestratorError | None:
-    """The error meant for people inside nested groups, when there is nothing else in them."""
-    if isinstance(error, BaseExceptionGroup):
-        known = [_known(inner) for inner in error.exceptions]
-        return known[0] if known and all(known) else None
-    return error if isinstance(error, OrchestratorError) else None
-
-
-def _unexpected(error: Exception, given: compose.Launch) -> Unexpected:
-    """Write the traceback to the log, and only there; returns what to tell people."""
-    secrets = read_secrets(given.environ)
-    text = " ".join(secrets.mask(f"{type(error).__name__}: {error}").split())
-    try:
-        with configure_logging(LogSettings(), given.paths.logs, secrets=secrets):
-            logger.error("the program broke", exc_info=error)
-    except OrchestratorError as no_log:
-        return Unexpected(f"{text}.", hint=no_log.line())
-    return Unexpected(f"{text}.", hint=f"Details are in {given.paths.logs / LOG_FILE}.")

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from orchestrator_tui.compose import Launch, open_engine
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import AnswerRequest, CreateProject

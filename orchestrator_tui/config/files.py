@@ -32,7 +32,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         SettingsError: it cannot be read or is not TOML; the message says where.
     """
-    return parse_toml(_read_text(file), str(file))
+    return parse_toml(read_text(file), str(file))
 
 
 def parse_toml(text: str, name: str) -> dict[str, Any]:
@@ -108,7 +108,13 @@ def write_atomic(file: Path, content: bytes, *, check: Callable[[bytes], object]
     _sync_folder(target.parent)
 
 
-def _read_text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """The text of a settings file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        SettingsError: it cannot be read; the message says why.
+    """
     try:
         if not stat.S_ISREG(file.stat().st_mode):
             raise SettingsError(f"{file} is not a file; a settings file in TOML was expected.")

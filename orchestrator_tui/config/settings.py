@@ -181,10 +181,14 @@ class LogSettings(Section):
 
 
 class TuiSettings(Section):
-    """The dashboard, which is being built: until it opens, nothing reads this section and the next."""
+    """The dashboard: how it looks, and how it calls you."""
 
     theme: ThemeName = "dark"
     """Its colours: `dark`, `light`, `high-contrast`, `ansi`, or a file of yours in `themes` in the settings folder."""
+    bell: bool = True
+    """Whether the terminal rings when a project waits for you, fails or is finished."""
+    notify: bool = True
+    """Whether the desktop is notified of the same, where the terminal can do that."""
 
 
 class KeymapSettings(Section):
@@ -202,6 +206,8 @@ class KeymapSettings(Section):
     """Leave the dashboard."""
     new_project: TypingKeys = "ctrl+n"
     """Start a project from a sentence."""
+    rehearsal: TypingKeys = "f5"
+    """Play a project with a scripted model, at no cost."""
     next_pane: Keys = "tab"
     """Go to the next pane."""
     previous_pane: Keys = "shift+tab"
@@ -242,14 +248,14 @@ class KeymapSettings(Section):
     """Try again what failed, with a hint to the agent."""
     skip: Keys = "k"
     """Leave out what failed."""
-    rehearsal: Keys = "p"
-    """Play a project with a scripted model, at no cost."""
     allow_once: Keys = "o"
     """Allow what an agent asks for, this once."""
     allow_project: Keys = "p"
     """Allow what an agent asks for, in this project from now on."""
     deny: Keys = "n"
     """Deny what an agent asks for."""
+    send: TypingKeys = "ctrl+s,ctrl+enter"
+    """Send what you wrote."""
     close: Keys = "escape"
     """Close this screen; nothing is decided by it."""
     search: Keys = "ctrl+f"
@@ -266,6 +272,20 @@ class KeymapSettings(Section):
     """Fold or unfold all tool calls of this log."""
     follow: Keys = "end"
     """Go to the end of this log and stay there."""
+    play: Keys = "space"
+    """Go on with the replay, or pause it."""
+    slower: Keys = "minus"
+    """Replay more slowly."""
+    faster: Keys = "plus,equals_sign"
+    """Replay faster."""
+    phase_before: Keys = "left"
+    """Go back in the replay to where a phase began."""
+    phase_after: Keys = "right"
+    """Go on in the replay to where the next phase begins."""
+    set_default: Keys = "delete"
+    """Take the marked setting out of the settings file."""
+    other_file: Keys = "o"
+    """Write settings into the other file: this folder's, or the one for all folders."""
     copy_text: Keys = "y"
     """Copy the selected lines of this log, or all that show."""
 

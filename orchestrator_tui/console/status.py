@@ -4,22 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator_tui.domain import words
+from orchestrator_tui.domain import standing, words
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     PhaseName,
-    PhaseStatus,
-    PipelineStatus,
     RequestKind,
 )
 
-WAITS_FOR = {
-    RequestKind.APPROVAL: "awaiting approval",
-    RequestKind.CLARIFICATION: "awaiting an answer",
-    RequestKind.PERMISSION: "awaiting permission",
-    RequestKind.ERROR_DECISION: "awaiting a decision",
-}
 NO_PROJECTS = (
     "There are no projects yet.",
     'Start one: orchestrator-tui --idea "…", or try orchestrator-tui --rehearsal --autonomy full',
@@ -45,8 +37,8 @@ def detail(overview: ProjectOverview, at: datetime) -> list[str]:
     facts = [
         ("Project", f"{project.number} {words.one_line(project.name)}{_mark(overview)}"),
         ("Status", project.status.value + _why(overview)),
-        ("Phase", _phase(overview)),
-        ("Progress", progress(overview)),
+        ("Phase", standing.phase_of(overview)),
+        ("Progress", standing.progress(overview)),
         ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
         ("Last step", f"{words.duration((at - overview.state.last_checkpoint).total_seconds())} ago"),
@@ -57,7 +49,7 @@ def detail(overview: ProjectOverview, at: datetime) -> list[str]:
     lines += ["", *phase_table(overview, at)]
     if overview.waiting_for is not None:
         lines += ["", *how_to_answer(overview)]
-    elif project.status in (PipelineStatus.STOPPED, PipelineStatus.FAILED, PipelineStatus.PAUSED):
+    elif project.status in standing.RESTING:
         lines += ["", *why_paused(overview), f"Go on with: {resume_command(overview)}"]
     return lines
 
@@ -68,17 +60,8 @@ def folder(overview: ProjectOverview) -> str:
 
 def why_paused(overview: ProjectOverview) -> list[str]:
     """What a project that is paused without a question ran into, and what its error advises; nothing otherwise."""
-    problem = _pause(overview)
+    problem = standing.pause_problem(overview)
     return [f"Paused: {words.one_line(problem, 400)}"] if problem is not None else []
-
-
-def _pause(overview: ProjectOverview) -> str | None:
-    """Why a project is paused that asks nothing; None for any other."""
-    project, state = overview.project, overview.state
-    if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
-        return None
-    phase = state.phases[project.current_phase] if project.current_phase else None
-    return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
 
 
 def phase_table(overview: ProjectOverview, at: datetime) -> list[str]:
@@ -86,7 +69,7 @@ def phase_table(overview: ProjectOverview, at: datetime) -> list[str]:
     rows = [("Phase", "Status", "Time", "Tokens", "Cost")]
     total = 0.0
     for name in PHASE_ORDER:
-        seconds, usage = _seconds(overview, name, at), overview.usage.get(name)
+        seconds, usage = standing.seconds_of(overview, name, at), overview.usage.get(name)
         total += seconds
         spent = (words.tokens(usage.tokens), words.money(usage.cost_usd)) if usage else ("-", "-")
         status = words.title(overview.state.phases[name].status)
@@ -123,18 +106,6 @@ def resume_command(overview: ProjectOverview) -> str:
     return f"orchestrator-tui --resume {overview.project.number}"
 
 
-def progress(overview: ProjectOverview) -> str:
-    """What waits for a person, or how many work items are done, or how many phases."""
-    if overview.waiting_for is not None:
-        return WAITS_FOR[overview.waiting_for.kind]
-    items = overview.items
-    if items.total:
-        return f"{items.done}/{items.total} ({items.done * 100 // items.total}%)"
-    ended = (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED)
-    done = sum(phase.status in ended for phase in overview.state.phases.values())
-    return f"{done}/{len(PHASE_ORDER)} phases"
-
-
 def as_json(overview: ProjectOverview, at: datetime) -> dict[str, Any]:
     """The project as JSON-safe data. `seconds` of a running phase include the time until `at`."""
     project, items = overview.project, overview.items
@@ -159,7 +130,7 @@ def _phase_json(overview: ProjectOverview, name: PhaseName, at: datetime) -> dic
     return {
         "name": name.value,
         "status": overview.state.phases[name].status.value,
-        "seconds": round(_seconds(overview, name, at), 3),
+        "seconds": round(standing.seconds_of(overview, name, at), 3),
         "cost_usd": _dollars(usage.cost_usd if usage else 0.0),
         "tokens": usage.tokens if usage else 0,
     }
@@ -171,7 +142,7 @@ def _dollars(amount: float) -> float:
 
 
 def _waiting_json(overview: ProjectOverview) -> dict[str, Any] | None:
-    request, problem = overview.waiting_for, _pause(overview)
+    request, problem = overview.waiting_for, standing.pause_problem(overview)
     if request is not None:
         phase = request.phase.value if request.phase else None
         return {"kind": request.kind.value, "phase": phase, "title": request.title, "request_id": request.id}
@@ -185,27 +156,13 @@ def _waiting_json(overview: ProjectOverview) -> dict[str, Any] | None:
 def _row(overview: ProjectOverview) -> tuple[str, ...]:
     project = overview.project
     name = words.one_line(project.name, 40) + _mark(overview)
-    return str(project.number), name, project.status.value, _phase(overview), progress(overview)
+    return str(project.number), name, project.status.value, standing.phase_of(overview), standing.progress(overview)
 
 
 def _mark(overview: ProjectOverview) -> str:
     return " (rehearsal)" if overview.project.rehearsal else ""
 
 
-def _phase(overview: ProjectOverview) -> str:
-    project = overview.project
-    if project.status is PipelineStatus.COMPLETED or project.current_phase is None:
-        return "-"
-    return words.title(project.current_phase)
-
-
 def _why(overview: ProjectOverview) -> str:
-    reason = overview.state.shutdown_reason
-    shown = overview.project.status in (PipelineStatus.PAUSED, PipelineStatus.STOPPED, PipelineStatus.FAILED)
-    return f" ({words.title(words.one_line(reason))})" if reason and shown else ""
-
-
-def _seconds(overview: ProjectOverview, name: PhaseName, at: datetime) -> float:
-    phase = overview.state.phases[name]
-    running = (at - phase.running_since).total_seconds() if phase.running_since else 0.0
-    return phase.seconds + max(running, 0.0)
+    reason = standing.reason(overview)
+    return f" ({reason})" if reason else ""

@@ -15,6 +15,7 @@ from orchestrator_tui.domain.records import (
     Project,
     ProjectOverview,
     SessionLog,
+    Snapshot,
     Usage,
     WorkItem,
 )
@@ -185,6 +186,11 @@ class Store(Protocol):
 
     async def pipeline_state(self, project_id: str) -> PipelineState: ...
 
+    async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
+        """Overviews as of one moment: all that run or wait for somebody, and the newest `limit`; with `before` only
+        the newest `limit` of those with a lower number."""
+        ...
+
     async def overview(self, project_id: str) -> ProjectOverview: ...
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]: ...
@@ -207,6 +213,8 @@ class Store(Protocol):
         self, project_id: str, phase: PhaseName, output_type: str | None = None
     ) -> Artifact | None: ...
 
+    async def get_artifact(self, artifact_id: str) -> Artifact: ...
+
     async def list_artifacts(self, project_id: str) -> Sequence[Artifact]: ...
 
     async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
@@ -225,6 +233,12 @@ class Store(Protocol):
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
     ) -> Sequence[Recorded]:
         """Stored events with a `seq` above `after_seq`, in order."""
+        ...
+
+    async def latest_events(
+        self, project_id: str, *, before_seq: int | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        """A project's newest events with a `seq` below `before_seq`, the oldest first."""
         ...
 
     async def last_seq(self) -> int:

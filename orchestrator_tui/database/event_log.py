@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Dialect, Row, bindparam, insert, select, update
 
 from orchestrator_tui.database.columns import UtcDateTime, binder, dump_json
 from orchestrator_tui.database.connection import Runner
@@ -67,10 +68,20 @@ async def read_events(runner: Runner, after_seq: int, project_id: str | None, li
     query = select(events).where(events.c.seq > after_seq).order_by(events.c.seq).limit(limit)
     if project_id is not None:
         query = query.where(events.c.project_id == project_id)
-    rows = await runner.run(query)
-    return [
-        Recorded(seq=row.seq, at=row.at, project_id=row.project_id, event=decode(row.kind, row.data)) for row in rows
-    ]
+    return [_recorded(row) for row in await runner.run(query)]
+
+
+async def read_latest_events(runner: Runner, project_id: str, before_seq: int | None, limit: int) -> Sequence[Recorded]:
+    """A project's newest events with a `seq` below `before_seq`, the oldest first."""
+    query = select(events).where(events.c.project_id == project_id)
+    if before_seq is not None:
+        query = query.where(events.c.seq < before_seq)
+    newest_first = [_recorded(row) for row in await runner.run(query.order_by(events.c.seq.desc()).limit(limit))]
+    return newest_first[::-1]
+
+
+def _recorded(row: Row[Any]) -> Recorded:
+    return Recorded(seq=row.seq, at=row.at, project_id=row.project_id, event=decode(row.kind, row.data))
 
 
 async def last_seq(runner: Runner) -> int:

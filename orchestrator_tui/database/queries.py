@@ -23,7 +23,6 @@ from orchestrator_tui.domain.records import (
     ItemCounts,
     PipelineState,
     Project,
-    ProjectOverview,
     SessionLog,
     Usage,
     WorkItem,
@@ -50,20 +49,6 @@ async def pipeline_state(runner: Runner, project_id: str) -> PipelineState:
     if row is None:
         raise KeyError(project_id)
     return rows.pipeline_state(row)
-
-
-async def overview(runner: Runner, project_id: str) -> ProjectOverview:
-    row = (await runner.run(select(projects).where(projects.c.id == project_id))).one_or_none()
-    if row is None:
-        raise KeyError(project_id)
-    waiting = await open_requests(runner, project_id, limit=1)
-    return ProjectOverview(
-        project=rows.project(row),
-        state=await pipeline_state(runner, project_id),
-        usage=await usage_by_phase(runner, project_id),
-        items=await item_counts(runner, project_id),
-        waiting_for=waiting[0] if waiting else None,
-    )
 
 
 async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, Usage]:
@@ -119,6 +104,13 @@ async def latest_artifact(
     newest = query.order_by(phase_outputs.c.created_at.desc(), phase_outputs.c.round.desc()).limit(1)
     row = (await runner.run(newest)).one_or_none()
     return None if row is None else rows.artifact(row)
+
+
+async def get_artifact(runner: Runner, artifact_id: str) -> Artifact:
+    row = (await runner.run(select(phase_outputs).where(phase_outputs.c.id == artifact_id))).one_or_none()
+    if row is None:
+        raise KeyError(artifact_id)
+    return rows.artifact(row)
 
 
 async def list_artifacts(runner: Runner, project_id: str) -> Sequence[Artifact]:

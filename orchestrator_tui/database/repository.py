@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import update
 
-from orchestrator_tui.database import queries
+from orchestrator_tui.database import overviews, queries
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
-from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events
+from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
 from orchestrator_tui.database.migrate import migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.references import find_project
@@ -27,10 +27,14 @@ from orchestrator_tui.domain.records import (
     Project,
     ProjectOverview,
     SessionLog,
+    Snapshot,
     Usage,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+
+MOST_UNFINISHED = 1_000
+"""Projects that run or wait, in a snapshot; a list of more is read page by page."""
 
 Publish = Callable[[Sequence[Recorded]], None]
 
@@ -138,7 +142,17 @@ class SqlStore(Store):
 
     async def overview(self, project_id: str) -> ProjectOverview:
         async with self._reading() as runner:
-            return await queries.overview(runner, project_id)
+            return await overviews.one(runner, project_id)
+
+    async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
+        async with self._reading() as runner:
+            seq = await last_seq(runner)
+            found = list(await overviews.page(runner, before, limit))
+            if before is None:
+                known = {overview.project.id for overview in found}
+                unfinished = await overviews.unfinished(runner, MOST_UNFINISHED)
+                found += [overview for overview in unfinished if overview.project.id not in known]
+            return Snapshot(seq=seq, projects=tuple(found), total=await overviews.count(runner))
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         async with self._reading() as runner:
@@ -168,6 +182,10 @@ class SqlStore(Store):
         async with self._reading() as runner:
             return await queries.latest_artifact(runner, project_id, phase, output_type)
 
+    async def get_artifact(self, artifact_id: str) -> Artifact:
+        async with self._reading() as runner:
+            return await queries.get_artifact(runner, artifact_id)
+
     async def list_artifacts(self, project_id: str) -> Sequence[Artifact]:
         async with self._reading() as runner:
             return await queries.list_artifacts(runner, project_id)
@@ -193,6 +211,12 @@ class SqlStore(Store):
     ) -> Sequence[Recorded]:
         async with self._reading() as runner:
             return await read_events(runner, after_seq, project_id, limit)
+
+    async def latest_events(
+        self, project_id: str, *, before_seq: int | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        async with self._reading() as runner:
+            return await read_latest_events(runner, project_id, before_seq, limit)
 
     async def last_seq(self) -> int:
         async with self._reading() as runner:

@@ -125,6 +125,12 @@ class UnknownDependency(OrchestratorError):
     title = "Work items"
 
 
+class WebUnavailable(UsageError):
+    """The dashboard cannot be served to browsers."""
+
+    title = "Web"
+
+
 class StoreUnavailable(OrchestratorError):
     """The database cannot be used."""
 

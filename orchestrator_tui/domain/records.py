@@ -177,6 +177,20 @@ class Artifact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CommitEntry:
+    """One commit as a project's history lists it. `work_item_id` is the item it finished, if it names one."""
+
+    hash: str
+    subject: str
+    author: str
+    at: datetime
+    work_item_id: str | None = None
+    files: int = 0
+    insertions: int = 0
+    deletions: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ToolCall:
     """One tool call of a session, shortened for the log."""
 
@@ -246,13 +260,15 @@ class ItemCounts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectOverview:
-    """All a front end needs to draw one project: state, money per phase, items, what waits for a person."""
+    """All a front end needs to draw one project: state, money per phase, items, what waits for a person, and the
+    sessions at work (`running`)."""
 
     project: Project
     state: PipelineState
     usage: Mapping[PhaseName, Usage]
     items: ItemCounts
     waiting_for: InputRequest | None
+    running: tuple[SessionLog, ...] = ()
 
     @property
     def total_usage(self) -> Usage:
@@ -260,6 +276,18 @@ class ProjectOverview:
         for usage in self.usage.values():
             total = total + usage
         return total
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Where everything stood right after event `seq`; follow on with the events after it.
+
+    `projects` are those that run or wait for somebody, and the newest others; `total` is how many there are in all.
+    """
+
+    seq: int
+    projects: tuple[ProjectOverview, ...]
+    total: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import Enum
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.errors import StoreUnavailable
@@ -11,6 +12,9 @@ from orchestrator_tui.domain.events import AgentDelta, Live, Recorded, Resync
 
 CAPACITY = 2_000
 PAGE = 500
+
+LOOK_SECONDS = 1.0
+"""How often the store is looked at while this process stores nothing: another one may."""
 
 
 class Subscription:
@@ -92,7 +96,11 @@ async def follow(
     """Every event after `after_seq` exactly once and in order, then live ones; `wanted` filters by project id.
 
     The order of `seq` is the order of commits and has no gaps, so a jump in it means that events were
-    committed which this process has not been told of (yet): they are read from the store.
+    committed which this process has not been told of (yet): they are read from the store. What other processes
+    store is found within `LOOK_SECONDS`.
+
+    Raises:
+        StoreUnavailable: the store cannot be read.
     """
     last = after_seq
     while page := await store.events(after_seq=last, limit=PAGE):
@@ -101,7 +109,7 @@ async def follow(
             if wanted(recorded.project_id):
                 yield recorded
     while True:
-        item = await subscription.take()
+        item = await _next(subscription)
         match item:
             case AgentDelta():
                 if wanted(item.project_id):
@@ -120,3 +128,18 @@ async def follow(
                         last = recorded.seq
                         if wanted(recorded.project_id):
                             yield recorded
+
+
+class _Quiet(Enum):
+    """Nothing was told for a while."""
+
+    QUIET = 1
+
+
+async def _next(subscription: Subscription) -> Recorded | AgentDelta | _Quiet | None:
+    """What `subscription` has next, or that it has had nothing for a while."""
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            return await subscription.take()
+    except TimeoutError:
+        return _Quiet.QUIET

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from orchestrator_tui.domain.commands import Command
@@ -10,21 +9,15 @@ from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
+    CommitEntry,
     InputRequest,
     Project,
     ProjectOverview,
     SessionLog,
+    Snapshot,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import WorkItemStatus
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Snapshot:
-    """Where everything stood right after event `seq`; follow on with `subscribe(seq)`."""
-
-    seq: int
-    projects: tuple[ProjectOverview, ...]
 
 
 class EngineClient(Protocol):
@@ -44,7 +37,10 @@ class EngineClient(Protocol):
         """What was stored after `after_seq`, then what happens, without a gap or a double."""
         ...
 
-    async def snapshot(self, *, limit: int = 100) -> Snapshot: ...
+    async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
+        """Overviews of many projects as of one moment: all that run or wait for somebody, and the newest `limit`; or
+        with `before` only the newest `limit` of those with a lower number, for a list that loads as it is scrolled."""
+        ...
 
     async def find_project(self, reference: str) -> Project: ...
 
@@ -69,6 +65,30 @@ class EngineClient(Protocol):
         """
         ...
 
+    async def commits(self, project_id: str, *, limit: int = 500) -> Sequence[CommitEntry]:
+        """The newest commits of the project's repository, the newest first; none before there is one.
+
+        Raises:
+            OrchestratorError: the project's folder or its repository is gone.
+        """
+        ...
+
+    async def commit_diff(self, project_id: str, commit: str | None) -> str:
+        """What a commit changed, or with None what is changed in the folder now, as a patch.
+
+        Raises:
+            OrchestratorError: the project's folder or the commit is gone.
+        """
+        ...
+
+    async def artifact_text(self, artifact_id: str) -> str:
+        """The Markdown face of an artifact of any round.
+
+        Raises:
+            KeyError: there is no such artifact.
+        """
+        ...
+
     async def artifacts(self, project_id: str) -> Sequence[Artifact]: ...
 
     async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]: ...
@@ -78,3 +98,9 @@ class EngineClient(Protocol):
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
     ) -> Sequence[Recorded]: ...
+
+    async def latest_events(
+        self, project_id: str, *, before_seq: int | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        """A project's newest events with a `seq` below `before_seq` (all of them without it), the oldest first."""
+        ...

@@ -83,8 +83,12 @@ async def _all_projects(store: Store) -> list[Project]:
     return found
 
 
-def _make(directory: Path) -> _Folder:
-    directory = directory.expanduser().absolute()
+def check_directory(directory: Path) -> None:
+    """Whether a project can be made in `directory`, an absolute path. Blocks on the disk.
+
+    Raises:
+        DirectoryUnusable: it is a file, is not empty, or cannot be written.
+    """
     try:
         if directory.exists() and not directory.is_dir():
             raise DirectoryUnusable(directory, "it is a file", hint="Name another folder with --directory.")
@@ -96,10 +100,20 @@ def _make(directory: Path) -> _Folder:
             raise DirectoryUnusable(
                 directory, "the folder cannot be written", hint="Change its permissions, or name another one."
             )
+    except OSError as error:
+        raise _unusable(directory, error) from error
+
+
+def _make(directory: Path) -> _Folder:
+    directory = directory.expanduser().absolute()
+    check_directory(directory)
+    try:
         made = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DirectoryUnusable(
-            directory, error.strerror or str(error), hint="Name another folder with --directory."
-        ) from error
+        raise _unusable(directory, error) from error
     return _Folder(path=directory, made=made)
+
+
+def _unusable(directory: Path, error: OSError) -> DirectoryUnusable:
+    return DirectoryUnusable(directory, error.strerror or str(error), hint="Name another folder with --directory.")

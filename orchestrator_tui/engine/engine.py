@@ -27,20 +27,23 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
+    CommitEntry,
     InputRequest,
     PipelineState,
     Project,
     ProjectOverview,
     SessionLog,
+    Snapshot,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.engine import answers, owner
 from orchestrator_tui.engine.bus import Bus, follow
-from orchestrator_tui.engine.client import EngineClient, Snapshot
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.run import Run, last_sign_of_life
 from orchestrator_tui.engine.workspace import Workspace
+from orchestrator_tui.phases.faces import artifact_markdown
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +111,7 @@ class LocalEngine(EngineClient):
             case AnswerRequest():
                 return await self._answer(command)
             case EditArtifact():
-                return (await answers.edit(self._store, command)).project_id
+                return await self._edit(command)
             case _:
                 assert_never(command)
 
@@ -122,6 +125,15 @@ class LocalEngine(EngineClient):
         if project.status is PipelineStatus.PAUSED:
             await self._start(project)
         return project.id
+
+    async def _edit(self, command: EditArtifact) -> str:
+        """The text counts as soon as it is stored; its face in the project's folder follows."""
+        request = await answers.edit(self._store, command)
+        artifact = await self._store.get_artifact(request.artifact_id or "")
+        if artifact.file_path:
+            workspace = self._options.workspace_of(await self._store.find_project(request.project_id))
+            await asyncio.to_thread(workspace.write_note, Path(artifact.file_path).name, command.markdown)
+        return request.project_id
 
     async def _resume(self, project: Project) -> None:
         if await self._is_running(project):
@@ -244,10 +256,8 @@ class LocalEngine(EngineClient):
             async with aclosing(follow(self._store, subscription, after_seq, wanted=wanted)) as stream:
                 yield stream
 
-    async def snapshot(self, *, limit: int = 100) -> Snapshot:
-        seq = await self._store.last_seq()
-        projects = await self._store.list_projects(limit=limit)
-        return Snapshot(seq=seq, projects=tuple([await self._store.overview(project.id) for project in projects]))
+    async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
+        return await self._store.snapshot(before=before, limit=limit)
 
     async def find_project(self, reference: str) -> Project:
         return await self._store.find_project(reference)
@@ -274,6 +284,17 @@ class LocalEngine(EngineClient):
             return await workspace.show(commit)
         return await workspace.difference() if item.status is WorkItemStatus.IN_PROGRESS else ""
 
+    async def commits(self, project_id: str, *, limit: int = 500) -> Sequence[CommitEntry]:
+        return await self._options.workspace_of(await self._store.find_project(project_id)).log(limit)
+
+    async def commit_diff(self, project_id: str, commit: str | None) -> str:
+        workspace = self._options.workspace_of(await self._store.find_project(project_id))
+        return await workspace.difference() if commit is None else await workspace.show(commit)
+
+    async def artifact_text(self, artifact_id: str) -> str:
+        artifact = await self._store.get_artifact(artifact_id)
+        return artifact_markdown(await self._store.find_project(artifact.project_id), artifact)
+
     async def artifacts(self, project_id: str) -> Sequence[Artifact]:
         return await self._store.list_artifacts(project_id)
 
@@ -287,3 +308,8 @@ class LocalEngine(EngineClient):
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
     ) -> Sequence[Recorded]:
         return await self._store.events(after_seq=after_seq, project_id=project_id, limit=limit)
+
+    async def latest_events(
+        self, project_id: str, *, before_seq: int | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        return await self._store.latest_events(project_id, before_seq=before_seq, limit=limit)

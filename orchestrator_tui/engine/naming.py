@@ -18,16 +18,15 @@ LONGEST = 48
 
 def slugify(text: str) -> str:
     """Lower-case letters, digits and single dashes, 48 characters at most; empty when nothing is left."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return "-".join(_WORD.findall(plain.casefold()))[:LONGEST].strip("-")
+    return "-".join(_words(text))[:LONGEST].strip("-")
 
 
 def name_from_idea(idea: str) -> str:
     """A short name for a project: its heading, or the carrying words of its first sentence."""
     heading = _HEADING.search(idea)
     source = heading.group(1) if heading else re.split(r"[.!?\n]", idea.strip(), maxsplit=1)[0]
-    words = [word for word in slugify(source[:400]).split("-") if word and word not in _FILLER]
-    return "-".join(words[:WORDS]) or "project"
+    words = [word for word in _words(source[:400]) if word not in _FILLER]
+    return slugify("-".join(words[:WORDS])) or "project"
 
 
 def free_slug(wanted: str, taken: Container[str]) -> str:
@@ -39,3 +38,8 @@ def free_slug(wanted: str, taken: Container[str]) -> str:
     while f"{wanted}-{number}" in taken:
         number += 1
     return f"{wanted}-{number}"
+
+
+def _words(text: str) -> list[str]:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return _WORD.findall(plain.casefold())

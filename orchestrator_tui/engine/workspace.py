@@ -1,12 +1,19 @@
 """The project's folder as a git repository, and the engine's own files in it."""
 
+import asyncio
 import os
+import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from orchestrator_tui.domain.errors import DirectoryUnusable, PhaseFailed
+from orchestrator_tui.domain.records import CommitEntry
+from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import process
 from orchestrator_tui.engine.statefile import STATE_FILE, write_inside
 
@@ -22,6 +29,13 @@ _QUIET = (
     "-c", "advice.detachedHead=false",
     "-c", "safe.directory=*",
 )  # fmt: skip
+# An agent can write the repository's own settings: none of them may start a program or bend the form.
+_PATCH = (
+    "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--stat", "--patch",
+)  # fmt: skip
+# Neither a message nor a name can hold a NUL.
+_ENTRY = f"%x00%H%x00%aI%x00%an%x00%s%x00%(trailers:key={TRAILER},valueonly,separator=%x2C)%x00"
+_HASH = re.compile(r"[0-9a-fA-F]{4,64}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,13 +125,44 @@ class Workspace:
         Raises:
             PhaseFailed: there is no such commit.
         """
-        return await self._git("show", "--no-color", "--stat", "--patch", "--format=%h %s%n%an, %aI%n", commit, "--")
+        if not _HASH.fullmatch(commit):
+            raise PhaseFailed(f"{one_line(commit, 60)!r} is no commit's hash.")
+        return await self._git("show", *_PATCH, "--format=%h %s%n%an, %aI%n", commit, "--")
+
+    async def log(self, limit: int) -> list[CommitEntry]:
+        """The newest commits, the newest first, with their counts of lines.
+
+        Raises:
+            DirectoryUnusable: the folder or its repository is gone.
+        """
+        if not (self.directory / ".git").exists():
+            raise DirectoryUnusable(self.directory, "there is no repository yet", hint="The initialize phase makes it.")
+        if await self.head() is None:
+            return []
+        listed = await self._git("log", f"--max-count={limit}", "--no-color", "--numstat", f"--format={_ENTRY}")
+        parts = listed.split("\0")[1:]
+        return [_entry(*parts[at : at + 6]) for at in range(0, len(parts) - 5, 6)]
 
     async def difference(self) -> str:
-        """What differs from the last commit right now, as a patch; new files are named only."""
-        changed = await self._git("diff", "--no-color", "--stat", "--patch", "HEAD", "--") if await self.head() else ""
-        new = [line for line in (await self.changes()).splitlines() if line.startswith("?? ")]
-        return changed + ("\n" + "\n".join(new) if new else "")
+        """What differs from the last commit right now, as a patch, new files and all."""
+        if await self.head() is None:
+            return await self.changes()
+        with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
+            apart = await asyncio.to_thread(self._index_apart, Path(folder))
+            await self._git("add", "--all", "--intent-to-add", environment=apart)
+            return await self._git("diff", *_PATCH, "HEAD", "--", environment=apart)
+
+    def _index_apart(self, folder: Path) -> Mapping[str, str]:
+        """Makes git use a copy of the index, so that looking changes nothing that somebody at work there relies on."""
+        index, objects = self.directory / ".git" / "index", folder / "objects"
+        objects.mkdir()
+        if index.exists():
+            shutil.copyfile(index, folder / "index")
+        return {
+            "GIT_INDEX_FILE": str(folder / "index"),
+            "GIT_OBJECT_DIRECTORY": str(objects),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.directory / ".git" / "objects"),
+        }
 
     async def set_aside(self, name: str, moment: datetime) -> Path | None:
         """Keep uncommitted changes as a patch in the notes folder and go back to the last commit.
@@ -181,24 +226,38 @@ class Workspace:
             return ()
         return ("-c", "user.name=orchestrator-tui", "-c", "user.email=orchestrator-tui@localhost")
 
-    async def _git(self, *arguments: str) -> str:
-        finished = await self._run(*arguments)
+    async def _git(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
+        finished = await self._run(*arguments, environment=environment)
         if finished.exit_code != 0:
             raise PhaseFailed(f"git {arguments[0]} failed in {self.directory}: {finished.output.strip()[:500]}")
         return finished.output
 
-    async def _run(self, *arguments: str) -> process.Finished:
+    async def _run(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> process.Finished:
         try:
             return await process.run(
                 ["git", *_QUIET, *arguments],
                 directory=self.directory,
-                environment=self._environment,
+                environment={**self._environment, **environment},
                 timeout=GIT_TIMEOUT,
                 head=OUTPUT,
                 tail=OUTPUT,
             )
         except OSError as error:
             raise PhaseFailed(f"git could not be started in {self.directory}: {error.strerror or error}.") from error
+
+
+def _entry(commit: str, at: str, author: str, subject: str, item_id: str, counted: str) -> CommitEntry:
+    counts = [line.split("\t", 2) for line in counted.split("\n") if line.count("\t") >= 2]
+    return CommitEntry(
+        hash=commit,
+        subject=subject,
+        author=author,
+        at=datetime.fromisoformat(at),
+        work_item_id=item_id.strip() or None,
+        files=len(counts),
+        insertions=sum(int(added) for added, *_ in counts if added.isdigit()),
+        deletions=sum(int(deleted) for _, deleted, *_ in counts if deleted.isdigit()),
+    )
 
 
 def writable(directory: Path) -> bool:

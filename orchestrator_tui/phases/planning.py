@@ -59,7 +59,7 @@ class PlanningPhase(Phase):
             status=PhaseStatus.COMPLETED,
             output_type=self.output_type,
             content={**answer.model_dump(), **notes},
-            markdown=self.markdown(answer) + _missing_note(notes),
+            markdown=self.markdown(answer) + missing_note(notes),
         )
 
     def markdown(self, answer: BaseModel) -> str:
@@ -193,7 +193,8 @@ def _points(drafts: SwarmAnswers[Draft]) -> list[aggregator.Said]:
     ]
 
 
-def _missing_note(notes: Mapping[str, Any]) -> str:
+def missing_note(notes: Mapping[str, Any]) -> str:
+    """What a document says about planners of its swarm that failed; empty when none did."""
     missing = notes.get("swarm", {}).get("missing", {})
     if not missing:
         return ""

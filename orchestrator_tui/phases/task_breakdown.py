@@ -125,7 +125,7 @@ class TaskBreakdownPhase(Phase):
                 "target": config.target_items,
                 "shortfall": shortfall,
             },
-            markdown=_preview(input_data.project, plan.items.values(), ids) + (f"\n{shortfall}\n" if shortfall else ""),
+            markdown=preview(input_data.project, plan.items.values(), ids) + (f"\n{shortfall}\n" if shortfall else ""),
         )
 
     async def accept(self, artifact: Artifact, project: Project, work_tracker: WorkTracker) -> None:
@@ -170,7 +170,7 @@ class TaskBreakdownPhase(Phase):
         if given.feedback is None or given.previous is None:
             return None
         content = given.previous.content
-        return _preview(given.project, planned_items(content), content["ids"])[:DOCUMENT_LIMIT]
+        return preview(given.project, planned_items(content), content["ids"])[:DOCUMENT_LIMIT]
 
     async def _checked(self, conversation: Conversation, prompt: str, plan: Plan, rounds: int) -> Breakdown:
         """An answer whose links all hold; the planner gets the exact complaint until then."""
@@ -231,7 +231,8 @@ def parents_first(planned: Iterable[PlannedItem]) -> list[PlannedItem]:
     return list(placed.values())
 
 
-def _preview(project: Project, planned: Iterable[PlannedItem], ids: Mapping[str, str]) -> str:
+def preview(project: Project, planned: Iterable[PlannedItem], ids: Mapping[str, str]) -> str:
+    """A plan as Markdown before it has become work items: numbered as they will be in an empty project."""
     items = as_work_items(project, planned, ids)
     return documents.work_items([replace(item, number=number) for number, item in enumerate(items, 1)])
 

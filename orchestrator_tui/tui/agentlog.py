@@ -1,6 +1,6 @@
 """Turns events into the lines of each agent's log: one buffer an agent, the newest agents kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
+from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
 
@@ -15,6 +16,9 @@ KEPT_LOGS = 24
 """How many agents' logs are kept in memory; older ones are read from the store when they are asked for."""
 
 ANSWER_TOOL = "StructuredOutput"
+SAY_IT_ALL = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "TodoWrite", ANSWER_TOOL})
+"""Tools whose call says everything; only an error of theirs is worth a line."""
+
 PROMPTS = {
     "task": "is given its task",
     "invalid_answer": "is told that its answer does not fit",
@@ -25,11 +29,17 @@ PROMPTS = {
 
 
 class AgentLogs:
-    """The logs of one project's agents. `take` is called with everything in the order it came."""
+    """The logs of one project's agents. `take` is called with everything in the order it came.
+
+    An agent's log begins with whatever is told of it first, so that one may join at any time.
+    """
 
     def __init__(self) -> None:
         self._buffers: dict[str, LogBuffer] = {}
+        self._drafts: dict[str, Draft] = {}
+        self._ended: set[str] = set()
         self._agent_of_item: dict[str, str] = {}
+        self._told_by_call: set[str] = set()
 
     def __contains__(self, agent_id: str) -> bool:
         return agent_id in self._buffers
@@ -37,11 +47,18 @@ class AgentLogs:
     def __getitem__(self, agent_id: str) -> LogBuffer:
         return self._buffers[agent_id]
 
+    def load(self, history: Iterable[Recorded]) -> None:
+        """Write down what happened before."""
+        for recorded in history:
+            self.take(recorded)
+
     def take(self, live: Live) -> str | None:
         """Write down what happened; the agent whose log it went to, None when it is of no agent."""
         match live:
-            case AgentDelta(agent_id=agent_id, text=text) if agent_id in self._buffers:
-                self._buffers[agent_id].grow(text, now())
+            case AgentDelta(agent_id=agent_id, text=text):
+                buffer = self._opened(agent_id)
+                if shown := self._drafts[agent_id].add(text):
+                    buffer.grow(shown, now())
                 return agent_id
             case Recorded():
                 return self._take_event(live.event, live.at)
@@ -49,27 +66,50 @@ class AgentLogs:
                 return None
 
     def _take_event(self, event: Event, at: datetime) -> str | None:
-        if isinstance(event, events.AgentStarted):
-            self._open(event)
         agent_id = self._agent_of(event)
-        if agent_id is None or agent_id not in self._buffers:
+        if agent_id is None:
             return None
-        buffer = self._buffers[agent_id]
-        if isinstance(event, events.AgentSaid):
-            buffer.complete(event.text, at)
-            return agent_id
-        line = line_of(event)
-        if line is not None:
+        buffer = self._opened(agent_id)
+        match event:
+            case events.AgentSaid(text=text):
+                self._complete(agent_id, text, at)
+                return agent_id
+            case events.AgentStarted(work_item_id=str(item_id)):
+                self._agent_of_item[item_id] = agent_id
+            case events.AgentFinished():
+                self._ended.add(agent_id)
+            case events.AgentCalledTool(tool=tool, call_id=call_id) if tool in SAY_IT_ALL:
+                self._told_by_call.add(call_id)
+            case events.AgentToolReturned(call_id=call_id) if call_id in self._told_by_call:
+                self._told_by_call.discard(call_id)
+                if not event.is_error:
+                    return agent_id
+        if line := line_of(event):
             kind, label, text = line
             buffer.append(kind, text, at, label)
         return agent_id
 
-    def _open(self, event: events.AgentStarted) -> None:
-        self._buffers[event.agent_id] = LogBuffer()
-        if event.work_item_id is not None:
-            self._agent_of_item[event.work_item_id] = event.agent_id
-        while len(self._buffers) > KEPT_LOGS:
-            self._buffers.pop(next(iter(self._buffers)))
+    def _complete(self, agent_id: str, text: str, at: datetime) -> None:
+        buffer = self._buffers[agent_id]
+        begun = self._drafts[agent_id].complete(text)
+        buffer.complete(text, at)
+        if begun:
+            buffer.grow(begun, at)
+
+    def _opened(self, agent_id: str) -> LogBuffer:
+        if agent_id not in self._buffers:
+            if len(self._buffers) >= KEPT_LOGS:
+                self._drop_one()
+            self._buffers[agent_id] = LogBuffer()
+            self._drafts[agent_id] = Draft()
+        return self._buffers[agent_id]
+
+    def _drop_one(self) -> None:
+        """Forgets the oldest log, one of an agent that has ended if there is any."""
+        oldest = next((one for one in self._buffers if one in self._ended), next(iter(self._buffers)))
+        del self._buffers[oldest], self._drafts[oldest]
+        self._ended.discard(oldest)
+        self._agent_of_item = {item: agent for item, agent in self._agent_of_item.items() if agent != oldest}
 
     def _agent_of(self, event: Event) -> str | None:
         """Whose log an event belongs to: an agent's own, or that of the agent at work on its item."""

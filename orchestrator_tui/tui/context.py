@@ -15,10 +15,14 @@ BY = "dashboard"
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """The engine, and what belongs to this start of the program. `clock` gives aware UTC."""
+    """The engine, and what belongs to this start of the program. `clock` gives aware UTC.
+
+    `drafts` are words a person wrote and has not sent, by the question they are for.
+    """
 
     client: EngineClient
     keymap: Keymap
     paths: Paths
     environ: Mapping[str, str] = field(repr=False)
     clock: Callable[[], datetime] = now
+    drafts: dict[str, str] = field(default_factory=dict, repr=False)

@@ -20,7 +20,11 @@ class Place(StrEnum):
     APPROVAL = "approval"
     PERMISSION = "permission"
     DECISION = "error decision"
+    WRITING = "writing an answer"
     SCREEN = "other screens"
+    PROJECTS = "projects"
+    REPLAY = "replay"
+    SETTINGS = "settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("settings", "settings", (Place.EVERYWHERE,)),
     Action("theme", "theme", (Place.EVERYWHERE,)),
     Action("new_project", "new", (Place.EVERYWHERE,)),
+    Action("rehearsal", "rehearsal", (Place.EVERYWHERE,)),
     Action("next_pane", "pane", (Place.MAIN, Place.SCREEN), _MAIN),
     Action("previous_pane", "pane before", (Place.MAIN, Place.SCREEN)),
     Action("input", "input", _MAIN),
@@ -71,20 +76,27 @@ ACTIONS: tuple[Action, ...] = (
     Action("logs", "logs", _MAIN),
     Action("cost", "cost", _MAIN),
     Action("history", "history", _MAIN),
-    Action("resume", "resume", _MAIN),
-    Action("rehearsal", "rehearsal", _MAIN),
+    Action("resume", "resume", (Place.MAIN, Place.PROJECTS), (Place.PROJECTS,)),
     Action("allow_once", "allow once", (Place.PERMISSION,), (Place.PERMISSION,)),
     Action("allow_project", "allow in project", (Place.PERMISSION,), (Place.PERMISSION,)),
     Action("deny", "deny", (Place.PERMISSION,), (Place.PERMISSION,)),
     Action("retry", "retry", (Place.MAIN, Place.DECISION), (Place.DECISION,)),
     Action("retry_with_hint", "retry with hint", (Place.DECISION,), (Place.DECISION,)),
     Action("skip", "skip", (Place.MAIN, Place.DECISION), (Place.DECISION,)),
-    Action("stop", "stop", (Place.MAIN, *_MODALS), _MODALS),
-    Action("close", "close", (*_MODALS, Place.SCREEN), (*_MODALS, Place.SCREEN)),
+    Action("stop", "stop", (Place.MAIN, *_MODALS, Place.PROJECTS), (*_MODALS, Place.PROJECTS)),
+    Action("play", "play/pause", (Place.REPLAY,), (Place.REPLAY,)),
+    Action("slower", "slower", (Place.REPLAY,), (Place.REPLAY,)),
+    Action("faster", "faster", (Place.REPLAY,), (Place.REPLAY,)),
+    Action("phase_before", "phase before", (Place.REPLAY,), (Place.REPLAY,)),
+    Action("phase_after", "next phase", (Place.REPLAY,), (Place.REPLAY,)),
+    Action("set_default", "back to default", (Place.SETTINGS,), (Place.SETTINGS,)),
+    Action("other_file", "other file", (Place.SETTINGS,), (Place.SETTINGS,)),
+    Action("send", "send", (Place.WRITING,), (Place.WRITING,)),
+    Action("close", "close", (*_MODALS, Place.WRITING, Place.SCREEN), (*_MODALS, Place.SCREEN)),
     Action("search", "search", (*_LOG, Place.SCREEN), _LOG),
     Action("next_match", "next match", (*_LOG, Place.SCREEN)),
     Action("previous_match", "match before", (*_LOG, Place.SCREEN)),
-    Action("filter", "filter", _LOG, _LOG),
+    Action("filter", "filter", (*_LOG, Place.SCREEN), _LOG),
     Action("fold", "fold", _LOG, _LOG),
     Action("fold_all", "fold all", _LOG),
     Action("follow", "follow", _LOG, _LOG),
@@ -173,9 +185,18 @@ def _pairs() -> Iterator[tuple[Action, Action]]:
             yield first, second
 
 
+_WITHIN = {
+    Place.LOG: Place.MAIN,
+    Place.PROJECTS: Place.SCREEN,
+    Place.REPLAY: Place.SCREEN,
+    Place.SETTINGS: Place.SCREEN,
+}
+"""Places that take keys first, with the one they are in."""
+
+
 def _meet(first: Action, second: Action) -> bool:
-    """Whether both can be meant by the same key press; a log is on the main screen and takes keys first."""
+    """Whether both can be meant by the same key press."""
     places = set(first.places), set(second.places)
     everywhere = any(Place.EVERYWHERE in of for of in places)
-    log_on_main = any(Place.LOG in one and Place.MAIN in other for one, other in (places, places[::-1]))
-    return bool(everywhere or log_on_main or places[0] & places[1])
+    inside = any(_WITHIN.get(place) in other for one, other in (places, places[::-1]) for place in one)
+    return bool(everywhere or inside or places[0] & places[1])

@@ -5,10 +5,10 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
+from orchestrator_tui.tui.folds import Folds
 from orchestrator_tui.tui.loglines import (
     BLOCK,
     FOLD_MARK,
-    FOLDABLE,
     LABEL_WIDTH,
     LABELS,
     TIME_WIDTH,
@@ -31,23 +31,19 @@ class LogBuffer:
     def __init__(self, width: int = 80, limit: int = 100_000, fold_over: int = 3) -> None:
         """Tool calls, their results and verify output of more than `fold_over` lines start folded."""
         self.limit = limit
-        self.fold_over = fold_over
+        self.folds = Folds(fold_over)
         self.width = width
-        self.dropped = 0
-        self.layout = 0
-        self.version = 0
+        self.dropped = self.end = 0
+        self.layout = self.version = 0
         self.growing: int | None = None
-        self.end = 0
         self._raw: list[str] = []
         self._raw_text = ""
         self._blocks: list[Block] = []
         self._starts: list[int] = [0]
         self._clean = 0
-        self._base_line = 0
-        self._first_row = 0
+        self._base_line = self._first_row = 0
         self._hidden: frozenset[Kind] = frozenset()
         self._shown = bytes([1]) * 256
-        self._toggled: set[int] = set()
         self._wraps: dict[int, list[tuple[int, int]]] = {}
 
     @property
@@ -76,13 +72,9 @@ class LogBuffer:
         if not self._blocks or len(self._blocks[-1].texts) == BLOCK:
             self._blocks.append(Block())
         block, number = self._blocks[-1], self.end
-        block.texts.append(text)
-        block.labels.append(label)
-        block.times.append(time.timestamp())
-        block.kinds.append(kind)
-        self.end += 1
         height = 1 if block.stale else self._measure(number, kind, text)
-        block.heights.append(height)
+        block.add(kind, text, time, label, height)
+        self.end += 1
         block.rows += height * self._shown[kind]
         self._touched(len(self._blocks) - 1)
         if len(self) > self.limit:
@@ -132,7 +124,7 @@ class LogBuffer:
         block, index = self._at(self.dropped)
         self._first_row += block.heights[index] * self._shown[block.kinds[index]]
         block.texts[index] = block.labels[index] = ""
-        self._toggled.discard(self.dropped)
+        self.folds.forget(self.dropped)
         self._wraps.pop(self.dropped, None)
         self.dropped += 1
         if index == BLOCK - 1:
@@ -144,12 +136,9 @@ class LogBuffer:
 
     def set_width(self, width: int) -> None:
         """Wraps for `width` cells: at once what is looked at, the rest by `settle` or when it is looked at."""
-        if width == self.width:
-            return
-        self.width = width
-        for block in self._blocks:
-            block.stale = True
-        self._moved()
+        if width != self.width:
+            self.width = width
+            self._moved(stale=True)
 
     def settle(self, blocks: int = 8) -> bool:
         """Measures up to so many blocks that still have an old width, the newest first; True if there were any."""
@@ -175,29 +164,32 @@ class LogBuffer:
     def is_foldable(self, number: int) -> bool:
         """Whether the line is long enough, and of a kind, to be folded."""
         block, index = self._at(number)
-        return self._can_fold(block.kinds[index], block.texts[index])
+        return self.folds.can(block.kinds[index], block.texts[index])
 
     def is_folded(self, number: int) -> bool:
         """Whether the line shows its first line only."""
-        return number not in self._toggled and self.is_foldable(number)
+        block, index = self._at(number)
+        return self.folds.is_folded(number, block.kinds[index], block.texts[index])
 
     def toggle(self, number: int) -> bool:
         """Folds or unfolds the line; False if there is nothing to fold."""
         if not self.is_foldable(number):
             return False
-        self._toggled ^= {number}
+        self.folds.toggle(number)
         block, index = self._at(number)
         self._replace(number, Kind(block.kinds[index]), block.texts[index])
         self.layout += 1
         return True
 
-    def _can_fold(self, kind: int, text: str) -> bool:
-        return kind in FOLDABLE and text.count("\n") >= self.fold_over
+    def toggle_all(self) -> None:
+        """Unfolds everything if all is folded, else folds everything."""
+        self.folds.toggle_all()
+        self._moved(stale=True)
 
     def _measure(self, number: int, kind: int, text: str) -> int:
         if len(text) <= self.text_width and text.isascii() and "\n" not in text:
             return 1
-        if number not in self._toggled and self._can_fold(kind, text):
+        if self.folds.is_folded(number, kind, text):
             return len(wrap(text[: text.index("\n")], self.text_width)) + 1
         return len(wrap(text, self.text_width))
 
@@ -218,7 +210,9 @@ class LogBuffer:
             gone = self._blocks[0].rows_before(self.dropped - self._base_line, self._shown)
             self._first_row = self._row_starts()[0] + gone
 
-    def _moved(self) -> None:
+    def _moved(self, *, stale: bool = False) -> None:
+        for block in self._blocks:
+            block.stale |= stale
         self._wraps.clear()
         self._clean = 0
         self.layout += 1
@@ -238,14 +232,20 @@ class LogBuffer:
     def line(self, number: int) -> Line:
         """The line of that number. Raises `IndexError` if it was dropped or never was."""
         self._merge()
-        block, i = self._at(number)
-        return Line(Kind(block.kinds[i]), datetime.fromtimestamp(block.times[i]), block.labels[i], block.texts[i])  # noqa: DTZ006
+        block, index = self._at(number)
+        return block.line(index)
 
     def text(self, number: int) -> str:
         """The text of a line, without the price of the rest."""
         self._merge()
         block, index = self._at(number)
         return block.texts[index]
+
+    def chunks(self) -> Iterator[tuple[int, list[str]]]:
+        """Texts of lines that are kept together, the oldest first: the number of the first, "" for what was dropped."""
+        self._merge()
+        for index, block in enumerate(self._blocks):
+            yield self._base_line + index * BLOCK, block.texts
 
     def is_shown(self, number: int) -> bool:
         """Whether the line's kind is not filtered out."""

@@ -70,6 +70,19 @@ class Block:
     rows: int = 0
     stale: bool = False
 
+    def add(self, kind: Kind, text: str, time: datetime, label: str, height: int) -> None:
+        """Adds a line."""
+        self.texts.append(text)
+        self.labels.append(label)
+        self.times.append(time.timestamp())
+        self.kinds.append(kind)
+        self.heights.append(height)
+
+    def line(self, index: int) -> Line:
+        """The line of this index."""
+        time = datetime.fromtimestamp(self.times[index])  # noqa: DTZ006
+        return Line(Kind(self.kinds[index]), time, self.labels[index], self.texts[index])
+
     def rows_before(self, index: int, shown: bytes) -> int:
         """The rows of the lines before `index` whose kind is 1 in `shown`."""
         return sum(compress(self.heights[:index], self.kinds[:index].translate(shown)))

@@ -131,6 +131,29 @@ def complete(text: str, values: Values) -> tuple[Completion, ...]:
     return _complete_argument(command, f"/{name} ", rest.lstrip(), values) if command else ()
 
 
+def usage_hint(text: str) -> str:
+    """What can still be typed after the text, such as ` <id>`; empty for a sentence and when nothing is left."""
+    if text.startswith("@"):
+        agent, blank, words = text[1:].partition(" ")
+        return "" if not agent or words else ("text" if blank else " text")
+    name, blank, rest = text[1:].partition(" ")
+    command = find_command(name) if text.startswith("/") and "\n" not in text else None
+    if command is None:
+        return ""
+    left = " ".join(argument.usage for argument in _untyped(command, rest))
+    separated = bool(blank) and text.endswith(" ")
+    return left if separated or not left else f" {left}"
+
+
+def _untyped(command: Command, rest: str) -> tuple[Argument, ...]:
+    """The arguments that nothing has been typed for."""
+    for index, argument in enumerate(command.arguments):
+        if not rest.strip():
+            return command.arguments[index:]
+        _, rest = _take(argument, rest.lstrip())
+    return ()
+
+
 def _call(text: str) -> Call:
     name, rest = (*text.split(maxsplit=1), "", "")[:2]
     command = find_command(name)

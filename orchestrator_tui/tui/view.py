@@ -1,12 +1,12 @@
 """What the dashboard shows, folded from a snapshot and the events after it: pure, without Textual."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Event, Recorded
-from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, Usage
+from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, SessionLog, Snapshot, Usage
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     AgentStatus,
@@ -16,7 +16,6 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
-from orchestrator_tui.engine.client import Snapshot
 
 NOTHING = Usage()
 
@@ -57,7 +56,8 @@ class AgentView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectView:
-    """One project, up to the last event folded in. `waiting` are open requests by id, oldest first."""
+    """One project, up to the last event folded in. `waiting` are open requests by id, oldest first. What is up to `seq`
+    was in the records it was made from."""
 
     id: str
     number: int
@@ -72,6 +72,7 @@ class ProjectView:
     waiting: Mapping[str, RequestKind] = field(default_factory=dict)
     agents: Mapping[str, AgentView] = field(default_factory=dict)
     last_event_at: datetime | None = None
+    seq: int = 0
 
     @property
     def usage(self) -> Usage:
@@ -92,9 +93,10 @@ class ProjectView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dashboard:
-    """Everything on the main screen, right after event `seq`."""
+    """Everything on the main screen, right after event `seq`; `total` is how many projects there are, shown or not."""
 
     seq: int = 0
+    total: int = 0
     projects: Mapping[str, ProjectView] = field(default_factory=dict)
 
     def in_order(self) -> list[ProjectView]:
@@ -108,11 +110,17 @@ KEPT_AGENTS = 12
 
 def from_snapshot(snapshot: Snapshot) -> Dashboard:
     """The view of a snapshot; follow on with the events after its `seq`."""
-    return Dashboard(seq=snapshot.seq, projects={one.project.id: of_overview(one) for one in snapshot.projects})
+    return joined(Dashboard(seq=snapshot.seq), snapshot)
 
 
-def of_overview(overview: ProjectOverview) -> ProjectView:
-    """One project's view from its records; agents at work are told by later events."""
+def joined(dashboard: Dashboard, page: Snapshot) -> Dashboard:
+    """With the projects of a later page; those that are known already stay as they are."""
+    read = {one.project.id: of_overview(one, page.seq) for one in page.projects}
+    return replace(dashboard, projects={**read, **dashboard.projects}, total=page.total)
+
+
+def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
+    """One project's view from its records as of `seq`."""
     project, state = overview.project, overview.state
     request = overview.waiting_for
     return ProjectView(
@@ -136,7 +144,22 @@ def of_overview(overview: ProjectOverview) -> ProjectView:
         },
         items=overview.items,
         waiting={request.id: request.kind} if request else {},
+        agents={session.id: _of_session(session) for session in overview.running},
         last_event_at=state.last_checkpoint,
+        seq=seq,
+    )
+
+
+def _of_session(session: SessionLog) -> AgentView:
+    return AgentView(
+        agent_id=session.id,
+        phase=session.phase,
+        role=session.role,
+        number=session.session_number,
+        started_at=session.started_at,
+        status=session.status,
+        ended_at=session.ended_at,
+        usage=session.usage,
     )
 
 
@@ -145,6 +168,9 @@ def fold(dashboard: Dashboard, recorded: Recorded) -> Dashboard:
     if recorded.seq <= dashboard.seq:
         return dashboard
     project = dashboard.projects.get(recorded.project_id)
+    if project is not None and recorded.seq <= project.seq:
+        return replace(dashboard, seq=recorded.seq)
+    total = dashboard.total + isinstance(recorded.event, events.ProjectCreated)
     match recorded.event:
         case events.ProjectCreated() as created:
             project = ProjectView(
@@ -161,7 +187,7 @@ def fold(dashboard: Dashboard, recorded: Recorded) -> Dashboard:
         # A project beyond the snapshot's page; its row is read when it is shown.
         return replace(dashboard, seq=recorded.seq)
     project = replace(project, last_event_at=recorded.at)
-    return Dashboard(seq=recorded.seq, projects={**dashboard.projects, project.id: project})
+    return Dashboard(seq=recorded.seq, total=total, projects={**dashboard.projects, project.id: project})
 
 
 def _rank(project: ProjectView) -> tuple[bool, bool, int]:
@@ -257,3 +283,11 @@ def _kept(agents: Mapping[str, AgentView]) -> Mapping[str, AgentView]:
     ended = [agent_id for agent_id, agent in agents.items() if agent.status is not AgentStatus.RUNNING]
     gone = set(ended[:-KEPT_AGENTS])
     return {agent_id: agent for agent_id, agent in agents.items() if agent_id not in gone}
+
+
+def remembered(project: ProjectView, history: Iterable[Recorded]) -> ProjectView:
+    """With the agents that events from before the view's records tell of; nothing else is counted again."""
+    seen = replace(project, agents={})
+    for recorded in history:
+        seen = _fold_agent(seen, recorded.event, recorded.at)
+    return replace(project, agents={**project.agents, **seen.agents})

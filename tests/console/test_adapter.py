@@ -15,7 +15,8 @@ from orchestrator_tui.adapters.broker import Broker
 from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.line_reader import LineReader
 from orchestrator_tui.adapters.review import Approved, ChangesWanted, Edited, InputEnded, StopWanted
-from orchestrator_tui.compose import Launch, open_engine
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact
 from orchestrator_tui.domain.records import InputRequest

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.console.idea import LONGEST_IDEA, check_idea, read_idea_file
+from orchestrator_tui.adapters.idea import LONGEST_IDEA, check_idea, read_idea_file
 from orchestrator_tui.domain.errors import BadIdea
 
 

@@ -337,6 +337,8 @@ async def test_an_edited_document_is_asked_about_again_and_is_what_later_phases_
         )
         renewed = await run.request()
         assert renewed.content_hash != shown.content_hash
+        face = Path((await run.project()).directory) / ".orchestrator" / "requirements.md"
+        assert face.read_text() == "# Only whispering modules\n"
         with pytest.raises(RequestClosed):
             await run.engine.submit(
                 AnswerRequest(request_id=shown.id, choice=Choice.APPROVE, content_hash=shown.content_hash)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator_tui.agents.rehearsal.scenario import load_scenario
-from orchestrator_tui.compose import Launch, open_engine
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.errors import DirectoryUnusable

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import DirectoryUnusable, PhaseFailed
 from orchestrator_tui.engine.workspace import Workspace
 
 
@@ -79,3 +80,60 @@ async def test_a_long_tree_is_cut_and_says_so(workspace: Workspace) -> None:
     tree = await workspace.tree(300)
     assert len(tree) <= 300
     assert tree.splitlines()[-1].endswith("more files")
+
+
+async def test_the_history_lists_commits_with_their_item_and_their_lines(workspace: Workspace) -> None:
+    assert await workspace.log(10) == []
+    (workspace.directory / "a.txt").write_text("one\ntwo\n")
+    (workspace.directory / "b.bin").write_bytes(bytes(range(256)))
+    await workspace.commit("Scaffold\x1f of \x1e it")
+    (workspace.directory / "a.txt").write_text("one\n")
+    await workspace.commit("TASK-1: Less", item_id="item-1")
+    newest, oldest = await workspace.log(10)
+    assert (newest.subject, newest.work_item_id) == ("TASK-1: Less", "item-1")
+    assert (newest.files, newest.insertions, newest.deletions) == (1, 0, 1)
+    assert (oldest.work_item_id, oldest.files, oldest.insertions) == (None, 2, 2)
+    assert [entry.hash for entry in await workspace.log(1)] == [newest.hash]
+
+
+async def test_the_history_of_a_folder_without_a_repository_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DirectoryUnusable, match="no repository yet"):
+        await Workspace(tmp_path, {"PATH": os.environ["PATH"]}).log(10)
+
+
+async def test_only_a_hash_names_a_commit(workspace: Workspace) -> None:
+    with pytest.raises(PhaseFailed, match="no commit's hash"):
+        await workspace.show("--output=stolen")
+
+
+async def test_the_repository_s_settings_start_no_program_when_a_patch_is_shown(workspace: Workspace) -> None:
+    (workspace.directory / "a.txt").write_text("one\n")
+    commit = await workspace.commit("first")
+    assert commit is not None
+    for setting in ("diff.external", "diff.evil.textconv", "core.pager"):
+        await workspace._git("config", setting, "touch ran; cat")
+    await workspace._git("config", "diff.noprefix", "true")
+    (workspace.directory / ".gitattributes").write_text("*.txt diff=evil\n")
+    (workspace.directory / "a.txt").write_text("two\n")
+    assert "+two" in await workspace.difference()
+    assert "+++ b/a.txt" in await workspace.show(commit.hash)
+    assert not (workspace.directory / "ran").exists()
+
+
+async def test_looking_at_the_difference_shows_new_files_and_changes_nothing(workspace: Workspace) -> None:
+    (workspace.directory / "a.txt").write_text("one\n")
+    (workspace.directory / "gone.txt").write_text("gone\n")
+    await workspace.commit("first")
+    (workspace.directory / "a.txt").write_text("two\n")
+    (workspace.directory / "gone.txt").unlink()
+    (workspace.directory / "new file.txt").write_text("new\n")
+    git = workspace.directory / ".git"
+    before = sorted(str(path) for path in git.rglob("*")), (git / "index").read_bytes()
+    patch = await workspace.difference()
+    assert {"-one", "+two", "-gone", "+new"} <= set(patch.splitlines())
+    assert (sorted(str(path) for path in git.rglob("*")), (git / "index").read_bytes()) == before
+
+
+async def test_before_the_first_commit_changed_files_are_named(workspace: Workspace) -> None:
+    (workspace.directory / "a.txt").write_text("one\n")
+    assert await workspace.difference() == "?? a.txt"

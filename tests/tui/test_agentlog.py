@@ -5,7 +5,8 @@ from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import AgentDelta, Event, Recorded
-from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
 from orchestrator_tui.tui.agentlog import KEPT_LOGS, AgentLogs, size_of
 from orchestrator_tui.tui.loglines import Kind
 from tests.replay_runtime import ReplayRuntime
@@ -65,9 +66,8 @@ def test_a_file_tool_says_how_much_it_changes() -> None:
     assert size_of("Bash", {"command": "ls"}) == ""
 
 
-def test_what_belongs_to_no_known_agent_goes_nowhere() -> None:
+def test_what_belongs_to_no_agent_goes_nowhere() -> None:
     logs = AgentLogs()
-    assert logs.take(AgentDelta(project_id="p", agent_id="x", text="?")) is None
     assert logs.take(recorded(events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=1, total=2))) is None
 
 
@@ -96,3 +96,78 @@ async def test_every_agent_of_a_run_has_a_log_that_begins_and_ends(tmp_path: Pat
         assert any(text.startswith("finished in") for _, _, text in told)
     developers = [event.agent_id for event in run.all(events.AgentStarted) if event.role == "developer"]
     assert all(any(label == "Commit" for _, label, _ in lines(logs, agent_id)) for agent_id in developers)
+
+
+def delta(text: str) -> AgentDelta:
+    return AgentDelta(project_id="p", agent_id="a", text=text)
+
+
+def said(text: str) -> Recorded:
+    return recorded(events.AgentSaid(agent_id="a", text=text))
+
+
+def test_whoever_joins_in_the_middle_gets_a_log_from_there_on() -> None:
+    logs = AgentLogs()
+    assert logs.take(delta("I am half")) == "a"
+    logs.take(recorded(events.AgentCalledTool(agent_id="b", call_id="1", tool="Read", summary="a.py")))
+    assert lines(logs, "a")[0][2] == "I am half"
+    assert lines(logs, "b")[0][2] == "a.py"
+
+
+def test_a_start_that_is_told_late_keeps_what_was_written_before() -> None:
+    logs = AgentLogs()
+    logs.take(delta("Early"))
+    logs.take(started("a"))
+    assert lines(logs, "a")[0][2] == "Early"
+
+
+def test_pieces_of_a_message_that_was_read_whole_do_not_show_again() -> None:
+    logs = AgentLogs()
+    logs.load([said("First I read the tests."), said("Then I write.")])
+    for piece in ["the te", "sts.", "Then I ", "write."]:
+        logs.take(delta(piece))
+    assert [text for _, _, text in lines(logs, "a")] == ["First I read the tests.", "Then I write."]
+    logs.take(delta("Then it "))
+    logs.take(delta("is green"))
+    assert [text for _, _, text in lines(logs, "a")][2:] == ["Then it is green"]
+
+
+def test_a_message_that_begins_like_the_one_before_shows_as_soon_as_it_differs() -> None:
+    logs = AgentLogs()
+    logs.take(said("I will read."))
+    logs.take(delta("I will"))
+    assert len(lines(logs, "a")) == 1
+    logs.take(delta(" write"))
+    assert lines(logs, "a")[-1][2] == "I will write"
+
+
+def test_pieces_of_the_next_message_that_come_before_the_whole_of_this_one_are_kept() -> None:
+    logs = AgentLogs()
+    for piece in ["One.", "\n\nTwo", " and"]:
+        logs.take(delta(piece))
+    logs.take(said("One."))
+    logs.take(delta(" a half."))
+    assert [text for _, _, text in lines(logs, "a")] == ["One.", "Two and a half."]
+    logs.take(said("Two and a half."))
+    assert [text for _, _, text in lines(logs, "a")] == ["One.", "Two and a half."]
+
+
+def test_logs_of_agents_at_work_outlive_those_of_agents_that_ended() -> None:
+    logs = AgentLogs()
+    logs.take(started("long"))
+    for number in range(KEPT_LOGS + 3):
+        logs.take(started(str(number)))
+        logs.take(
+            recorded(
+                events.AgentFinished(
+                    agent_id=str(number),
+                    status=AgentStatus.COMPLETED,
+                    summary="",
+                    error=None,
+                    usage=Usage(),
+                    seconds=1,
+                )
+            )
+        )
+    assert "long" in logs
+    assert "0" not in logs

@@ -1,9 +1,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from textual import events
-from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.scrollbar import ScrollTo
 
@@ -12,18 +12,16 @@ from orchestrator_tui.tui.loglines import Kind
 from orchestrator_tui.tui.widgets.flush_timer import FlushTimer
 from orchestrator_tui.tui.widgets.log_row import matches
 from orchestrator_tui.tui.widgets.log_view import LogView
+from tests.tui.stage import Stage
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
-class Logs(App[None]):
+class Logs(Stage):
     def __init__(self, limit: int) -> None:
-        super().__init__()
         self.view = LogView(LogBuffer(limit=limit))
+        super().__init__(self.view)
         self.asked: list[str] = []
-
-    def compose(self) -> ComposeResult:
-        yield self.view
 
     def on_log_view_search_requested(self, message: LogView.SearchRequested) -> None:
         self.asked.append("search")
@@ -33,7 +31,7 @@ class Logs(App[None]):
 
 
 @asynccontextmanager
-async def logs(lines: int = 0, limit: int = 100_000) -> AsyncIterator[tuple[Pilot[None], LogView]]:
+async def logs(lines: int = 0, limit: int = 100_000) -> AsyncIterator[tuple[Pilot[Any], LogView]]:
     app = Logs(limit)
     async with app.run_test(size=(60, 10)) as pilot:
         say(app.view, lines)
@@ -48,7 +46,7 @@ def say(view: LogView, lines: int) -> None:
         view.buffer.append(Kind.SAY, f"line {view.buffer.end}", NOON)
 
 
-async def shown(pilot: Pilot[None], view: LogView) -> list[str]:
+async def shown(pilot: Pilot[Any], view: LogView) -> list[str]:
     view.flush()
     await pilot.pause()
     return screen(view)
@@ -218,7 +216,7 @@ async def test_search_shows_unfolds_and_marks_what_it_finds() -> None:
         view.buffer.append(Kind.RESULT, "a\nb\nc\nNEEDLE in a fold", NOON)
         say(view, 50)
         await shown(pilot, view)
-        await pilot.press("slash", "f")
+        await pilot.press("ctrl+f", "f")
         assert view.app.asked == ["search", "filter"]  # type: ignore[attr-defined]
         assert view.search("needle")
         await pilot.pause()
@@ -229,12 +227,12 @@ async def test_search_shows_unfolds_and_marks_what_it_finds() -> None:
         assert not view.search("nowhere")
 
 
-async def test_n_goes_through_the_matches_both_ways_and_around() -> None:
+async def test_keys_go_through_the_matches_both_ways_and_around() -> None:
     async with logs(100) as (pilot, view):
         await pilot.press("home")
         view.search("line 3")
         seen = []
-        for key in ["n", "n", "N", "N", "N"]:
+        for key in [">", ">", "<", "<", "<"]:
             await pilot.press(key)
             assert view.cursor
             seen.append(view.cursor.line)
@@ -250,10 +248,11 @@ async def test_a_filter_hides_kinds() -> None:
         assert screen(view)[0][6:] == "Error  it broke"
 
 
-async def test_y_copies_the_marked_line_or_the_last() -> None:
+async def test_y_copies_what_shows_or_the_marked_line_and_says_how_much() -> None:
     async with logs(5) as (pilot, view):
         await pilot.press("y")
-        assert view.app.clipboard == "line 4"
+        assert view.app.clipboard == "\n".join(f"line {n}" for n in range(5))
+        assert [note.message for note in view.app._notifications] == ["5 lines copied."]
         await pilot.click(view, offset=(20, 1))
         await pilot.press("y")
         assert view.app.clipboard == "line 1"
@@ -300,3 +299,40 @@ def test_a_match_that_is_broken_over_two_rows_is_marked_on_both() -> None:
     log.append(Kind.SAY, "aaa needle and needle", NOON)
     marked = ["".join(r.text[a:b] for a, b in matches(log.line(0).text, r, "Needle And")) for r in log.rows(0, 9)]
     assert "".join(marked) == "needle and"
+
+
+async def test_x_unfolds_everything_and_folds_it_again() -> None:
+    async with logs() as (pilot, view):
+        for _ in range(2):
+            view.buffer.append(Kind.RESULT, "a\nb\nc\nd", NOON)
+        await shown(pilot, view)
+        await pilot.press("x")
+        assert texts(view) == [*"abcd", *"abcd"]
+        await pilot.press("space")
+        assert texts(view) == [*"abcd", "a", "› 4 lines"]
+        await pilot.press("x")
+        assert texts(view) == ["a", "› 4 lines"] * 2
+
+
+async def test_escape_takes_the_marks_of_a_search_away() -> None:
+    async with logs(5) as (pilot, view):
+        view.search("line")
+        await pilot.press("escape")
+        assert not view.needle
+        assert not [s for s in view.render_line(0) if s.style and s.style.reverse]
+
+
+async def test_another_log_shows_at_its_end_and_the_first_one_where_it_was_left() -> None:
+    async with logs(100) as (pilot, view):
+        first = view.buffer
+        await pilot.press("home", "down")
+        other = LogBuffer()
+        for number in range(50):
+            other.append(Kind.SAY, f"other {number}", NOON)
+        view.show_log(other)
+        assert texts(view)[-1] == "other 49"
+        first.append(Kind.SAY, "later", NOON)
+        view.show_log(first)
+        rows = await shown(pilot, view)
+        assert texts(view)[0] == "line 1"
+        assert rows[-1].endswith(" 1 new line ↓")

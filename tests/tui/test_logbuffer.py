@@ -41,7 +41,7 @@ def naive_rows(log: LogBuffer) -> list[tuple[int, str]]:
         if line.kind in log.hidden or (line.kind is Kind.DELTA and Kind.SAY in log.hidden):
             continue
         lines = line.text.split("\n")
-        folded = line.kind in FOLDABLE and len(lines) > log.fold_over and log.is_folded(number)
+        folded = line.kind in FOLDABLE and len(lines) > log.folds.over and log.is_folded(number)
         for text in lines[:1] if folded else lines:
             rows += [(number, text[a:b]) for a, b in wrap(text, log.text_width)]
         if folded:

@@ -16,7 +16,7 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
-from orchestrator_tui.tui.view import KEPT_AGENTS, Dashboard, PhaseView, ProjectView, fold, from_snapshot
+from orchestrator_tui.tui.view import KEPT_AGENTS, Dashboard, PhaseView, ProjectView, fold, from_snapshot, joined
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 
@@ -74,7 +74,7 @@ def comparable(project: ProjectView) -> ProjectView:
         )
         for name, phase in project.phases.items()
     }
-    return replace(project, phases=phases, agents={}, last_event_at=None)
+    return replace(project, phases=phases, agents={}, last_event_at=None, seq=0)
 
 
 async def test_folding_every_event_of_a_run_gives_what_the_store_says_at_each_rest(tmp_path: Path) -> None:
@@ -100,6 +100,21 @@ def test_an_event_that_is_in_the_view_already_changes_nothing() -> None:
     dashboard = folded(created())
     again = Recorded(seq=1, at=START, project_id="a", event=created(7))
     assert fold(dashboard, again) is dashboard
+
+
+async def test_a_page_read_later_counts_nothing_twice(tmp_path: Path) -> None:
+    runtime = ReplayRuntime(generated_scenario(2))
+    async with open_engine(launch(tmp_path / "home", None, **FAST), runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await run.until_rest()
+        page = await engine.snapshot()
+        joined_at_the_start = joined(Dashboard(), page)
+        assert joined_at_the_start.total == 1
+        dashboard = joined_at_the_start
+        for recorded in run.seen:
+            dashboard = fold(dashboard, recorded)
+        assert dashboard.projects == joined_at_the_start.projects
 
 
 def test_what_waits_for_a_person_comes_first_then_what_runs_then_the_newest() -> None:

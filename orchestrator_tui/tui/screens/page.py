@@ -1,6 +1,6 @@
 """A full screen over the main one: a head line, a body, the keys; Esc goes back."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -14,7 +14,7 @@ from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.keymap import Place, bindings
-from orchestrator_tui.tui.widgets.key_bar import KeyBar
+from orchestrator_tui.tui.widgets.key_bar import Hint, KeyBar
 
 
 class Page(Screen[None]):
@@ -38,11 +38,15 @@ class Page(Screen[None]):
         yield Static(id="page-problem", markup=False)
         with Vertical(id="page-body"):
             yield from self.body()
-        yield KeyBar(self.context.keymap, Place.SCREEN)
+        yield KeyBar(self.context.keymap, Place.SCREEN, hints=self.hints())
 
     def body(self) -> ComposeResult:
         """The widgets between head and keys."""
         raise NotImplementedError
+
+    def hints(self) -> Sequence[Hint]:
+        """What the row of keys shows besides the keys of every page."""
+        return ()
 
     async def load(self) -> None:
         """Reads what is shown; called once the screen is there, and by `reload`."""

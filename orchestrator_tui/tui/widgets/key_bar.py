@@ -1,12 +1,23 @@
 """The last row of a screen: the keys that matter there, as they are set."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.text import Text
 from textual import events
 from textual.widget import Widget
 
-from orchestrator_tui.tui.keymap import Action, Keymap, Place, actions_of
+from orchestrator_tui.tui.colors import rich_color
+from orchestrator_tui.tui.keymap import ACTIONS, Action, Keymap, Place
+from orchestrator_tui.tui.pressing import press
+
+
+class Hint(NamedTuple):
+    """One more thing that a key does on one screen only; `action` is the screen's, as a binding writes it."""
+
+    keys: str
+    label: str
+    action: str
 
 
 class KeyBar(Widget):
@@ -16,11 +27,12 @@ class KeyBar(Widget):
     KeyBar { dock: bottom; height: 1; background: $background; color: $muted; padding: 0 1; }
     """
 
-    def __init__(self, keymap: Keymap, *places: Place, note: str = "") -> None:
-        """`note` stands at the right end while there is room."""
+    def __init__(self, keymap: Keymap, *places: Place, note: str = "", hints: Sequence[Hint] = ()) -> None:
+        """`note` stands at the right end while there is room, `hints` after the first action."""
         super().__init__()
         self._keymap = keymap
         self._note = note
+        self._hints = tuple(hints)
         self._actions = _footer_actions(places)
 
     def show(self, *places: Place) -> None:
@@ -29,11 +41,11 @@ class KeyBar(Widget):
         self.refresh()
 
     def render(self) -> Text:
-        accent = self.app.theme_variables["accent"]
+        accent = rich_color(self.app.theme_variables["accent"])
         text = Text(no_wrap=True, overflow="crop")
-        for action in self._fitting():
-            text.append(self._keymap.shown(action.id), style=accent)
-            text.append(f" {action.label}  ")
+        for hint in self._fitting():
+            text.append(hint.keys, style=accent)
+            text.append(f" {hint.label}  ")
         space = self.content_size.width - text.cell_len
         if len(self._note) <= space:
             text.append(self._note.rjust(space))
@@ -42,26 +54,30 @@ class KeyBar(Widget):
     def on_click(self, event: events.Click) -> None:
         """Carries out the action under the mouse."""
         left = event.get_content_offset_capture(self).x
-        for action in self._fitting():
-            left -= self._width(action)
+        for hint in self._fitting():
+            left -= _width(hint)
             if left < 0:
-                self.call_later(self.screen.run_action, action.id)
+                self.call_later(press, self.screen, hint.action)
                 return
 
-    def _width(self, action: Action) -> int:
-        return len(self._keymap.shown(action.id)) + 1 + len(action.label) + 2
+    def _all(self) -> Sequence[Hint]:
+        told = [Hint(self._keymap.shown(action.id), action.label, action.id) for action in self._actions]
+        return [*told[:1], *self._hints, *told[1:]]
 
-    def _fitting(self) -> Sequence[Action]:
+    def _fitting(self) -> Sequence[Hint]:
         space, fitting = self.content_size.width + 2, []
-        for action in self._actions:
-            space -= self._width(action)
+        for hint in self._all():
+            space -= _width(hint)
             if space < 0:
                 break
-            fitting.append(action)
+            fitting.append(hint)
         return fitting
 
 
+def _width(hint: Hint) -> int:
+    return len(hint.keys) + 1 + len(hint.label) + 2
+
+
 def _footer_actions(places: tuple[Place, ...]) -> tuple[Action, ...]:
-    """Those of the first place first; everywhere's palette and help are among those of every main screen."""
-    found = [action for place in places for action in actions_of(place) if place in action.footer]
-    return tuple(dict.fromkeys(found))
+    """In the order of the table of actions, which is that of importance."""
+    return tuple(action for action in ACTIONS if set(places) & set(action.footer))

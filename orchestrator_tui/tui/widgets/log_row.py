@@ -35,17 +35,17 @@ LogView {
     overflow-x: hidden;
     overflow-y: scroll;
     scrollbar-size-vertical: 1;
-    background: $surface;
+    background: $background;
     color: $foreground;
-    & .log--time { color: $foreground 70%; }
-    & .log--label { color: $accent; }
+    & .log--time { color: $muted; }
+    & .log--label { color: $tool; }
     & .log--say { color: $foreground; }
-    & .log--thought { color: $foreground 75%; text-style: italic; }
+    & .log--thought { color: $muted; text-style: italic; }
     & .log--tool { color: $foreground; }
-    & .log--result { color: $foreground 80%; }
-    & .log--error { color: $text-error; text-style: bold; }
-    & .log--verify { color: $text-success; }
-    & .log--note { color: $text-accent; }
+    & .log--result { color: $muted; }
+    & .log--error { color: $error; text-style: bold; }
+    & .log--verify { color: $success; }
+    & .log--note { color: $accent; }
     & .log--fold { color: $accent; text-style: underline; }
     & .log--match { text-style: reverse; }
     & .log--cursor { text-style: bold; }

@@ -1,0 +1,210 @@
+"""Makes the pictures of the README: plays the shipped rehearsal in the real dashboard and exports what it shows.
+
+Usage: python -m docs.screenshots [FOLDER]
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from orchestrator_tui import cli, compose, dashboard, start
+from orchestrator_tui.agents.rehearsal.generate import generated_scenario
+from orchestrator_tui.agents.rehearsal.scenario import SCENARIO_FILE, shipped_scenario
+from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
+from orchestrator_tui.tui.app import DashboardApp
+from orchestrator_tui.tui.link import Link
+from orchestrator_tui.tui.view import ProjectView
+from tests.replay_runtime import ReplayRuntime
+
+FOLDER = Path(__file__).resolve().parent
+NAME = "mdcheck"
+NORMAL, BROAD, SMALL = (120, 40), (160, 40), (80, 24)
+PATIENCE = 300.0
+"""Seconds to wait for a moment; on a busy machine everything takes long."""
+
+SECONDS_A_DELTA = 0.02
+"""The shipped rehearsal hurries; here it is as fast as a model that is not scripted."""
+
+FONTS = "DejaVu Sans Mono, Menlo, Cascadia Mono, Consolas, monospace"
+RESTS = (PipelineStatus.COMPLETED, PipelineStatus.FAILED, PipelineStatus.PAUSED)
+
+
+@dataclass(frozen=True)
+class Studio:
+    """A dashboard, and the folder its pictures go to; no picture may show the folder `home`."""
+
+    app: DashboardApp
+    pilot: Pilot[int]
+    home: Path
+    folder: Path
+
+    @property
+    def project(self) -> ProjectView | None:
+        """The rehearsal's project, once it is selected."""
+        selected = self.app.selected
+        return selected if selected is not None and selected.name == NAME else None
+
+    @property
+    def text(self) -> str:
+        """What is on the screen, as lines of text."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+    @property
+    def done(self) -> int:
+        """Work items that are done."""
+        feed = self.app.bridge.feed
+        return sum(item.status is WorkItemStatus.DONE for item in feed.items.values()) if feed else 0
+
+    async def shows(self, *texts: str, also: Callable[[], object] = lambda: True) -> None:
+        """Let the program work until all of these are on the screen at once.
+
+        Raises:
+            RuntimeError: they never were.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not (all(text in self.text for text in texts) and also()):
+                    await self.pilot.pause(0.02)
+        except TimeoutError as error:
+            raise RuntimeError(f"Not within {PATIENCE:.0f} s: {texts}. The screen is:\n{self.text}") from error
+
+    async def question(self, document: str) -> None:
+        """Wait until a document is asked about and keys count."""
+        await self.shows(f"{NAME} waits for you", document, "a Approve", also=lambda: self.app.asker.ready)
+
+    async def approve(self, document: str) -> None:
+        """Say yes to a document."""
+        await self.question(document)
+        await self.pilot.press("a")
+
+    async def resize(self, size: tuple[int, int]) -> None:
+        """Give the terminal another size, and let everything find its place."""
+        await self.pilot.resize_terminal(*size)
+        await self.pilot.pause(0.2)
+
+    async def theme(self, name: str) -> None:
+        """Change the colours."""
+        self.app.theme = name
+        await self.pilot.pause(0.2)
+
+    async def picture(self, name: str) -> None:
+        """Export the screen, without what pops up in its corner."""
+        self.app.clear_notifications()
+        await self.pilot.pause()
+        file = self.folder / f"{name}.svg"
+        file.write_text(portable(self.app.export_screenshot(title=cli.PROGRAM), self.home), encoding="utf-8")
+        sys.stdout.write(f"{file}\n")
+
+
+def portable(svg: str, home: Path) -> str:
+    """The same picture with fonts that readers have, nothing to fetch, and a day that tells nothing.
+
+    Raises:
+        RuntimeError: it shows a folder of this machine.
+    """
+    svg = re.sub(r"@font-face \{.*?\n    \}\n", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->\n", "", svg)
+    svg = svg.replace("font-family: Fira Code, monospace;", f"font-family: {FONTS};")
+    svg = svg.replace("font-family: arial;", "font-family: system-ui, sans-serif;")
+    svg = re.sub(r"\d{4}-\d\d-\d\dT", "2026-01-01T", svg)
+    for folder in (home, Path.home(), FOLDER):
+        if str(folder) in svg:
+            raise RuntimeError(f"A picture shows {folder}.")
+    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+async def make_pictures(home: Path, folder: Path) -> None:
+    """Play the rehearsal from its idea to the finished program; export each moment that is worth a look."""
+    await _neighbours(home)
+    invocation, launch = _start(home, f"--rehearsal={_scenario(home)}")
+    with start.in_words(launch, invocation):
+        async with Link(lambda: compose.open_engine(launch)) as link:
+            app = DashboardApp(dashboard.setup_of(invocation, launch, link))
+            async with app.run_test(size=BROAD) as pilot:
+                await _play(Studio(app, pilot, home, folder))
+
+
+async def _play(it: Studio) -> None:
+    await it.shows("Who runs this", "A full Markdown parser", "The greatest risk", "3 agents")
+    await it.picture("planners")
+    await it.resize(NORMAL)
+    await it.question("Ideation")
+    await it.picture("approval")
+    await it.pilot.press("a")
+    await it.approve("Architecture")
+    await it.approve("breakdown")
+    await it.shows("1 agent", "Bash", "Write", also=lambda: it.done >= 7)
+    await it.picture("dashboard")
+    await it.resize(SMALL)
+    await it.shows("Write", also=lambda: it.done >= 9)
+    await it.picture("small")
+    await it.resize(NORMAL)
+    await it.theme("light")
+    await it.shows("1 agent", "Bash", "Write", also=lambda: it.done >= 12)
+    await it.picture("light")
+    await it.theme("dark")
+    await it.shows("completed")
+    it.app.command("/diff")
+    await it.shows("Changes", "@@")
+    await it.picture("diff")
+
+
+def _start(home: Path, *arguments: str) -> tuple[cli.StartProject, Launch]:
+    """A start of the program that knows nothing of this machine but where programs are."""
+    environ = {"PATH": os.environ["PATH"], "HOME": str(home), "ORCHESTRATOR_HOME": str(home), "COLORTERM": "truecolor"}
+    invocation = cli.parse(arguments)
+    assert isinstance(invocation, cli.StartProject)
+    return invocation, replace(start.given(invocation, environ), cwd=home)
+
+
+def _scenario(home: Path) -> Path:
+    """The shipped scenario at a person's pace."""
+    folder = home / "scenario"
+    shutil.copytree(shipped_scenario(cli.DEFAULT_SCENARIO).parent, folder)
+    file = folder / SCENARIO_FILE
+    text = re.sub(r"delta_seconds = .*", f"delta_seconds = {SECONDS_A_DELTA}", file.read_text(encoding="utf-8"))
+    file.write_text(text, encoding="utf-8")
+    return folder
+
+
+async def _neighbours(home: Path) -> None:
+    """Two more projects for the list: one is done, one waits. Their model is played without the CLI."""
+    for name, autonomy, items in (("task-manager", "full", 12), ("recipe-box", "checkpoint", 4)):
+        invocation, launch = _start(home, f"--autonomy={autonomy}")
+        runtime = ReplayRuntime(generated_scenario(items))
+        with start.in_words(launch, invocation):
+            async with compose.open_engine(launch, runtime=runtime) as engine:
+                await engine.submit(CreateProject(idea="Small modules with names.", name=name, rehearsal=True))
+                while (await engine.snapshot()).projects[0].project.status not in RESTS:
+                    await asyncio.sleep(0.05)
+
+
+def _begin_the_afternoon() -> None:
+    """Let local time, which the pictures show, be a little after two."""
+    minutes = (14 * 60 + 2) - int(time.time() // 60) % (24 * 60)
+    sign, (hours, rest) = "-" if minutes > 0 else "", divmod(abs(minutes), 60)
+    os.environ["TZ"] = f"LOCAL{sign}{hours}:{rest:02}"
+    time.tzset()
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    _begin_the_afternoon()
+    with tempfile.TemporaryDirectory(prefix="orchestrator-pictures-") as home:
+        asyncio.run(make_pictures(Path(home), folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""How a project stands, in a few words and numbers that every front end shows alike."""
+
+from datetime import datetime
+
+from orchestrator_tui.domain import words
+from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus, RequestKind
+
+WAITS_FOR = {
+    RequestKind.APPROVAL: "awaiting approval",
+    RequestKind.CLARIFICATION: "awaiting an answer",
+    RequestKind.PERMISSION: "awaiting permission",
+    RequestKind.ERROR_DECISION: "awaiting a decision",
+}
+RESTING = frozenset({PipelineStatus.STOPPED, PipelineStatus.FAILED, PipelineStatus.PAUSED})
+
+
+def progress(overview: ProjectOverview) -> str:
+    """What waits for a person, or how many work items are done, or how many phases."""
+    if overview.waiting_for is not None:
+        return WAITS_FOR[overview.waiting_for.kind]
+    items = overview.items
+    if items.total:
+        return f"{items.done}/{items.total} ({items.done * 100 // items.total}%)"
+    ended = (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED)
+    done = sum(phase.status in ended for phase in overview.state.phases.values())
+    return f"{done}/{len(PHASE_ORDER)} phases"
+
+
+def phase_of(overview: ProjectOverview) -> str:
+    """The phase a project is in, or `-`."""
+    project = overview.project
+    if project.status is PipelineStatus.COMPLETED or project.current_phase is None:
+        return "-"
+    return words.title(project.current_phase)
+
+
+def reason(overview: ProjectOverview) -> str:
+    """Why a project rests, such as `budget`; "" when it does not or nobody knows."""
+    why = overview.state.shutdown_reason
+    return words.title(words.one_line(why)) if why and overview.project.status in RESTING else ""
+
+
+def pause_problem(overview: ProjectOverview) -> str | None:
+    """Why a project is paused that asks nothing; None for any other."""
+    project, state = overview.project, overview.state
+    if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
+        return None
+    phase = state.phases[project.current_phase] if project.current_phase else None
+    return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
+
+
+def seconds_of(overview: ProjectOverview, name: PhaseName, at: datetime) -> float:
+    """Seconds a phase has run by `at`, a run under way included."""
+    phase = overview.state.phases[name]
+    running = (at - phase.running_since).total_seconds() if phase.running_since else 0.0
+    return phase.seconds + max(running, 0.0)

@@ -1,0 +1,81 @@
+"""Brings what waits for the person onto the screen: when asked for, and by itself while nobody is typing."""
+
+from typing import TYPE_CHECKING
+
+from orchestrator_tui.domain.records import InputRequest
+from orchestrator_tui.domain.words import title
+from orchestrator_tui.tui.opening import Opening
+from orchestrator_tui.tui.screens.asking import Question
+from orchestrator_tui.tui.screens.question import question_screen
+
+if TYPE_CHECKING:
+    from orchestrator_tui.tui.app import DashboardApp
+
+
+class Asker:
+    """At most one question is open at a time. What was on the screen is remembered by its content's hash."""
+
+    def __init__(self, app: "DashboardApp") -> None:
+        self._app = app
+        self._shown: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
+
+    def was_shown(self, request: InputRequest) -> bool:
+        """Whether this very content was on the screen."""
+        return (request.id, request.content_hash) in self._shown
+
+    def open(self, request: InputRequest, opening: Opening = Opening.DOCUMENT) -> None:
+        """Show a question; nothing happens when one is open already."""
+        if self.is_open:
+            return
+        project = self._app.bridge.dashboard.projects.get(request.project_id)
+        screen = question_screen(self._app.context, request, project.name if project else "A project")
+        screen.opening = opening
+        self._app.push_screen(screen, lambda decided: self._closed(screen, bool(decided)))
+
+    @property
+    def is_open(self) -> bool:
+        return any(isinstance(screen, Question) for screen in self._app.screen_stack)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a question is open whose keys count now."""
+        return isinstance(self._app.screen, Question) and self._app.screen.ready
+
+    def consider(self) -> None:
+        """Open what the selected project asks, once, as soon as the person is not busy; tell of what others ask."""
+        for project in self._app.bridge.dashboard.projects.values():
+            for request_id in project.waiting.keys() - self._told:
+                if project.id == self._app.main_screen.selected_id:
+                    self._offer(project.id, request_id)
+                else:
+                    self._told.add(request_id)
+                    key = self._app.keys.shown("waiting")
+                    self._app.say(f"● {project.name} waits for you: {title(project.waiting[request_id])} · {key}")
+
+    def _offer(self, project_id: str, request_id: str) -> None:
+        if self._app.is_quiet and self._app.is_connected:
+            self._told.add(request_id)
+            self._app.guarded(self._bring(project_id))
+
+    async def _bring(self, project_id: str) -> None:
+        requests = await self._app.context.client.requests(project_id)
+        if requests and self._app.is_quiet:
+            self.open(requests[0])
+
+    async def show(self, project_id: str | None = None) -> None:
+        """Open the oldest question of a project; without it one of the selected project, or else of any.
+
+        Raises:
+            CommandProblem: nothing waits.
+        """
+        requests = await self._app.context.client.requests(project_id) if project_id else []
+        request = requests[0] if requests else await self._app.commander.request()
+        self._app.select(request.project_id)
+        self.open(request)
+
+    def _closed(self, screen: Question, decided: bool) -> None:
+        self._shown.add((screen.request.id, screen.request.content_hash))
+        self._told.add(screen.request.id)
+        if decided:
+            self._app.guarded(self._app.commander.answered(screen.request.project_id))

@@ -1,0 +1,183 @@
+"""From the engine's stream of events to the dashboard: folded one by one, told to the screens once a frame."""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+
+from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
+from orchestrator_tui.domain.records import Snapshot
+from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.tui.feed import Feed
+from orchestrator_tui.tui.view import Dashboard, fold, joined
+
+FRAMES = 10
+"""A second: how often at most the screens are told what happened."""
+
+FIRST_PAGE = 100
+BREATH = 200
+"""Events folded before keys and the screen get a turn."""
+
+RETRY_SECONDS = 2.0
+
+
+class Contact(StrEnum):
+    """How the dashboard stands with the engine."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    LOST = "lost"
+
+
+class Bridge:
+    """Follows one engine. `tell` is called at most `FRAMES` times a second, with what was stored since the last time.
+
+    What is shown stays as it is while the store cannot be read; it is tried again until it can.
+    """
+
+    def __init__(self, tell: Callable[[Dashboard, tuple[Recorded, ...]], None]) -> None:
+        self._tell = tell
+        self.client: EngineClient | None = None
+        self.dashboard = Dashboard()
+        self.feed: Feed | None = None
+        self.contact = Contact.OPENING
+        self.problem: OrchestratorError | None = None
+        self._recorded: list[Recorded] = []
+        self._changed = asyncio.Event()
+        self._bottom: int | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._loading: asyncio.Task[None] | None = None
+
+    # What the screens ask for
+
+    def select(self, project_id: str | None) -> None:
+        """Follow another project closely: its logs and items are read, then kept up to date."""
+        if self.feed is not None and self.feed.project_id == project_id:
+            return
+        if self._loading is not None:
+            self._loading.cancel()
+        self.feed = Feed(project_id) if project_id is not None else None
+        self._load_feed()
+        self._changed.set()
+
+    async def load_more(self) -> bool:
+        """Add the next page of older projects; whether there was one.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        if self.client is None or self._bottom is None:
+            return False
+        page = await self.client.snapshot(before=self._bottom, limit=FIRST_PAGE)
+        self._read(page)
+        return bool(page.projects)
+
+    async def learn_of(self, project_id: str) -> None:
+        """Add a project that is beyond the pages read so far.
+
+        Raises:
+            ProjectNotFound, StoreUnavailable.
+        """
+        assert self.client is not None
+        if project_id not in self.dashboard.projects:
+            number = (await self.client.find_project(project_id)).number
+            self.dashboard = joined(self.dashboard, await self.client.snapshot(before=number + 1, limit=1))
+            self._changed.set()
+
+    # Following
+
+    async def run(self, client: EngineClient) -> None:
+        """Follow the engine until cancelled."""
+        self.client = client
+        async with asyncio.TaskGroup() as self._group:
+            group = self._group
+            group.create_task(self._frames(), name="frames")
+            group.create_task(self._follow(client), name="follow")
+
+    async def _follow(self, client: EngineClient) -> None:
+        while True:
+            try:
+                await self._follow_once(client)
+            except StoreUnavailable as error:
+                self.contact, self.problem = Contact.LOST, error
+                self._changed.set()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _follow_once(self, client: EngineClient) -> None:
+        snapshot = await client.snapshot(limit=FIRST_PAGE)
+        self.dashboard = Dashboard(seq=snapshot.seq)
+        self._read(snapshot)
+        self.contact, self.problem = Contact.OPEN, None
+        if self.feed is not None:
+            self.feed = Feed(self.feed.project_id)
+            self._load_feed()
+        self._changed.set()
+        async with client.subscribe(snapshot.seq) as stream:
+            count = 0
+            async for live in stream:
+                await self._take(live)
+                count += 1
+                if count % BREATH == 0:
+                    await asyncio.sleep(0)
+
+    async def _take(self, live: Live) -> None:
+        match live:
+            case Recorded():
+                if live.project_id not in self.dashboard.projects:
+                    await self._learn_quietly(live.project_id)
+                self.dashboard = fold(self.dashboard, live)
+                self._recorded.append(live)
+                self._changed.set()
+            case AgentDelta():
+                # Logs are painted by a timer of their own.
+                pass
+            case _:
+                return
+        if self.feed is not None and live.project_id == self.feed.project_id:
+            self.feed.take(live)
+
+    async def _learn_quietly(self, project_id: str) -> None:
+        """A project that another process takes up again; one that is being created is told by its own event."""
+        try:
+            await self.learn_of(project_id)
+        except StoreUnavailable:
+            raise
+        except OrchestratorError:
+            return
+
+    def _load_feed(self) -> None:
+        if self._group is not None and self.client is not None and self.feed is not None:
+            self._loading = self._group.create_task(self._load(self.client, self.feed), name="load-feed")
+
+    async def _load(self, client: EngineClient, feed: Feed) -> None:
+        try:
+            await self.learn_of(feed.project_id)
+            await feed.load(client, self.dashboard.projects[feed.project_id])
+        except OrchestratorError as error:
+            self.problem = error
+        self._changed.set()
+
+    async def _frames(self) -> None:
+        """Tell what changed; at once when it was quiet before, else once a frame."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            recorded, self._recorded = tuple(self._recorded), []
+            await self._renew_items()
+            self._tell(self.dashboard, recorded)
+            await asyncio.sleep(1 / FRAMES)
+
+    async def _renew_items(self) -> None:
+        feed = self.feed
+        if feed is not None and feed.loaded and not feed.items_complete and self.client is not None:
+            try:
+                await feed.load_items(self.client)
+            except StoreUnavailable as error:
+                self.problem = error
+
+    def _read(self, page: Snapshot) -> None:
+        """Add a page; the newest projects come first in it, without a gap, so the last of them is how far we are."""
+        self.dashboard = joined(self.dashboard, page)
+        if newest := page.projects[:FIRST_PAGE]:
+            self._bottom = newest[-1].project.number
+        self._changed.set()

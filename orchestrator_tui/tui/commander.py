@@ -1,0 +1,337 @@
+"""Carries out what a person types or presses: one place for slash commands, keys and the palette."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, assert_never
+
+from textual.screen import Screen
+
+from orchestrator_tui.adapters.idea import check_idea
+from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, StopProject
+from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.records import InputRequest
+from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus, RequestKind
+from orchestrator_tui.tui import slash
+from orchestrator_tui.tui.bridge import Bridge
+from orchestrator_tui.tui.commands import Kind
+from orchestrator_tui.tui.context import BY, Context
+from orchestrator_tui.tui.opening import Opening
+from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
+from orchestrator_tui.tui.values import agent_name, agents_of
+from orchestrator_tui.tui.view import AgentView, ProjectView
+
+
+class Shell(Protocol):
+    """What the app does for the commander."""
+
+    bridge: Bridge
+    values: slash.Values
+
+    @property
+    def context(self) -> Context:
+        """What screens are given; raises StoreUnavailable while the engine is not there."""
+        ...
+
+    @property
+    def selected(self) -> ProjectView | None:
+        """The project that the main screen shows."""
+        ...
+
+    def select(self, project_id: str) -> None:
+        """Have the main screen show a project."""
+        ...
+
+    def open_page(self, page: Screen[Any]) -> None: ...
+
+    def open_question(self, request: InputRequest, opening: Opening = Opening.DOCUMENT) -> None: ...
+
+    async def open_new_project(self, idea: str) -> None: ...
+
+    def open_settings(self, preset: tuple[str, str | None] | None) -> None: ...
+
+    def open_themes(self) -> None: ...
+
+    async def use_theme(self, name: str) -> None: ...
+
+    def show_agent(self, agent: AgentView | None) -> None: ...
+
+    def was_shown(self, request: InputRequest) -> bool:
+        """Whether this very content was on the screen."""
+        ...
+
+    def leave(self) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+
+class Commander:
+    """Every method raises `OrchestratorError` when it cannot be done; the error says why and what to do."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._call: dict[str, Callable[[Call], Any]] = {
+            "projects": self._projects,
+            "status": self._status,
+            "resume": self._resume,
+            "stop": self._stop,
+            "approve": self._approve,
+            "reject": self._reject,
+            "edit": self._edit,
+            "view": self._view,
+            "logs": self._logs,
+            "items": self._items,
+            "diff": self._diff,
+            "cost": self._cost,
+            "retry": self._retry,
+            "skip": self._skip,
+            "config": self._config,
+            "theme": self._theme,
+            "replay": self._replay,
+            "help": self._help,
+            "quit": self._quit,
+        }
+
+    async def carry_out(self, text: str) -> None:
+        """Do what a line of the input bar says."""
+        given = slash.parse(text)
+        match given:
+            case Nothing():
+                return
+            case Sentence(text=words, meant=None):
+                await self._shell.open_new_project(check_idea(words))
+            case Sentence(meant=meant):
+                raise CommandProblem(
+                    f"{words_of(given)} alone is a command.",
+                    hint=f"Type /{meant} for it, or say more of what to build.",
+                )
+            case Call():
+                call = await self._resolved(given)
+                await self._call[call.command.name](call)
+            case Steer():
+                self._known_agent(given)
+            case _:
+                assert_never(given)
+
+    async def _resolved(self, call: Call) -> Call:
+        """Arguments as values that exist; a project may be one beyond those that are loaded."""
+        try:
+            resolved = slash.resolve(call, self._shell.values)
+        except CommandProblem:
+            reference = next((call.get(a.name) for a in call.command.arguments if a.kind is Kind.PROJECT), None)
+            if reference is None or not reference.isdigit():
+                raise
+            if not await self._is_known_to_the_engine(reference):
+                raise
+            resolved = slash.resolve(call, self._shell.values)
+        assert isinstance(resolved, Call)
+        return resolved
+
+    async def _is_known_to_the_engine(self, reference: str) -> bool:
+        try:
+            project = await self._shell.context.client.find_project(reference)
+        except OrchestratorError:
+            return False
+        await self._shell.bridge.learn_of(project.id)
+        return str(project.number) == reference
+
+    def _known_agent(self, steer: Steer) -> None:
+        slash.resolve(steer, self._shell.values)
+        raise CommandProblem(
+            "A running agent cannot be spoken to yet.",
+            hint="Its next round takes your words: /reject with words where it waits for you, /retry with a hint.",
+        )
+
+    # Projects
+
+    def project(self, call: Call | None = None) -> ProjectView:
+        """The project an `id` names, or the selected one.
+
+        Raises:
+            CommandProblem: there is none.
+        """
+        number = call.get("id") if call else None
+        if number is not None:
+            return next(one for one in self._shell.bridge.dashboard.projects.values() if str(one.number) == number)
+        if self._shell.selected is None:
+            raise CommandProblem("There is no project yet.", hint="Type what you want built and press Enter.")
+        return self._shell.selected
+
+    async def submit(self, command: Command) -> None:
+        """Have the engine do something."""
+        await self._shell.context.client.submit(command)
+
+    async def _projects(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.projects import ProjectsPage
+
+        self._shell.open_page(ProjectsPage(self._shell.context))
+
+    async def _status(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.status import StatusPage
+
+        self._shell.open_page(StatusPage(self._shell.context, self.project(call).id))
+
+    async def _resume(self, call: Call) -> None:
+        await self.resume(self.project(call))
+
+    async def resume(self, project: ProjectView) -> None:
+        """Let a project go on; one that waits for an answer shows its question."""
+        self._shell.select(project.id)
+        request = await self._request_of(project)
+        if request is not None and request.kind is not RequestKind.ERROR_DECISION:
+            self._shell.open_question(request)
+            return
+        if project.status is PipelineStatus.RUNNING and project.running_agents:
+            raise CommandProblem(f"{project.name} is running already.", hint="Its agents are on the screen.")
+        await self.submit(ResumeProject(project_id=project.id))
+        self._shell.say(f"{project.name} goes on.")
+
+    async def _stop(self, call: Call) -> None:
+        await self.stop(self.project(call))
+
+    async def stop(self, project: ProjectView) -> None:
+        """Stop a project gracefully."""
+        self._shell.say(f"Stopping {project.name}: its agents end, everything is stored.")
+        await self.submit(StopProject(project_id=project.id))
+        self._shell.say(f"{project.name} is stopped. /resume {project.number} goes on.")
+
+    async def _replay(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.replay import ReplayPage
+
+        self._shell.open_page(ReplayPage(self._shell.context, self.project(call).id))
+
+    async def _cost(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.cost import CostPage
+
+        chosen = self.project(call).id if call.get("id") or self._shell.selected else None
+        self._shell.open_page(CostPage(self._shell.context, chosen))
+
+    # What waits for a person
+
+    async def _request_of(self, project: ProjectView) -> InputRequest | None:
+        requests = await self._shell.context.client.requests(project.id)
+        return requests[0] if requests else None
+
+    async def request(self, *kinds: RequestKind) -> InputRequest:
+        """What waits in the selected project, or else in any.
+
+        Raises:
+            CommandProblem: nothing of these kinds waits.
+        """
+        client = self._shell.context.client
+        found: list[InputRequest] = []
+        if self._shell.selected is not None:
+            found += await client.requests(self._shell.selected.id)
+        if not found:
+            found += await client.requests()
+        fitting = [request for request in found if not kinds or request.kind in kinds]
+        if not fitting:
+            raise CommandProblem("Nothing waits for that.", hint="/projects shows how every project stands.")
+        return fitting[0]
+
+    async def _answer(self, request: InputRequest, choice: Choice, text: str | None = None) -> None:
+        await self.submit(
+            AnswerRequest(request_id=request.id, choice=choice, content_hash=request.content_hash, text=text, by=BY)
+        )
+        await self.answered(request.project_id)
+
+    async def answered(self, project_id: str) -> None:
+        """After an answer a project goes on, also one that was stopped while it waited for it."""
+        client = self._shell.context.client
+        project = (await client.overview(project_id)).project
+        if project.status is PipelineStatus.STOPPED and not await client.requests(project_id):
+            await self.submit(ResumeProject(project_id=project_id))
+
+    async def _approve(self, call: Call) -> None:
+        """Yes to content that was on the screen; other content is shown first."""
+        request = await self.request(RequestKind.APPROVAL)
+        if not self._shell.was_shown(request):
+            self._shell.open_question(request)
+            return
+        await self._answer(request, Choice.APPROVE)
+        self._shell.say(f"Approved: {request.title}")
+
+    async def _reject(self, call: Call) -> None:
+        request = await self.request(RequestKind.APPROVAL)
+        if not (words := call.get("words")):
+            self._shell.open_question(request, Opening.CHANGES)
+            return
+        await self._answer(request, Choice.REQUEST_CHANGES, words)
+        self._shell.say("Changes are asked for; the agents work on them.")
+
+    async def _edit(self, call: Call) -> None:
+        await self.edit(Opening.EDIT)
+
+    async def edit(self, opening: Opening) -> None:
+        """Open what waits for approval to be edited, here or in $EDITOR."""
+        self._shell.open_question(await self.request(RequestKind.APPROVAL), opening)
+
+    async def _retry(self, call: Call) -> None:
+        hint = call.get("hint")
+        try:
+            request = await self.request(RequestKind.ERROR_DECISION)
+        except CommandProblem:
+            project = self.project()
+            if project.status is not PipelineStatus.FAILED or hint:
+                raise
+            await self.resume(project)
+            return
+        await self._answer(request, Choice.RETRY_WITH_HINT if hint else Choice.RETRY, hint)
+        self._shell.say("It is tried again.")
+
+    async def _skip(self, call: Call) -> None:
+        await self._answer(await self.request(RequestKind.ERROR_DECISION), Choice.SKIP)
+        self._shell.say("It is left out.")
+
+    # Looking at things
+
+    async def _view(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.document import DocumentPage
+
+        phase = call.get("phase")
+        self._shell.open_page(DocumentPage(self._shell.context, self.project().id, PhaseName(phase) if phase else None))
+
+    async def _logs(self, call: Call) -> None:
+        name = call.get("agent")
+        found = next((agent for agent in agents_of(self._shell.bridge) if agent_name(agent) == name), None)
+        self._shell.show_agent(found)
+
+    async def _items(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.item import ItemPage
+        from orchestrator_tui.tui.screens.items import ItemsPage
+
+        project = self.project()
+        if key := call.get("item"):
+            assert self._shell.bridge.feed is not None
+            item = next(item for item in self._shell.bridge.feed.items.values() if item.key == key)
+            self._shell.open_page(ItemPage(self._shell.context, project.id, item.id))
+            return
+        self._shell.open_page(ItemsPage(self._shell.context, project.id))
+
+    async def _diff(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.diff import DiffPage
+
+        self._shell.open_page(DiffPage(self._shell.context, self.project().id, call.get("item")))
+
+    async def _help(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.help import HelpPage
+
+        self._shell.open_page(HelpPage(self._shell.context, call.get("command")))
+
+    # The program itself
+
+    async def _config(self, call: Call) -> None:
+        setting = call.get("setting")
+        self._shell.open_settings((setting, call.get("value")) if setting else None)
+
+    async def _theme(self, call: Call) -> None:
+        if name := call.get("name"):
+            await self._shell.use_theme(name)
+        else:
+            self._shell.open_themes()
+
+    async def _quit(self, call: Call) -> None:
+        self._shell.leave()
+
+
+def words_of(sentence: Sentence) -> str:
+    """A short sentence in quotes."""
+    return f"“{sentence.text}”"

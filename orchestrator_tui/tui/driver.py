@@ -1,0 +1,61 @@
+"""Writes to the terminal, and goes on living when that is gone: agents may be at work."""
+
+from collections.abc import Callable, Mapping
+from typing import IO, Any, cast
+
+from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+
+class Output:
+    """A file whose reader may vanish: what is written then goes nowhere, and `lost` is called once."""
+
+    def __init__(self, file: IO[str], lost: Callable[[], None]) -> None:
+        self._file = file
+        self._lost = lost
+        self._is_lost = False
+
+    def write(self, text: str) -> int:
+        self._attempt(lambda: self._file.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._file.flush)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    def _attempt(self, work: Callable[[], object]) -> None:
+        if self._is_lost:
+            return
+        try:
+            work()
+        except (OSError, ValueError):
+            self._is_lost = True
+            self._lost()
+
+
+class TerminalGone(Message):
+    """Nobody sees the app any more."""
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's own, whose writing thread would end with the terminal and then block the app for ever."""
+
+    def __init__(self, app: App[Any], **settings: Any) -> None:
+        super().__init__(app, **settings)
+        self._file = cast("Any", Output(cast("IO[str]", self._file), self._gone))
+
+    def _gone(self) -> None:
+        if (loop := self._app._loop) is not None:
+            loop.call_soon_threadsafe(self._app.post_message, TerminalGone())
+
+
+def driver_of(environ: Mapping[str, str]) -> type[Driver] | None:
+    """The driver to use; None lets Textual take the one that `TEXTUAL_DRIVER` names."""
+    return None if environ.get("TEXTUAL_DRIVER") else TerminalDriver

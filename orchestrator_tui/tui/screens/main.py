@@ -1,0 +1,190 @@
+"""The main screen: projects, phases, the agents' logs, work items, and the input bar."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.tui.bridge import Bridge, Contact
+from orchestrator_tui.tui.keymap import Keymap, Place, bindings
+from orchestrator_tui.tui.messages import Happened
+from orchestrator_tui.tui.screens.main_keys import MainKeys
+from orchestrator_tui.tui.setup import Setup
+from orchestrator_tui.tui.slash import Values
+from orchestrator_tui.tui.values import agents_of
+from orchestrator_tui.tui.view import AgentView, ProjectView
+from orchestrator_tui.tui.widgets.agent_panes import AgentPanes
+from orchestrator_tui.tui.widgets.input_bar import InputBar
+from orchestrator_tui.tui.widgets.item_list import ItemList
+from orchestrator_tui.tui.widgets.key_bar import KeyBar
+from orchestrator_tui.tui.widgets.phase_timeline import PhaseTimeline
+from orchestrator_tui.tui.widgets.project_list import ProjectList
+from orchestrator_tui.tui.widgets.row_list import RowList
+from orchestrator_tui.tui.widgets.status_line import Banner, StatusLine
+from orchestrator_tui.tui.widgets.welcome import Welcome
+
+TICKS = 1.0
+
+
+class MainScreen(MainKeys):
+    """Shows what `bridge` knows; posts `CommandGiven` for what a person wants."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.MAIN)]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (14, "-low"), (30, "-high")]  # noqa: RUF012
+
+    def __init__(self, bridge: Bridge, keys: Keymap, values: Values, setup: Setup) -> None:
+        super().__init__()
+        self._bridge = bridge
+        self._keys = keys
+        self._setup = setup
+        self._clock = setup.clock
+        self.selected_id: str | None = None
+        self.input_bar = InputBar(values, setup.paths.input_history)
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine()
+        yield Banner()
+        with Horizontal(id="middle"):
+            with Vertical(id="side"):
+                yield ProjectList()
+                yield ItemList()
+            with Vertical(id="work"):
+                yield PhaseTimeline()
+                yield AgentPanes(self._keys)
+                yield Welcome(self._keys, self._setup.has_credentials)
+        yield Static("The terminal is too small for the dashboard.\n50×14 is the least, 80×24 is good.", id="too-small")
+        yield self.input_bar
+        yield KeyBar(self._keys, Place.MAIN, note=self._setup.place)
+
+    def on_mount(self) -> None:
+        self.input_bar.focus_text()
+        self.set_interval(TICKS, self.tick, name="clock of the main screen")
+        self.redraw()
+
+    # What is shown
+
+    @property
+    def selected(self) -> ProjectView | None:
+        """The project that is shown."""
+        return self._bridge.dashboard.projects.get(self.selected_id or "")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether this screen is looked at and nothing is written in the input bar."""
+        return self.is_current and not self.input_bar.text.strip()
+
+    def select(self, project_id: str) -> None:
+        """Show another project."""
+        self.selected_id = project_id
+        self._bridge.select(project_id)
+        self.redraw()
+
+    def on_happened(self, message: Happened) -> None:
+        if self.selected_id is None and (projects := message.dashboard.in_order()):
+            self.select(projects[0].id)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Shows the present state everywhere; parts that did not change do nothing."""
+        if not self.is_mounted:
+            return
+        dashboard, project, at = self._bridge.dashboard, self.selected, self._clock()
+        projects = dashboard.in_order()
+        self.query_one(ProjectList).show_projects(projects, self.selected_id, at, dashboard.total)
+        empty = not projects and self._bridge.contact is Contact.OPEN
+        self.query_one(Welcome).display = empty
+        self.query_one(AgentPanes).display = not empty
+        self.tick()
+        feed = self._bridge.feed
+        panes = self.query_one(AgentPanes)
+        if feed is not None and project is not None and feed.project_id == project.id:
+            self.query_one(ItemList).show_items(list(feed.items.values()), feed.workers(project))
+            panes.show(list(reversed(agents_of(self._bridge))), feed.logs, at)
+        panes.show_empty(self._what_next(project))
+
+    def tick(self) -> None:
+        """Shows what changes with the time."""
+        project, at = self.selected, self._clock()
+        waiting = sum(one.waits_for_person for one in self._bridge.dashboard.projects.values())
+        running = len(project.running_agents) if project else 0
+        self.query_one(StatusLine).show(project, running, at, waiting)
+        self.query_one(PhaseTimeline).show(project, at)
+        self.query_one(Banner).show(self._note(project))
+
+    def _note(self, project: ProjectView | None) -> str:
+        problem = self._bridge.problem
+        match self._bridge.contact:
+            case Contact.LOST:
+                return f"{problem.line() if problem else 'No connection.'} What you see is kept; it is tried again."
+            case Contact.OPENING:
+                return "Opening the projects …"
+            case _ if problem is not None:
+                return problem.line()
+        if project is not None and project.rehearsal:
+            return "Rehearsal: the model is scripted, costs are pretended, you pay 0."
+        return ""
+
+    def _what_next(self, project: ProjectView | None) -> str:
+        if project is None:
+            return ""
+        if project.waits_for_person:
+            return f"Waits for you: {self._keys.shown('waiting')} shows what."
+        feed = self._bridge.feed
+        if feed is not None and not feed.loaded:
+            return "Loading what its agents did …"
+        return "No agent is at work."
+
+    def show_agent(self, agent: AgentView | None) -> None:
+        """Give an agent's log the focus; the first one's without `agent`."""
+        panes = self.query_one(AgentPanes)
+        if agent is not None:
+            panes.focus_agent(agent.agent_id)
+        else:
+            panes.focus_first()
+
+    # What the person does
+
+    def on_project_list_picked(self, message: ProjectList.Picked) -> None:
+        self.select(message.project_id)
+        project = self.selected
+        if project is not None and project.waits_for_person:
+            self.give(f"/resume {project.number}")
+
+    def on_row_list_end_neared(self, message: RowList.EndNeared) -> None:
+        self.run_worker(self._bridge.load_more(), name="more projects", group="more projects", exclusive=True)
+
+    def on_item_list_picked(self, message: ItemList.Picked) -> None:
+        self.give(f"/items {message.key}")
+
+    def on_phase_timeline_picked(self, message: PhaseTimeline.Picked) -> None:
+        self.open_phase(message.phase)
+
+    def open_phase(self, phase: PhaseName) -> None:
+        """Show a phase's artifact, sessions and history."""
+        from orchestrator_tui.tui.screens.phase import PhasePage
+
+        if self.selected is not None:
+            self.app.push_screen(PhasePage(self.dashboard_app.context, self.selected.id, phase))
+
+    def on_input_bar_left(self, message: InputBar.Left) -> None:
+        self.query_one(ProjectList).focus()
+
+    def action_next_pane(self) -> None:
+        """Focus goes to the next pane."""
+        self.focus_next()
+
+    def action_previous_pane(self) -> None:
+        """Focus goes to the pane before."""
+        self.focus_previous()
+
+    def action_input(self) -> None:
+        """Focus goes to the input bar."""
+        self.input_bar.focus_text()
+
+    def action_zoom(self) -> None:
+        """The focused log takes the whole place, and back."""
+        self.query_one(AgentPanes).toggle_zoom()

@@ -1,0 +1,92 @@
+"""The keys of the main screen that do what a slash command does."""
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from orchestrator_tui.tui.messages import CommandGiven
+from orchestrator_tui.tui.opening import Opening
+from orchestrator_tui.tui.view import ProjectView
+
+if TYPE_CHECKING:
+    from orchestrator_tui.tui.app import DashboardApp
+
+
+class MainKeys(Screen[None]):
+    """Each action posts its command or asks the app; `selected` is the project that is shown."""
+
+    @property
+    def selected(self) -> ProjectView | None:
+        raise NotImplementedError
+
+    @property
+    def dashboard_app(self) -> "DashboardApp":
+        return cast("DashboardApp", self.app)
+
+    def give(self, command: str) -> None:
+        """Have a command carried out."""
+        self.post_message(CommandGiven(command))
+
+    def action_waiting(self) -> None:
+        """Show what waits."""
+        self.dashboard_app.guarded(self.dashboard_app.asker.show())
+
+    def action_approve(self) -> None:
+        """Show what can be approved; the key approves there."""
+        self.dashboard_app.guarded(self.dashboard_app.asker.show())
+
+    def action_request_changes(self) -> None:
+        """Open the field for changes."""
+        self.give("/reject")
+
+    def action_edit(self) -> None:
+        """Edit what waits."""
+        self.give("/edit")
+
+    def action_editor(self) -> None:
+        """Edit what waits in $EDITOR."""
+        self.dashboard_app.guarded(self.dashboard_app.commander.edit(Opening.EDITOR))
+
+    def action_view(self) -> None:
+        """Show the newest artifact."""
+        self.give("/view")
+
+    def action_diff(self) -> None:
+        """Show what changed."""
+        self.give("/diff")
+
+    def action_items(self) -> None:
+        """Show the work items."""
+        self.give("/items")
+
+    def action_logs(self) -> None:
+        """Go to the logs."""
+        self.give("/logs")
+
+    def action_cost(self) -> None:
+        """Show what was spent."""
+        self.give("/cost")
+
+    def action_history(self) -> None:
+        """Show what happened."""
+        from orchestrator_tui.tui.screens.history import HistoryPage
+
+        if self.selected is not None:
+            self.app.push_screen(HistoryPage(self.dashboard_app.context, self.selected.id))
+
+    def action_resume(self) -> None:
+        """Let the project go on."""
+        if self.selected is not None:
+            self.give(f"/resume {self.selected.number}")
+
+    def action_retry(self) -> None:
+        """Try again what failed."""
+        self.give("/retry")
+
+    def action_skip(self) -> None:
+        """Leave out what failed."""
+        self.give("/skip")
+
+    def action_stop(self) -> None:
+        """Stop the project."""
+        self.give("/stop")

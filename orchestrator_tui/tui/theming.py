@@ -1,0 +1,89 @@
+"""The dashboard's theme: loaded from files, chosen by settings and terminal, changed while it runs."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual.app import App
+
+from orchestrator_tui.config.toml_edit import set_in_file
+from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.tui.screens.theme_picker import ThemePicker
+from orchestrator_tui.tui.setup import Setup
+from orchestrator_tui.tui.slash import CommandProblem
+from orchestrator_tui.tui.terminal_colors import choose_theme
+from orchestrator_tui.tui.theme_watch import ThemesChanged, watch_themes
+from orchestrator_tui.tui.themes import load_themes
+
+FALLBACK = "dark"
+SETTING = "tui.theme"
+
+
+class Theming:
+    """Registers the themes with `app` and keeps it on one that exists."""
+
+    def __init__(self, app: App[int], setup: Setup) -> None:
+        self._app = app
+        self._setup = setup
+        self._user = setup.paths.user_themes
+        self._catalog = load_themes(self._user)
+        for loaded in self._catalog.themes.values():
+            app.register_theme(loaded.theme)
+        wanted = choose_theme(setup.settings.tui.theme, setup.theme_is_chosen, setup.environ)
+        self._missing = wanted if wanted not in self._catalog.themes else None
+        app.theme = FALLBACK if self._missing else wanted
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the themes, a line each."""
+        missing = [f"There is no theme {self._missing}; {FALLBACK} is used."] if self._missing else []
+        return [*self._catalog.problems, *missing]
+
+    def names(self) -> Iterable[str]:
+        """The themes that can be used."""
+        return sorted(self._catalog.themes)
+
+    async def use(self, name: str) -> None:
+        """Change to a theme, and keep it for the next time.
+
+        Raises:
+            CommandProblem: there is none of this name.
+            SettingsError: it is used, but the settings file cannot be written.
+        """
+        if name not in self._catalog.themes:
+            raise CommandProblem(f"There is no theme {name}.", hint=f"There are: {', '.join(self.names())}.")
+        self._app.theme = name
+        if file := self._file_for_it():
+            await asyncio.to_thread(set_in_file, file, SETTING, name)
+
+    def _file_for_it(self) -> Path | None:
+        """The settings file that decides about the theme; None when the environment or the command line does."""
+        origin = self._setup.settings.origin(SETTING)
+        if origin.startswith(str(self._setup.project_file)):
+            return self._setup.project_file
+        from_outside = origin.startswith(("environment", "command line"))
+        return None if from_outside else self._setup.paths.user_settings
+
+    def picker(self) -> ThemePicker:
+        """The screen to choose from, which shows each theme as it is passed."""
+        return ThemePicker(self._catalog)
+
+    async def watch(self) -> None:
+        """Follow the theme files until cancelled."""
+        async with watch_themes(self._user, self._catalog) as changes:
+            async for change in changes:
+                self._take(change)
+
+    def _take(self, change: ThemesChanged) -> None:
+        self._catalog = change.catalog
+        for name in change.changed:
+            self._app.register_theme(change.catalog.themes[name].theme)
+        if self._app.theme in change.gone:
+            self._app.theme = FALLBACK
+        elif self._app.theme in change.changed:
+            # The name is the same, so Textual sees no change by itself.
+            self._app._watch_theme(self._app.theme)
+        for name in change.gone:
+            self._app.unregister_theme(name)
+        for problem in change.catalog.problems:
+            self._app.notify(one_line(problem, 300), severity="warning", markup=False)

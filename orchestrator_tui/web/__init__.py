@@ -1,0 +1,1 @@
+"""The dashboard in a browser: each tab is a terminal on a dashboard process of its own."""

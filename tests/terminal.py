@@ -1,0 +1,94 @@
+"""A real terminal for tests: the program in tmux, started as a person would, typed at, and read from the screen."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+import pytest
+
+needs_tmux = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+ROOT = Path(__file__).parent.parent
+LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """One tmux window on a server of its own."""
+
+    socket: Path
+
+    def tmux(self, *arguments: str) -> str:
+        """What a tmux command prints."""
+        command = ["tmux", "-S", str(self.socket), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
+
+    def screen(self) -> str:
+        """What is on the screen now."""
+        return self.tmux("capture-pane", "-p", "-t", "it")
+
+    def press(self, *keys: str) -> None:
+        """Keys by tmux's names, such as `Enter`, `C-q`, `a`."""
+        self.tmux("send-keys", "-t", "it", *keys)
+
+    def type(self, text: str) -> None:
+        """Text as it is."""
+        self.tmux("send-keys", "-t", "it", "-l", "--", text)
+
+    def resize(self, width: int, height: int) -> None:
+        """Another size of the window, in cells."""
+        self.tmux("resize-window", "-t", "it", "-x", str(width), "-y", str(height))
+
+    def until(self, reached: Callable[[str], object], *, seconds: float = 90) -> str:
+        """Look at the screen until something holds; the screen then."""
+        end, pause = monotonic() + seconds, Event()
+        while not reached(shown := self.screen()):
+            if monotonic() > end:
+                pytest.fail(f"not within {seconds} s; the screen is:\n{shown}")
+            pause.wait(LOOK_SECONDS)
+        return shown
+
+    def shows(self, *texts: str, seconds: float = 90) -> str:
+        """Wait until all of these are on the screen; the screen then."""
+        return self.until(lambda shown: all(text in shown for text in texts), seconds=seconds)
+
+
+@contextmanager
+def terminal(home: Path, *arguments: str, width: int = 120, height: int = 40, **environ: str) -> Iterator[Terminal]:
+    """The program with these arguments in a terminal, knowing nothing of this machine but PATH; its end ends it."""
+    given = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "ORCHESTRATOR_HOME": str(home / "o"),
+        "LANG": "C.UTF-8",
+        "SHELL": "/bin/sh",
+        "PYTHONPATH": str(ROOT),
+        **environ,
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    command = shlex.join([sys.executable, "-m", "orchestrator_tui", *arguments])
+    # The window stays when the program has ended, so that its last words can be read.
+    shell = f"cd {shlex.quote(str(home))} && {command}; code=$?; echo; echo ended with $code; exec cat"
+    # The path of a socket must be short.
+    with tempfile.TemporaryDirectory(prefix="tmux") as folder:
+        window = Terminal(Path(folder) / "s")
+        size = ("-x", str(width), "-y", str(height))
+        subprocess.run(
+            ["tmux", "-S", str(window.socket), "-f", os.devnull, "new-session", "-d", "-s", "it", *size, shell],
+            env=given,
+            check=True,
+            timeout=20,
+        )
+        try:
+            yield window
+        finally:
+            window.tmux("kill-server")

@@ -1,0 +1,126 @@
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terminal import ROOT, Terminal, needs_tmux, terminal
+
+pytestmark = [needs_tmux, pytest.mark.timeout(400)]
+
+
+def status(home: Path) -> Any:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "ORCHESTRATOR_HOME": str(home / "o"),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "orchestrator_tui", "--status", "--json"]
+    (told,) = json.loads(subprocess.run(command, env=environ, capture_output=True, check=True, timeout=60).stdout)
+    return told
+
+
+def insist(window: Terminal, key: str, reached: Callable[[str], object]) -> None:
+    """Press a key until it counts: one that comes together with a question decides nothing."""
+
+    def pressed(shown: str) -> bool:
+        if not reached(shown):
+            window.press(key)
+        return bool(reached(window.screen()))
+
+    window.until(pressed)
+
+
+def approve(window: Terminal, document: str) -> None:
+    window.shows("waits for you", document, "a Approve")
+    insist(window, "a", lambda shown: not (document in shown and "a Approve" in shown))
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24)])
+def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is_finished(
+    tmp_path: Path, width: int, height: int
+) -> None:
+    home = tmp_path / "home"
+    with terminal(home, width=width, height=height) as window:
+        window.shows("Type what you want built", "F5")
+        window.press("F5")
+        window.shows("Ideation", "a Approve")
+        window.press("e")
+        window.shows("^s Save", "# Requirements")
+        window.type("Links of bees too. ")
+        insist(window, "C-s", lambda shown: "edited text" in shown)
+        window.shows("edited text", "Links of bees too.")
+        approve(window, "Ideation")
+        window.shows("Architecture", "a Approve")
+        insist(window, "s", lambda shown: "a Approve" not in shown)
+        window.shows("stopped")
+        window.press("C-q")
+        window.shows("ended with 0")
+    assert status(home)["status"] == "stopped"
+    with terminal(home, "--resume", "1", width=width, height=height) as window:
+        approve(window, "Architecture")
+        approve(window, "breakdown")
+        window.until(lambda shown: "completed" in shown, seconds=240)
+        window.shows("done", "17")
+        window.press("C-q")
+        window.shows("ended with 0")
+    told = status(home)
+    assert (told["status"], told["items"]) == ("completed", {"done": 17, "total": 17})
+    requirements = home / "o" / "workspace" / "mdcheck" / ".orchestrator" / "requirements.md"
+    assert "Links of bees too." in requirements.read_text()
+
+
+def test_resizing_in_a_storm_leaves_the_dashboard_as_it_was(tmp_path: Path) -> None:
+    with terminal(tmp_path / "home", "--rehearsal") as window:
+        window.shows("Ideation", "a Approve")
+        for width, height in ((80, 24), (200, 60), (40, 10), (1, 1), (300, 90), (81, 23), (50, 14), (120, 40)) * 5:
+            window.resize(width, height)
+        window.shows("Ideation", "a Approve")
+        window.press("Escape")
+        window.shows("Projects", "Phases", "Work items", "› Describe")
+
+
+def test_a_terminal_that_is_too_small_is_told_and_is_enough_again_later(tmp_path: Path) -> None:
+    with terminal(tmp_path / "home", width=40, height=10) as window:
+        window.shows("too small")
+        window.resize(80, 24)
+        window.shows("Type what you want built")
+
+
+def test_without_colours_every_state_can_still_be_read(tmp_path: Path) -> None:
+    with terminal(tmp_path / "home", "--rehearsal", NO_COLOR="1") as window:
+        window.shows("● paused", "Ideation", "a Approve")
+        assert "\x1b[38;" not in window.tmux("capture-pane", "-e", "-p", "-t", "it")
+
+
+def test_console_asks_for_lines_in_place_of_the_dashboard(tmp_path: Path) -> None:
+    with terminal(tmp_path / "home", "--console") as window:
+        window.shows("What would you like to build?")
+
+
+def test_what_the_settings_have_wrong_is_told_before_the_dashboard_opens(tmp_path: Path) -> None:
+    with terminal(tmp_path / "home", "--set", "tui.theme=3 bees") as window:
+        window.shows("orchestrator-tui: Settings:", "tui.theme", "ended with 2")
+
+
+def test_a_terminal_that_vanishes_ends_the_run_in_order(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with terminal(home, "--rehearsal", "--autonomy", "full") as window:
+        window.shows("running", "agent")
+        (process,) = children_of(int(window.tmux("display-message", "-p", "-t", "it", "#{pane_pid}")))
+        ended = os.pidfd_open(process)
+        window.tmux("kill-server")
+        ready, _, _ = select.select([ended], [], [], 60)
+        os.close(ended)
+        assert ready, "the program is still there"
+    assert status(home)["status"] == "stopped"
+
+
+def children_of(process: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]

@@ -1,0 +1,189 @@
+"""A canned engine for pictures of the dashboard: seven projects with fixed records, and a door for what happens next."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+
+from orchestrator_tui.domain.commands import Command
+from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
+from orchestrator_tui.domain.events import Event, InputRequested, Live, Recorded
+from orchestrator_tui.domain.records import (
+    Artifact,
+    Comment,
+    CommitEntry,
+    InputRequest,
+    Project,
+    ProjectOverview,
+    SessionLog,
+    Snapshot,
+    WorkItem,
+)
+from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+from orchestrator_tui.phases.faces import artifact_markdown
+from tests.tui.portfolio import AUTH_PATCH, portfolio
+from tests.tui.stage import NOON
+from tests.tui.stories import chatbot, links, recipes, shop, tasks, weather
+from tests.tui.story import Story, recorded
+
+PORTFOLIO = "my-portfolio"
+SHOP = "e-commerce"
+WEATHER = "weather-station"
+RECIPES = "recipe-box"
+LINKS = "link-checker"
+
+
+@cache
+def world() -> tuple[tuple[Story, ...], tuple[Recorded, ...]]:
+    """All projects, the newest first, and everything that has happened by noon; nobody changes them."""
+    makers = (portfolio, shop, weather, recipes, chatbot, links, tasks)
+    stories = tuple(make(NOON) for make in makers)
+    return stories, recorded(stories)
+
+
+class Showcase:
+    """An `EngineClient`. `gone` makes it a store that cannot be reached; `happens` adds to what has happened."""
+
+    def __init__(self, *, empty: bool = False) -> None:
+        stories, log = ((), ()) if empty else world()
+        self._stories = {story.id: story for story in stories}
+        self._log = list(log)
+        self._requests = [request for story in stories for request in story.requests]
+        self._artifacts = [artifact for story in stories for artifact in story.artifacts]
+        self._told = asyncio.Condition()
+        self.gone = False
+        self.submitted: list[Command] = []
+
+    # What tests do
+
+    async def happens(self, project_id: str, *told: Event, at: datetime = NOON) -> None:
+        """These events are stored and told."""
+        async with self._told:
+            for event in told:
+                self._log.append(Recorded(seq=len(self._log) + 1, at=at, project_id=project_id, event=event))
+            self._told.notify_all()
+
+    async def break_down(self) -> None:
+        """The store is gone from now on."""
+        async with self._told:
+            self.gone = True
+            self._told.notify_all()
+
+    async def rewrite_architecture(self) -> None:
+        """Somebody else puts another document in place of the one that waits for approval in the shop."""
+        old = self._artifacts_of(SHOP)[-1]
+        stack = [*old.content["stack"], {"area": "mail", "choice": "Postmark", "reason": "Receipts must arrive."}]
+        new = replace(old, id=f"{old.id}-again", content={**old.content, "stack": stack}, content_hash="another hash")
+        self._artifacts.append(new)
+        request = next(one for one in self._requests if one.project_id == SHOP)
+        asked = replace(request, id=f"{request.id}-again", artifact_id=new.id, content_hash=new.content_hash)
+        self._requests[self._requests.index(request)] = asked
+        await self.happens(
+            SHOP,
+            InputRequested(
+                request_id=asked.id,
+                kind=asked.kind,
+                phase=PhaseName.ARCHITECTURE,
+                title=asked.title,
+                content_hash=asked.content_hash,
+                choices=asked.choices,
+            ),
+        )
+
+    # The engine
+
+    async def submit(self, command: Command) -> str:
+        self.submitted.append(command)
+        raise OrchestratorError("Nothing can be changed in a showcase.")
+
+    @asynccontextmanager
+    async def subscribe(self, after_seq: int, *, project_id: str | None = None) -> AsyncIterator[AsyncIterator[Live]]:
+        yield self._live(after_seq, project_id)
+
+    async def _live(self, after_seq: int, project_id: str | None) -> AsyncIterator[Live]:
+        while True:
+            async with self._told:
+                await self._told.wait_for(lambda: self.gone or len(self._log) > after_seq)
+            self._reach()
+            for one in self._log[after_seq:]:
+                if project_id in (None, one.project_id):
+                    yield one
+            after_seq = len(self._log)
+
+    async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
+        self._reach()
+        overviews = [self._overview(story) for story in self._stories.values()]
+        found = [one for one in overviews if before is None or one.project.number < before]
+        return Snapshot(seq=len(self._log), projects=tuple(found[:limit]), total=len(overviews))
+
+    async def find_project(self, reference: str) -> Project:
+        for story in self._stories.values():
+            if reference in (story.id, str(story.project.number)):
+                return story.project
+        raise ProjectNotFound(f"There is no project {reference!r}.")
+
+    async def projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]:
+        in_order = sorted((story.project for story in self._stories.values()), key=lambda one: one.number)
+        return [one for one in in_order if one.number > after][:limit]
+
+    async def overview(self, project_id: str) -> ProjectOverview:
+        self._reach()
+        return self._overview(self._stories[project_id])
+
+    async def items(
+        self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
+    ) -> Sequence[WorkItem]:
+        items = self._stories[project_id].items.values()
+        return [one for one in items if one.number > after and status in (None, one.status)][:limit]
+
+    async def comments(self, item_id: str) -> Sequence[Comment]:
+        comments = [one for story in self._stories.values() for one in story.comments]
+        return [one for one in comments if one.work_item_id == item_id]
+
+    async def item_diff(self, item_id: str) -> str:
+        return AUTH_PATCH if item_id.startswith(PORTFOLIO) else ""
+
+    async def commits(self, project_id: str, *, limit: int = 500) -> Sequence[CommitEntry]:
+        return self._stories[project_id].commits[:limit]
+
+    async def commit_diff(self, project_id: str, commit: str | None) -> str:
+        return AUTH_PATCH
+
+    async def artifact_text(self, artifact_id: str) -> str:
+        artifact = next(one for one in self._artifacts if one.id == artifact_id)
+        return artifact_markdown(self._stories[artifact.project_id].project, artifact)
+
+    async def artifacts(self, project_id: str) -> Sequence[Artifact]:
+        return self._artifacts_of(project_id)
+
+    async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
+        sessions = self._stories[project_id].sessions.values()
+        return [one for one in sessions if one.session_number > after][:limit]
+
+    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
+        self._reach()
+        return [one for one in self._requests if project_id in (None, one.project_id)]
+
+    async def events(
+        self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        return [one for one in self._log[after_seq:] if project_id in (None, one.project_id)][:limit]
+
+    async def latest_events(
+        self, project_id: str, *, before_seq: int | None = None, limit: int = 500
+    ) -> Sequence[Recorded]:
+        before = before_seq if before_seq is not None else len(self._log) + 1
+        return [one for one in self._log[: before - 1] if one.project_id == project_id][-limit:]
+
+    def _overview(self, story: Story) -> ProjectOverview:
+        request = next((one for one in self._requests if one.project_id == story.id), None)
+        return replace(story.overview(), waiting_for=request)
+
+    def _artifacts_of(self, project_id: str) -> list[Artifact]:
+        return [one for one in self._artifacts if one.project_id == project_id]
+
+    def _reach(self) -> None:
+        if self.gone:
+            raise StoreUnavailable("The database does not answer.", hint="Is its disk full, or its server down?")

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from orchestrator_tui.config.settings import KeymapSettings
+from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.tui.commands import COMMANDS
+from orchestrator_tui.tui.help_text import matching, needle_for, sections
+from orchestrator_tui.tui.keymap import ACTIONS, Keymap
+from orchestrator_tui.tui.screens.help import HelpPage
+from tests.tui.stage import KEYS, SMALL, WIDE, Stage, context, text_of, until
+
+# The page never asks the engine.
+NO_ENGINE: EngineClient = None  # type: ignore[assignment]
+
+
+def test_every_command_and_every_action_is_told() -> None:
+    found = sections(KEYS, [])
+    names = [entry.name for section in found for entry in section.entries]
+    meanings = {entry.meaning for section in found for entry in section.entries}
+    assert [command.usage for command in COMMANDS if command.usage not in names] == []
+    assert [action.id for action in ACTIONS if action.tooltip not in meanings] == []
+
+
+def test_keys_are_those_that_are_set() -> None:
+    found = matching(sections(Keymap(KeymapSettings(diff="D")), []), "/diff")
+    (entry,) = found[0].entries
+    assert entry.more.startswith("D")
+
+
+def test_a_search_needs_all_words_and_looks_into_titles() -> None:
+    assert matching(sections(KEYS, []), "replay faster")[0].title == "Keys: replay"
+    assert matching(sections(KEYS, []), "zebra") == []
+
+
+def test_help_about_a_command_finds_it_by_any_of_its_names() -> None:
+    assert [needle_for(name) for name in ("resume", "/continue", None, "what")] == ["/resume", "/resume", "", "what"]
+
+
+@pytest.mark.parametrize("size", [WIDE, SMALL])
+async def test_the_flow_comes_first_and_typing_finds(tmp_path: Path, size: tuple[int, int]) -> None:
+    app = Stage()
+    async with app.run_test(size=size) as pilot:
+        page = HelpPage(context(NO_ENGINE, tmp_path))
+        await app.push_screen(page)
+        await until(pilot, lambda: "Type a sentence" in text_of(pilot))
+        assert "…" not in text_of(pilot)
+        await pilot.press(*"/resume")
+        await until(pilot, lambda: "Let a project go on." in text_of(pilot) and "/stop" not in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "Type a sentence" in text_of(pilot))
+        for small in ((1, 1), (9, 4), size):
+            await pilot.resize_terminal(*small)
+            await pilot.pause()
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not page)
+
+
+async def test_it_scrolls_while_the_field_has_the_focus(tmp_path: Path) -> None:
+    app = Stage()
+    async with app.run_test(size=SMALL) as pilot:
+        await app.push_screen(HelpPage(context(NO_ENGINE, tmp_path)))
+        await until(pilot, lambda: "How it goes" in text_of(pilot))
+        await pilot.press("down", "down", "pagedown")
+        await until(pilot, lambda: "/quit" in text_of(pilot) and "How it goes" not in text_of(pilot))
+        await pilot.press("pageup", "pageup", "up")
+        await until(pilot, lambda: "How it goes" in text_of(pilot))
+
+
+async def test_it_opens_at_a_command(tmp_path: Path) -> None:
+    app = Stage()
+    async with app.run_test(size=SMALL) as pilot:
+        page = HelpPage(context(NO_ENGINE, tmp_path), "diff")
+        await app.push_screen(page)
+        await until(pilot, lambda: "/diff [item]" in text_of(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not page)
