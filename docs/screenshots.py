@@ -30,11 +30,11 @@ from tests.replay_runtime import ReplayRuntime
 FOLDER = Path(__file__).resolve().parent
 NAME = "mdcheck"
 NORMAL, BROAD, SMALL = (120, 40), (160, 40), (80, 24)
-PATIENCE = 300.0
+PATIENCE = 120.0
 """Seconds to wait for a moment; on a busy machine everything takes long."""
 
-SECONDS_A_DELTA = 0.02
-"""The shipped rehearsal hurries; here it is as fast as a model that is not scripted."""
+PACE = "delta_characters = 6\ndelta_seconds = 0.06"
+"""The shipped rehearsal hurries; here it writes as fast as a model that is not scripted."""
 
 FONTS = "DejaVu Sans Mono, Menlo, Cascadia Mono, Consolas, monospace"
 RESTS = (PipelineStatus.COMPLETED, PipelineStatus.FAILED, PipelineStatus.PAUSED)
@@ -174,7 +174,8 @@ def _scenario(home: Path) -> Path:
     folder = home / "scenario"
     shutil.copytree(shipped_scenario(cli.DEFAULT_SCENARIO).parent, folder)
     file = folder / SCENARIO_FILE
-    text = re.sub(r"delta_seconds = .*", f"delta_seconds = {SECONDS_A_DELTA}", file.read_text(encoding="utf-8"))
+    text, found = re.subn(r"delta_characters = .*\ndelta_seconds = .*", PACE, file.read_text(encoding="utf-8"))
+    assert found == 1
     file.write_text(text, encoding="utf-8")
     return folder
 

@@ -17,6 +17,8 @@ from orchestrator_tui.domain.text import clean
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
+FRAMES = "120"
+"""How often a second the dashboard may paint at most."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,6 +64,8 @@ def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.ShowStatus)
     # Imported here: --help, --version and usage errors must not wait for it.
     try:
         if not isinstance(invocation, cli.ShowStatus) and _wants_dashboard(invocation):
+            # A key is shown up to one frame later; Textual reads this when it is imported.
+            os.environ.setdefault("TEXTUAL_FPS", FRAMES)
             from orchestrator_tui.dashboard import open_dashboard
 
             return open_dashboard(invocation)

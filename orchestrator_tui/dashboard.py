@@ -1,23 +1,32 @@
-"""Opens the dashboard on a terminal; everything heavy is imported after the first paint."""
+"""Opens the dashboard; what is heavy, the settings and the database among it, comes after the first paint."""
 
 import asyncio
-import importlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from orchestrator_tui import cli, start
-from orchestrator_tui.config.launch import Launch
+from orchestrator_tui import cli
+from orchestrator_tui.config.paths import SETTINGS_FILE, find_paths
+from orchestrator_tui.config.peek import peek
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import DashboardApp
 from orchestrator_tui.tui.collector import settle_collector
 from orchestrator_tui.tui.link import Link
 from orchestrator_tui.tui.setup import GoOn, Setup
 
+if TYPE_CHECKING:
+    from orchestrator_tui.config.launch import Launch
+
 Invocation = cli.StartProject | cli.ContinueProject
+THEME = "tui.theme"
 
 
 def open_dashboard(invocation: Invocation) -> int:
@@ -26,58 +35,90 @@ def open_dashboard(invocation: Invocation) -> int:
     Raises:
         OrchestratorError: whatever ended it, in words for people.
     """
-    launch = start.given(invocation, os.environ)
-    with start.in_words(launch, invocation):
-        return asyncio.run(_run(invocation, launch))
+    opening = Opening(invocation, dict(os.environ))
+    try:
+        return asyncio.run(_run(opening))
+    except (OrchestratorError, BrokenPipeError):
+        raise
+    except Exception as error:
+        from orchestrator_tui import start
+
+        raise start.told(error, opening.launch) from error
 
 
-async def _run(invocation: Invocation, launch: Launch) -> int:
-    async with Link(lambda: _engine(launch)) as link:
-        app = DashboardApp(setup_of(invocation, launch, link))
+async def _run(opening: "Opening") -> int:
+    async with Link(opening.engine) as link:
+        app = DashboardApp(opening.setup(link))
         code = await app.run_async()
         if app.broke is not None:
             raise app.broke
         return code or 0
 
 
-def setup_of(invocation: Invocation, launch: Launch, link: Link) -> Setup:
-    """What the dashboard is started with.
+@dataclass(frozen=True)
+class Opening:
+    """One start of the dashboard: what is known at once, and what is read and imported later, in a thread."""
 
-    Raises:
-        SettingsError, ScenarioBroken.
-    """
-    settings, secrets = launch.settings(), read_secrets(launch.environ)
-    credentials = bool(secrets.claude_code_oauth_token or secrets.anthropic_api_key)
-    return Setup(
-        link=link,
-        settings=settings,
-        load_settings=launch.settings,
-        paths=launch.paths,
-        environ=launch.environ,
-        project_file=launch.project_file,
-        workspace=settings.project.workspace or launch.paths.workspace,
-        has_credentials=credentials and launch.scenario is None,
-        rehearsal_idea=lambda: _rehearsal(launch.scenario or cli.DEFAULT_SCENARIO),
-        first=_first(invocation, launch),
-        theme_is_chosen=settings.origin("tui.theme") != "default",
-        place="PostgreSQL" if (secrets.database_url or "").startswith("postgres") else "local · SQLite",
-    )
+    invocation: Invocation
+    environ: Mapping[str, str] = field(repr=False)
 
+    @cached_property
+    def launch(self) -> "Launch":
+        """Settings and everything for the engine; heavy.
 
-def _first(invocation: Invocation, launch: Launch) -> CreateProject | GoOn | None:
-    if isinstance(invocation, cli.ContinueProject):
-        return GoOn(invocation.reference)
-    idea, name, project = invocation.idea, None, launch.settings().project
-    if idea is None and invocation.rehearsal is not None:
-        idea, name = _rehearsal(invocation.rehearsal)
-    if idea is None:
-        return None
-    return CreateProject(
-        idea=idea,
-        name=project.name or name,
-        directory=str(project.directory) if project.directory else None,
-        rehearsal=invocation.rehearsal is not None,
-    )
+        Raises:
+            SettingsError: the command line has a setting that cannot be understood.
+        """
+        from orchestrator_tui import start
+
+        return start.given(self.invocation, self.environ)
+
+    def setup(self, link: Link) -> Setup:
+        """What the dashboard is started with; light."""
+        paths, secrets, options = find_paths(self.environ), read_secrets(self.environ), self.invocation.options
+        project_file = Path.cwd() / Path(options.config or SETTINGS_FILE)
+        theme = peek(THEME, options.settings, self.environ, (project_file, paths.user_settings))
+        credentials = bool(secrets.claude_code_oauth_token or secrets.anthropic_api_key)
+        return Setup(
+            link=link,
+            load_settings=lambda: self.launch.settings(),
+            paths=paths,
+            environ=self.environ,
+            project_file=project_file,
+            workspace=paths.workspace,
+            has_credentials=credentials and self.invocation.rehearsal is None,
+            rehearsal_idea=lambda: _rehearsal(self.invocation.rehearsal or cli.DEFAULT_SCENARIO),
+            first=self._first,
+            theme=theme or "dark",
+            theme_is_chosen=theme is not None,
+            place="PostgreSQL" if (secrets.database_url or "").startswith("postgres") else "local · SQLite",
+        )
+
+    def _first(self) -> CreateProject | GoOn | None:
+        if isinstance(self.invocation, cli.ContinueProject):
+            return GoOn(self.invocation.reference)
+        idea, name, project = self.invocation.idea, None, self.launch.settings().project
+        if idea is None and self.invocation.rehearsal is not None:
+            idea, name = _rehearsal(self.invocation.rehearsal)
+        if idea is None:
+            return None
+        return CreateProject(
+            idea=idea,
+            name=project.name or name,
+            directory=str(project.directory) if project.directory else None,
+            rehearsal=self.invocation.rehearsal is not None,
+        )
+
+    @asynccontextmanager
+    async def engine(self) -> AsyncIterator[EngineClient]:
+        """The engine, with the program's log kept as long as it is open."""
+        # In a thread: importing takes half a second, and keys must work meanwhile.
+        compose: Any = await asyncio.to_thread(import_module, "orchestrator_tui.compose")
+        start: Any = await asyncio.to_thread(import_module, "orchestrator_tui.start")
+        with start.keeping_log(self.launch, self.invocation):
+            async with compose.open_engine(self.launch) as engine:
+                settle_collector()
+                yield engine
 
 
 def _rehearsal(name: str) -> tuple[str, str]:
@@ -86,15 +127,8 @@ def _rehearsal(name: str) -> tuple[str, str]:
     Raises:
         ScenarioBroken: it is not there, or cannot be used.
     """
+    from orchestrator_tui import start
+
     scenario = start.scenario(name)
     assert scenario is not None
     return scenario.idea, scenario.project_name
-
-
-@asynccontextmanager
-async def _engine(launch: Launch) -> AsyncIterator[EngineClient]:
-    # In a thread: importing takes half a second, and keys must work meanwhile.
-    compose: Any = await asyncio.to_thread(importlib.import_module, "orchestrator_tui.compose")
-    async with compose.open_engine(launch) as engine:
-        settle_collector()
-        yield engine

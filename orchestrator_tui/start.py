@@ -1,6 +1,5 @@
 """From a command line to a start: folders, settings and log; what goes wrong is told in words."""
 
-import asyncio
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -54,17 +53,30 @@ def in_words(launch: Launch, invocation: Invocation) -> Iterator[None]:
     Raises:
         OrchestratorError: whatever ended it, in words for people.
     """
-    level = cast("LogLevel | None", invocation.options.log_level)
     try:
-        log = launch.settings().log
-        with configure_logging(log, launch.paths.logs, level, secrets=read_secrets(launch.environ)):
+        with keeping_log(launch, invocation):
             yield
     except (OrchestratorError, BrokenPipeError):
         raise
-    except asyncio.CancelledError as error:
-        raise KeyboardInterrupt from error
     except Exception as error:
-        raise (_known(error) or _unexpected(error, launch)) from error
+        raise told(error, launch) from error
+
+
+@contextmanager
+def keeping_log(launch: Launch, invocation: Invocation) -> Iterator[None]:
+    """Keeps the log while open.
+
+    Raises:
+        SettingsError, DirectoryUnusable: it cannot be kept.
+    """
+    level = cast("LogLevel | None", invocation.options.log_level)
+    with configure_logging(launch.settings().log, launch.paths.logs, level, secrets=read_secrets(launch.environ)):
+        yield
+
+
+def told(error: Exception, launch: Launch) -> OrchestratorError:
+    """The error meant for people inside an exception; of one nobody planned for the log has the details."""
+    return _known(error) or _unexpected(error, launch)
 
 
 def scenario(name: str | None) -> "Scenario | None":

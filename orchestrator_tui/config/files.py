@@ -12,8 +12,6 @@ from typing import Any
 
 import tomli_w
 
-from orchestrator_tui.config.check import problems_in
-from orchestrator_tui.config.keys import leaves
 from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.domain.errors import SettingsError
 
@@ -75,6 +73,9 @@ def write_settings(file: Path, data: Mapping[str, Any]) -> None:
     Raises:
         SettingsError: a value cannot be used or is a credential, or the file cannot be written.
     """
+    # Imported here: it brings all settings with it, and reading a file needs none of them.
+    from orchestrator_tui.config.check import problems_in
+
     plain = _plain(data)
     if problems := problems_in(plain, lambda key: str(file)):
         raise SettingsError("\n".join(problems))
@@ -165,6 +166,8 @@ def _plain(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _same(written: bytes, data: dict[str, Any]) -> None:
+    from orchestrator_tui.config.keys import leaves
+
     if list(leaves(tomllib.loads(written.decode()))) != list(leaves(data)):
         raise OSError("what was read back is not what was written")
 

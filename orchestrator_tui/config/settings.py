@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
+from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
@@ -191,103 +192,23 @@ class TuiSettings(Section):
     """Whether the desktop is notified of the same, where the terminal can do that."""
 
 
-class KeymapSettings(Section):
-    """The dashboard's keys, commas between them: `d`, `ctrl+d`, `f5`, `a,enter`. The first few work while typing."""
+KEYMAP_DOC = """\
+The dashboard's keys, commas between them: `d`, `ctrl+d`, `f5`, `a,enter`. The first few work while typing."""
 
-    palette: TypingKeys = "ctrl+p"
-    """Find any command by its name."""
-    help: TypingKeys = "f1"
-    """Show all keys and commands."""
-    settings: TypingKeys = "f2"
-    """Look at the settings and change them."""
-    theme: TypingKeys = "f3"
-    """Choose other colours."""
-    quit: TypingKeys = "ctrl+q"
-    """Leave the dashboard."""
-    new_project: TypingKeys = "ctrl+n"
-    """Start a project from a sentence."""
-    rehearsal: TypingKeys = "f5"
-    """Play a project with a scripted model, at no cost."""
-    next_pane: Keys = "tab"
-    """Go to the next pane."""
-    previous_pane: Keys = "shift+tab"
-    """Go to the pane before."""
-    input: Keys = "slash,i"
-    """Go to the input bar."""
-    zoom: Keys = "z"
-    """Give the whole screen to this pane, and back."""
-    waiting: Keys = "n"
-    """Go to what waits for you."""
-    approve: Keys = "a"
-    """Approve what waits for you."""
-    request_changes: Keys = "c"
-    """Ask for changes, in your words."""
-    edit: Keys = "e"
-    """Edit the artifact in place."""
-    editor: Keys = "ctrl+e"
-    """Edit the artifact in $EDITOR."""
-    view: Keys = "v"
-    """Show the whole artifact."""
-    diff: Keys = "d"
-    """Show what changed."""
-    items: Keys = "w"
-    """Show the work items."""
-    logs: Keys = "l"
-    """Show what the agents do."""
-    cost: Keys = "m"
-    """Show what was spent, and on what."""
-    history: Keys = "h"
-    """Show what happened so far."""
-    resume: Keys = "r"
-    """Let this project go on."""
-    stop: Keys = "s"
-    """Stop this project; it can be resumed."""
-    retry: Keys = "t"
-    """Try again what failed."""
-    retry_with_hint: Keys = "h"
-    """Try again what failed, with a hint to the agent."""
-    skip: Keys = "k"
-    """Leave out what failed."""
-    allow_once: Keys = "o"
-    """Allow what an agent asks for, this once."""
-    allow_project: Keys = "p"
-    """Allow what an agent asks for, in this project from now on."""
-    deny: Keys = "n"
-    """Deny what an agent asks for."""
-    send: TypingKeys = "ctrl+s,ctrl+enter"
-    """Send what you wrote."""
-    close: Keys = "escape"
-    """Close this screen; nothing is decided by it."""
-    search: Keys = "ctrl+f"
-    """Search in this log."""
-    next_match: Keys = "greater_than_sign"
-    """Go to the next place that matches."""
-    previous_match: Keys = "less_than_sign"
-    """Go to the place that matched before."""
-    filter: Keys = "f"
-    """Choose which kinds of lines this log shows."""
-    fold: Keys = "space"
-    """Fold or unfold the tool call at the cursor."""
-    fold_all: Keys = "x"
-    """Fold or unfold all tool calls of this log."""
-    follow: Keys = "end"
-    """Go to the end of this log and stay there."""
-    play: Keys = "space"
-    """Go on with the replay, or pause it."""
-    slower: Keys = "minus"
-    """Replay more slowly."""
-    faster: Keys = "plus,equals_sign"
-    """Replay faster."""
-    phase_before: Keys = "left"
-    """Go back in the replay to where a phase began."""
-    phase_after: Keys = "right"
-    """Go on in the replay to where the next phase begins."""
-    set_default: Keys = "delete"
-    """Take the marked setting out of the settings file."""
-    other_file: Keys = "o"
-    """Write settings into the other file: this folder's, or the one for all folders."""
-    copy_text: Keys = "y"
-    """Copy the selected lines of this log, or all that show."""
+if TYPE_CHECKING:
+
+    class KeymapSettings(Section):
+        """A field for each of `DEFAULT_KEYS`."""
+else:
+    KeymapSettings = create_model(
+        "KeymapSettings",
+        __base__=Section,
+        __doc__=KEYMAP_DOC,
+        **{
+            key.action: (TypingKeys if key.while_typing else Keys, Field(key.keys, description=key.tooltip))
+            for key in DEFAULT_KEYS
+        },
+    )
 
 
 class SettingsModel(Section):

@@ -3,13 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
+from importlib import import_module
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import App
 from textual.binding import BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
+from textual.worker import WorkerFailed
 
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
@@ -17,35 +19,49 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.tui.absent import absent_engine
 from orchestrator_tui.tui.asker import Asker
 from orchestrator_tui.tui.attention import Attention
 from orchestrator_tui.tui.bridge import RETRY_SECONDS, Bridge, Contact
-from orchestrator_tui.tui.command_palette import InputWanted, Palette, PaletteCommands
 from orchestrator_tui.tui.commander import Commander
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.creating import Creating
 from orchestrator_tui.tui.driver import driver_of
 from orchestrator_tui.tui.keymap import Keymap, Place, bindings
 from orchestrator_tui.tui.leaving import Leaving
+from orchestrator_tui.tui.live_settings import LiveSettings
 from orchestrator_tui.tui.messages import CommandGiven, Happened
 from orchestrator_tui.tui.opening import Opening
-from orchestrator_tui.tui.screens.main import MainScreen
-from orchestrator_tui.tui.screens.projects import ProjectsPage
+from orchestrator_tui.tui.screens.first import FirstScreen
 from orchestrator_tui.tui.setup import GoOn, Setup
 from orchestrator_tui.tui.terminal_colors import colors_off
 from orchestrator_tui.tui.theming import Theming
 from orchestrator_tui.tui.values import values_of
 from orchestrator_tui.tui.view import AgentView, Dashboard, ProjectView
-from orchestrator_tui.tui.widgets.input_bar import InputBar
 
 if TYPE_CHECKING:
-    from orchestrator_tui.tui.screens.new_project import NewProjectScreen
+    from textual.command import Provider
 
+    from orchestrator_tui.tui.command_palette import InputWanted
+    from orchestrator_tui.tui.screens.main import MainScreen
+    from orchestrator_tui.tui.screens.new_project import NewProjectScreen
+    from orchestrator_tui.tui.screens.projects import ProjectsPage
+    from orchestrator_tui.tui.screens.settings import SettingsPage
+    from orchestrator_tui.tui.widgets.input_bar import InputBar
+
+QUESTIONS = "orchestrator_tui.tui.screens.question"
+MAIN = "main"
 SECONDS_SHOWN = 6.0
 QUIET_SECONDS = 1.0
 """How long after a key press nothing comes onto the screen by itself."""
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+def _palette_commands() -> "type[Provider]":
+    from orchestrator_tui.tui.command_palette import PaletteCommands
+
+    return PaletteCommands
 
 
 class DashboardApp(App[int]):
@@ -54,17 +70,15 @@ class DashboardApp(App[int]):
     TITLE = "orchestrator"
     CSS_PATH = "screens/main.tcss"
     ENABLE_COMMAND_PALETTE = False
-    COMMANDS: ClassVar[set[Any]] = {PaletteCommands}
+    COMMANDS: ClassVar[set[Any]] = {_palette_commands}
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.EVERYWHERE)]
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__(
-            driver_class=driver_of(setup.environ), ansi_color=True if colors_off(setup.environ) else None
-        )
+        super().__init__(driver_class=driver_of(setup.environ), ansi_color=True if colors_off(setup.environ) else None)
         self.setup = setup
         self.broke: BaseException | None = None
         self.last_key_at = -QUIET_SECONDS
-        self.keys = Keymap(setup.settings.keymap)
+        self.keys = Keymap()
         self.theming = Theming(self, setup)
         self.bridge = Bridge(self._tell)
         self.values = values_of(self.bridge, self.theming.names)
@@ -72,23 +86,40 @@ class DashboardApp(App[int]):
         self.asker = Asker(self)
         self.creating = Creating(self)
         self.leaving = Leaving(self)
-        self.attention = Attention(self, setup.settings.tui, setup.environ)
-        self.main_screen = MainScreen(self.bridge, self.keys, self.values, setup)
+        self.live_settings = LiveSettings(self)
+        self.attention = Attention(self, None, setup.environ)
+        self.main_screen: MainScreen
         self._screen_context: Context | None = None
         self._opening_told = asyncio.Event()
         self.set_keymap(self.keys.as_textual())
 
     def get_default_screen(self) -> Screen[Any]:
-        return self.main_screen
+        return FirstScreen()
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self.leaving.at_once)
+        self.call_after_refresh(lambda: self.run_worker(self._furnish(), name="furnish"))
+
+    async def _furnish(self) -> None:
+        """Put the main screen in the place of the first one, and begin to work."""
+        from orchestrator_tui.tui.screens.main import MainScreen
+
+        if self.leaving.has_begun:
+            return
+        while not isinstance(first := self.screen, FirstScreen):
+            self.pop_screen()
+        self.main_screen = MainScreen(self.bridge, self.keys, self.values, self.setup)
+        # A mode of its own: the first screen is no part of the stack that people go back through.
+        self.add_mode(MAIN, lambda: self.main_screen)
+        await self.switch_mode(MAIN)
+        if first.typed:
+            self.main_screen.input_bar.fill(first.typed)
+        self.run_worker(self._work(), name="engine")
         self.run_worker(self.theming.watch(), name="themes")
         self.set_interval(0.5, self.asker.consider, name="questions")
-        self.call_after_refresh(self.run_worker, self._work(), name="engine")
-        for problem in (*self.theming.problems, *self.keys.conflicts(self.setup.settings.origin)):
+        for problem in self.theming.problems:
             self.notify(one_line(problem, 400), severity="warning", markup=False, timeout=20)
 
     async def on_event(self, event: events.Event) -> None:
@@ -115,22 +146,40 @@ class DashboardApp(App[int]):
             StoreUnavailable: the engine is not there yet.
         """
         if self._screen_context is None:
-            raise self.bridge.problem or StoreUnavailable("The projects are still being opened.")
+            raise self._absence()
         return self._screen_context
 
+    @property
+    def plain_context(self) -> Context:
+        """What screens are given that do not need the engine; it may not be there yet."""
+        return self._screen_context or self._context_with(absent_engine(self._absence))
+
+    def _absence(self) -> OrchestratorError:
+        return self.bridge.problem or StoreUnavailable("The projects are still being opened.")
+
+    def _context_with(self, client: EngineClient) -> Context:
+        setup = self.setup
+        return Context(client=client, keymap=self.keys, paths=setup.paths, environ=setup.environ, clock=setup.clock)
+
+    async def opened(self) -> None:
+        """Wait until the engine is there, or it is known why it is not."""
+        await self._opening_told.wait()
+
     async def _work(self) -> None:
-        client = await self._opened()
-        self._screen_context = Context(
-            client=client,
-            keymap=self.keys,
-            paths=self.setup.paths,
-            environ=self.setup.environ,
-            clock=self.setup.clock,
-        )
+        try:
+            await self.live_settings.begin()
+            client = await self._opened()
+        except OrchestratorError as error:
+            self.broke = error
+            self.exit(return_code=1)
+            return
+        self._screen_context = self._context_with(client)
         self._opening_told.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.bridge.run(client), name="bridge")
             group.create_task(self._begin(), name="begin")
+            # The first question opens at once then.
+            group.create_task(asyncio.to_thread(import_module, QUESTIONS), name="import questions")
 
     async def _opened(self) -> EngineClient:
         """The engine; a database that cannot be reached is tried again, with words about it on the screen."""
@@ -145,7 +194,7 @@ class DashboardApp(App[int]):
 
     async def _begin(self) -> None:
         """What the command line asked for."""
-        match self.setup.first:
+        match await asyncio.to_thread(self.setup.first):
             case CreateProject() as command:
                 await self._guarded(self.creating.create(command))
             case GoOn(reference=reference):
@@ -164,21 +213,21 @@ class DashboardApp(App[int]):
     def on_terminal_gone(self) -> None:
         self.leaving.at_once()
 
-    def on_input_bar_submitted(self, message: InputBar.Submitted) -> None:
+    def on_input_bar_submitted(self, message: "InputBar.Submitted") -> None:
         self.run_worker(self._typed(message.text), name="command")
 
-    def on_projects_page_picked(self, message: ProjectsPage.Picked) -> None:
+    def on_projects_page_picked(self, message: "ProjectsPage.Picked") -> None:
         self.select(message.project_id)
 
     def on_command_given(self, message: CommandGiven) -> None:
         self.command(message.text)
 
-    def on_input_wanted(self, message: InputWanted) -> None:
+    def on_input_wanted(self, message: "InputWanted") -> None:
         self.main_screen.input_bar.fill(message.text)
 
     def command(self, text: str) -> None:
         """Carry out what a line of the input bar stands for; an error is told in a corner."""
-        self.run_worker(self._guarded(self.commander.carry_out(text)), name="command")
+        self.guarded(self.commander.carry_out(text))
 
     def guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work`; an error is told in a corner."""
@@ -186,7 +235,6 @@ class DashboardApp(App[int]):
 
     async def _typed(self, text: str) -> None:
         try:
-            await self._opening_told.wait()
             await self.commander.carry_out(text)
         except OrchestratorError as error:
             self.main_screen.input_bar.refused(error)
@@ -195,7 +243,6 @@ class DashboardApp(App[int]):
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._opening_told.wait()
             await work
         except OrchestratorError as error:
             self.notify(error.line(), title=error.title, severity="error", markup=False, timeout=12)
@@ -210,6 +257,9 @@ class DashboardApp(App[int]):
         self.main_screen.select(project_id)
 
     def open_page(self, page: Screen[Any]) -> None:
+        if type(page) is type(self.screen):
+            # The same key again, or another one of the kind: one way back is enough.
+            self.pop_screen()
         self.push_screen(page)
 
     def open_question(self, request: InputRequest, opening: Opening = Opening.DOCUMENT) -> None:
@@ -229,11 +279,17 @@ class DashboardApp(App[int]):
 
         setup = self.setup
         self.push_screen(
-            SettingsPage(self.context, setup.load_settings, setup.project_file, setup.paths.user_settings, preset)
+            SettingsPage(self.plain_context, setup.load_settings, setup.project_file, setup.paths.user_settings, preset)
         )
 
+    def on_settings_page_changed(self, message: "SettingsPage.Changed") -> None:
+        self.guarded(self.live_settings.take(message.key))
+
     def open_themes(self) -> None:
-        self.push_screen(self.theming.picker(), self._theme_chosen)
+        from orchestrator_tui.tui.screens.theme_picker import ThemePicker
+
+        if not isinstance(self.screen, ThemePicker):
+            self.push_screen(self.theming.picker(), self._theme_chosen)
 
     def _theme_chosen(self, name: str | None) -> None:
         if name is not None:
@@ -243,7 +299,8 @@ class DashboardApp(App[int]):
         await self.theming.use(name)
 
     def show_agent(self, agent: AgentView | None) -> None:
-        self.main_screen.show_agent(agent)
+        if self.to_main():
+            self.main_screen.show_agent(agent)
 
     def leave(self) -> None:
         self.leaving.ask()
@@ -255,6 +312,8 @@ class DashboardApp(App[int]):
 
     def action_palette(self) -> None:
         """Every command by its name."""
+        from orchestrator_tui.tui.command_palette import Palette
+
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette())
 
@@ -272,9 +331,18 @@ class DashboardApp(App[int]):
 
     def action_new_project(self) -> None:
         """Back to the main screen's input bar."""
+        if self.to_main():
+            self.main_screen.input_bar.fill("")
+
+    def to_main(self) -> bool:
+        """Leave all screens above the main one; False when there is one that has to be answered first."""
+        if any(isinstance(screen, ModalScreen) and screen is not self.asker.screen for screen in self.screen_stack):
+            return False
         while len(self.screen_stack) > 1:
+            if self.asker.screen is not None and self.screen is self.asker.screen:
+                self.asker.screen.keep_words()
             self.pop_screen()
-        self.main_screen.input_bar.fill("")
+        return True
 
     def action_rehearsal(self) -> None:
         """Start a rehearsal."""
@@ -289,7 +357,7 @@ class DashboardApp(App[int]):
 
     def _handle_exception(self, error: Exception) -> None:
         """End without Textual's traceback on the terminal: it shows local variables, and those hold secrets."""
-        self.broke = self.broke or error
+        self.broke = self.broke or (error.error if isinstance(error, WorkerFailed) else error)
         if self.is_headless:
             super()._handle_exception(error)
         else:

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui.opening import Opening
-from orchestrator_tui.tui.screens.asking import Question
-from orchestrator_tui.tui.screens.question import question_screen
 
 if TYPE_CHECKING:
     from orchestrator_tui.tui.app import DashboardApp
+    from orchestrator_tui.tui.screens.asking import Question
 
 
 class Asker:
@@ -19,6 +18,7 @@ class Asker:
         self._app = app
         self._shown: set[tuple[str, str]] = set()
         self._told: set[str] = set()
+        self._open: Question | None = None
 
     def was_shown(self, request: InputRequest) -> bool:
         """Whether this very content was on the screen."""
@@ -26,21 +26,29 @@ class Asker:
 
     def open(self, request: InputRequest, opening: Opening = Opening.DOCUMENT) -> None:
         """Show a question; nothing happens when one is open already."""
+        from orchestrator_tui.tui.screens.question import question_screen
+
         if self.is_open:
             return
         project = self._app.bridge.dashboard.projects.get(request.project_id)
         screen = question_screen(self._app.context, request, project.name if project else "A project")
         screen.opening = opening
+        self._open = screen
         self._app.push_screen(screen, lambda decided: self._closed(screen, bool(decided)))
 
     @property
+    def screen(self) -> "Question | None":
+        """The question that is open."""
+        return self._open
+
+    @property
     def is_open(self) -> bool:
-        return any(isinstance(screen, Question) for screen in self._app.screen_stack)
+        return self._open is not None
 
     @property
     def ready(self) -> bool:
         """Whether a question is open whose keys count now."""
-        return isinstance(self._app.screen, Question) and self._app.screen.ready
+        return self._open is not None and self._app.screen is self._open and self._open.ready
 
     def consider(self) -> None:
         """Open what the selected project asks, once, as soon as the person is not busy; tell of what others ask."""
@@ -69,12 +77,14 @@ class Asker:
         Raises:
             CommandProblem: nothing waits.
         """
+        await self._app.opened()
         requests = await self._app.context.client.requests(project_id) if project_id else []
         request = requests[0] if requests else await self._app.commander.request()
         self._app.select(request.project_id)
         self.open(request)
 
-    def _closed(self, screen: Question, decided: bool) -> None:
+    def _closed(self, screen: "Question", decided: bool) -> None:
+        self._open = None
         self._shown.add((screen.request.id, screen.request.content_hash))
         self._told.add(screen.request.id)
         if decided:

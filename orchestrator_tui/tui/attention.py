@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual.app import App
 
-from orchestrator_tui.config.settings import TuiSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest
@@ -15,6 +14,9 @@ from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.tui.terminal_calls import notification, pop_title, push_title, window_title, write_escape
 from orchestrator_tui.tui.view import Dashboard, fold
+
+if TYPE_CHECKING:
+    from orchestrator_tui.config.settings import TuiSettings
 
 NAME = "orchestrator"
 ENDS = (PipelineStatus.COMPLETED, PipelineStatus.FAILED)
@@ -72,9 +74,9 @@ def calls_for(before: Dashboard, recorded: Recorded, *, asked_about: frozenset[s
 class Attention:
     """Watches what is recorded and calls. `close` puts the window's title back."""
 
-    def __init__(self, app: App[Any], settings: TuiSettings, environ: Mapping[str, str]) -> None:
+    def __init__(self, app: App[Any], settings: "TuiSettings | None", environ: Mapping[str, str]) -> None:
         self._app = app
-        self._settings = settings
+        self.settings = settings
         self._environ = environ
         self._before: Dashboard | None = None
         self._title: str | None = None
@@ -94,9 +96,9 @@ class Attention:
 
     def call(self, calls: Sequence[Call]) -> None:
         """Ring once for all of them, and tell the desktop."""
-        if self._settings.bell:
+        if self.settings is None or self.settings.bell:
             self._app.bell()
-        if self._settings.notify:
+        if self.settings is None or self.settings.notify:
             write_escape(self._app, notification(*_told(calls), self._environ))
 
     def close(self) -> None:

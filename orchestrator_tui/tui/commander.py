@@ -1,9 +1,8 @@
 """Carries out what a person types or presses: one place for slash commands, keys and the palette."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol, assert_never
-
-from textual.screen import Screen
+from typing import Any, assert_never
 
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, StopProject
@@ -11,56 +10,19 @@ from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.tui import slash
-from orchestrator_tui.tui.bridge import Bridge
 from orchestrator_tui.tui.commands import Kind
 from orchestrator_tui.tui.context import BY, Context
 from orchestrator_tui.tui.opening import Opening
+from orchestrator_tui.tui.shell import Shell
 from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
 from orchestrator_tui.tui.values import agent_name, agents_of
-from orchestrator_tui.tui.view import AgentView, ProjectView
+from orchestrator_tui.tui.view import ProjectView
 
+WITHOUT_ENGINE = frozenset({"help", "config", "theme", "quit"})
+"""Commands that work while there is no engine."""
 
-class Shell(Protocol):
-    """What the app does for the commander."""
-
-    bridge: Bridge
-    values: slash.Values
-
-    @property
-    def context(self) -> Context:
-        """What screens are given; raises StoreUnavailable while the engine is not there."""
-        ...
-
-    @property
-    def selected(self) -> ProjectView | None:
-        """The project that the main screen shows."""
-        ...
-
-    def select(self, project_id: str) -> None:
-        """Have the main screen show a project."""
-        ...
-
-    def open_page(self, page: Screen[Any]) -> None: ...
-
-    def open_question(self, request: InputRequest, opening: Opening = Opening.DOCUMENT) -> None: ...
-
-    async def open_new_project(self, idea: str) -> None: ...
-
-    def open_settings(self, preset: tuple[str, str | None] | None) -> None: ...
-
-    def open_themes(self) -> None: ...
-
-    async def use_theme(self, name: str) -> None: ...
-
-    def show_agent(self, agent: AgentView | None) -> None: ...
-
-    def was_shown(self, request: InputRequest) -> bool:
-        """Whether this very content was on the screen."""
-        ...
-
-    def leave(self) -> None: ...
-
-    def say(self, text: str) -> None: ...
+AT_ONCE = 0.5
+"""Seconds; what takes longer is announced."""
 
 
 class Commander:
@@ -104,12 +66,19 @@ class Commander:
                     hint=f"Type /{meant} for it, or say more of what to build.",
                 )
             case Call():
+                if given.command.name not in WITHOUT_ENGINE:
+                    await self._engine()
                 call = await self._resolved(given)
                 await self._call[call.command.name](call)
             case Steer():
+                await self._engine()
                 self._known_agent(given)
             case _:
                 assert_never(given)
+
+    async def _engine(self) -> Context:
+        await self._shell.opened()
+        return self._shell.context
 
     async def _resolved(self, call: Call) -> Call:
         """Arguments as values that exist; a project may be one beyond those that are loaded."""
@@ -182,15 +151,19 @@ class Commander:
         if project.status is PipelineStatus.RUNNING and project.running_agents:
             raise CommandProblem(f"{project.name} is running already.", hint="Its agents are on the screen.")
         await self.submit(ResumeProject(project_id=project.id))
-        self._shell.say(f"{project.name} goes on.")
+        status = (await self._shell.context.client.overview(project.id)).project.status
+        done = status is project.status is PipelineStatus.COMPLETED
+        self._shell.say(f"{project.name} is finished: nothing is left to do." if done else f"{project.name} goes on.")
 
     async def _stop(self, call: Call) -> None:
         await self.stop(self.project(call))
 
     async def stop(self, project: ProjectView) -> None:
         """Stop a project gracefully."""
-        self._shell.say(f"Stopping {project.name}: its agents end, everything is stored.")
-        await self.submit(StopProject(project_id=project.id))
+        stopping = asyncio.create_task(self.submit(StopProject(project_id=project.id)), name="stop")
+        if not (await asyncio.wait({stopping}, timeout=AT_ONCE))[0]:
+            self._shell.say(f"Stopping {project.name}: its agents end, everything is stored.")
+        await stopping
         self._shell.say(f"{project.name} is stopped. /resume {project.number} goes on.")
 
     async def _replay(self, call: Call) -> None:
@@ -216,7 +189,7 @@ class Commander:
         Raises:
             CommandProblem: nothing of these kinds waits.
         """
-        client = self._shell.context.client
+        client = (await self._engine()).client
         found: list[InputRequest] = []
         if self._shell.selected is not None:
             found += await client.requests(self._shell.selected.id)
@@ -290,9 +263,10 @@ class Commander:
         self._shell.open_page(DocumentPage(self._shell.context, self.project().id, PhaseName(phase) if phase else None))
 
     async def _logs(self, call: Call) -> None:
-        name = call.get("agent")
-        found = next((agent for agent in agents_of(self._shell.bridge) if agent_name(agent) == name), None)
-        self._shell.show_agent(found)
+        name, agents = call.get("agent"), agents_of(self._shell.bridge)
+        if not agents:
+            raise CommandProblem("No agent has worked here yet.", hint="Type what you want built and press Enter.")
+        self._shell.show_agent(next((agent for agent in agents if agent_name(agent) == name), None))
 
     async def _items(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.item import ItemPage
@@ -314,7 +288,7 @@ class Commander:
     async def _help(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.help import HelpPage
 
-        self._shell.open_page(HelpPage(self._shell.context, call.get("command")))
+        self._shell.open_page(HelpPage(self._shell.plain_context, call.get("command")))
 
     # The program itself
 

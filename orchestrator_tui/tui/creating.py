@@ -1,6 +1,7 @@
 """Starts projects and goes on with them: from a sentence, from the command line, or as a rehearsal."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator_tui.adapters.idea import check_idea
@@ -31,11 +32,12 @@ class Creating:
         setup = self._app.setup
         example, name = await asyncio.to_thread(setup.rehearsal_idea)
         self._app.push_screen(
-            NewProjectScreen(idea, setup.workspace, setup.has_credentials, example, rehearsal_name=name)
+            NewProjectScreen(idea, self._workspace(), setup.has_credentials, example, rehearsal_name=name)
         )
 
     async def create(self, command: CreateProject) -> None:
         """Start a project and show it."""
+        await self._app.opened()
         project_id = await self._app.context.client.submit(command)
         await self._app.bridge.learn_of(project_id)
         self._app.select(project_id)
@@ -52,6 +54,7 @@ class Creating:
         Raises:
             ProjectNotFound, CommandProblem: there is none.
         """
+        await self._app.opened()
         client = self._app.context.client
         if reference is None:
             unfinished = [
@@ -75,3 +78,8 @@ class Creating:
             form.refuse(error)
         else:
             form.dismiss(command)
+
+    def _workspace(self) -> Path:
+        settings = self._app.live_settings.settings
+        named = settings.project.workspace if settings else None
+        return named or self._app.setup.workspace

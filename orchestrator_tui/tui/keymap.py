@@ -7,8 +7,8 @@ from enum import StrEnum
 from textual.binding import Binding
 from textual.keys import format_key
 
+from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import split_keys
-from orchestrator_tui.config.settings import KeymapSettings
 
 
 class Place(StrEnum):
@@ -27,6 +27,9 @@ class Place(StrEnum):
     SETTINGS = "settings"
 
 
+_DEFAULTS = {key.action: key for key in DEFAULT_KEYS}
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing a key does; its default keys and its tooltip are those of the setting of the same name.
@@ -43,11 +46,11 @@ class Action:
     @property
     def default_keys(self) -> str:
         """Keys with commas between them."""
-        return str(KeymapSettings.model_fields[self.id].default)
+        return _DEFAULTS[self.id].keys
 
     @property
     def tooltip(self) -> str:
-        return KeymapSettings.model_fields[self.id].description or ""
+        return _DEFAULTS[self.id].tooltip
 
 
 _MODALS = (Place.APPROVAL, Place.PERMISSION, Place.DECISION)
@@ -109,11 +112,15 @@ Where = Callable[[str], str]
 """Says for a dotted setting where it was written; `Settings.origin` is one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Keymap:
-    """The keys of this run: the defaults with what the settings say over them."""
+    """The keys of this run: the defaults, or what the `[keymap]` settings say; all screens share one."""
 
-    settings: KeymapSettings
+    settings: object = None
+
+    def use(self, settings: object) -> None:
+        """Other keys from now on."""
+        self.settings = settings
 
     def keys(self, action: str) -> tuple[str, ...]:
         """The keys of an action, by the names a terminal reports.
@@ -121,7 +128,7 @@ class Keymap:
         Raises:
             AttributeError: there is no such action.
         """
-        return split_keys(getattr(self.settings, action))
+        return split_keys(str(getattr(self.settings, action, _DEFAULTS[action].keys)))
 
     def shown(self, action: str) -> str:
         """The first key of an action as footer and help show it, such as `^p` or `/`."""

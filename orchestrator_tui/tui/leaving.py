@@ -3,8 +3,6 @@
 from typing import TYPE_CHECKING
 
 from orchestrator_tui.domain.statuses import PipelineStatus
-from orchestrator_tui.tui.screens.confirm import Answer, ConfirmScreen
-from orchestrator_tui.tui.screens.stopping import StoppingScreen
 
 if TYPE_CHECKING:
     from orchestrator_tui.tui.app import DashboardApp
@@ -17,14 +15,16 @@ class Leaving:
 
     def __init__(self, app: "DashboardApp") -> None:
         self._app = app
-        self._begun = False
+        self.has_begun = False
 
     def ask(self) -> None:
         """Leave, or ask first when that stops something."""
         running = [project for project in self._app.bridge.dashboard.projects.values() if project.status in RUNS]
-        if self._begun or not running:
+        if self.has_begun or not running:
             self.at_once()
             return
+        from orchestrator_tui.tui.screens.confirm import Answer, ConfirmScreen
+
         if any(isinstance(screen, ConfirmScreen) for screen in self._app.screen_stack):
             return
         what = running[0].name if len(running) == 1 else f"{len(running)} projects"
@@ -40,10 +40,12 @@ class Leaving:
 
     def at_once(self) -> None:
         """Stop what runs and leave; the second time without waiting."""
-        if self._begun:
+        if self.has_begun:
             self._app.exit(0)
             return
-        self._begun = True
+        self.has_begun = True
+        from orchestrator_tui.tui.screens.stopping import StoppingScreen
+
         self._app.push_screen(StoppingScreen())
         self._app.run_worker(self._leave(), name="leave")
 

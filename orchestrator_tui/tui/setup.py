@@ -4,12 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.tui.link import Link
+
+if TYPE_CHECKING:
+    from orchestrator_tui.config.loader import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +27,26 @@ class Setup:
     """Everything the dashboard needs from outside.
 
     Attributes:
-        load_settings: reads the settings again; raises SettingsError.
+        load_settings: reads the settings, for the first time after the first paint; raises SettingsError.
         project_file: the settings file that belongs to the folder the program was started in.
-        workspace: the folder in which new projects are made.
+        workspace: the folder in which new projects are made, unless the settings name one.
+        theme: the theme to start with, as far as it is known without the settings.
         rehearsal_idea: what a rehearsal builds; read when it is asked for, raises ScenarioBroken.
-        first: what to do as soon as the engine is there.
+        first: says what to do as soon as the engine is there; may read files, raises what `CreateProject` may.
         theme_is_chosen: whether somebody set the theme, so that the terminal's abilities do not decide.
         place: where the projects are kept, in a few words.
     """
 
     link: Link
-    settings: Settings
-    load_settings: Callable[[], Settings]
+    load_settings: "Callable[[], Settings]"
     paths: Paths
     environ: Mapping[str, str] = field(repr=False)
     project_file: Path
     workspace: Path
     has_credentials: bool
     rehearsal_idea: Callable[[], tuple[str, str]]
-    first: CreateProject | GoOn | None = None
+    first: Callable[[], CreateProject | GoOn | None] = lambda: None
+    theme: str = "dark"
     theme_is_chosen: bool = False
     place: str = "local · SQLite"
     clock: Callable[[], datetime] = now

@@ -214,8 +214,9 @@ def _known(text: str, kind: Kind, values: Values) -> str:
             raise _unknown_command(text.removeprefix("/"))
         return command.name
     existing = [value if kind in _CALLED else Value(value.text) for value in values(kind)]
+    wanted = f"TASK-{text}" if kind is Kind.ITEM and text.isdigit() else text
     for fits in (_is, _is_called, _begins):
-        found = dict.fromkeys(value.text for value in existing if fits(value, text))
+        found = dict.fromkeys(value.text for value in existing if fits(value, wanted))
         if len(found) == 1:
             return next(iter(found))
         if found:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from orchestrator_tui.config.keys import known_keys
 from orchestrator_tui.domain.statuses import PHASE_ORDER
 from orchestrator_tui.tui.bridge import Bridge
 from orchestrator_tui.tui.commands import Kind
@@ -24,6 +23,9 @@ def values_of(bridge: Bridge, themes: Callable[[], Iterable[str]]) -> Values:
             case Kind.ITEM:
                 return [Value(item.key, item.title) for item in bridge.feed.items.values()] if bridge.feed else []
             case Kind.SETTING:
+                # Imported here: it brings all settings with it.
+                from orchestrator_tui.config.keys import known_keys
+
                 return [Value(key) for key in known_keys()]
             case Kind.THEME:
                 return [Value(name) for name in themes()]

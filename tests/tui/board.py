@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from orchestrator_tui.agents.base import AgentRuntime
@@ -17,6 +18,7 @@ from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import DashboardApp
 from orchestrator_tui.tui.bridge import Contact
@@ -79,6 +81,39 @@ class Board:
         """Type into whatever has the focus, key by key."""
         await self.pilot.press(*("space" if character == " " else character for character in text))
 
+    @property
+    def typed(self) -> str:
+        """What stands in the input bar."""
+        return self.app.main_screen.input_bar.text
+
+    async def rests(self, *statuses: PipelineStatus) -> None:
+        """Wait until the selected project is in one of these states."""
+        await self.until(lambda: self.app.selected is not None and self.project.status in statuses)
+
+    async def leave(self) -> None:
+        """Back to the main screen, as with Esc."""
+        while self.app.screen is not self.app.main_screen:
+            shown = self.app.screen
+            await self.pilot.press("escape")
+            await self.until(lambda shown=shown: self.app.screen is not shown)
+
+    async def paste(self, text: str) -> None:
+        """Paste into whatever has the focus."""
+        self.app.post_message(events.Paste(text))
+        await self.pilot.pause()
+
+    async def send(self, text: str) -> None:
+        """Paste a line into the empty input bar and send it."""
+        self.app.main_screen.input_bar.fill("")
+        await self.paste(text)
+        await self.pilot.press("enter")
+
+    async def refused(self, text: str, *told: str) -> None:
+        """Send a line that cannot be carried out: it says why, and what was typed stays to be mended."""
+        await self.send(text)
+        await self.shows(*told)
+        assert self.typed == text
+
     async def command(self, text: str) -> None:
         """Type a line into the input bar and send it."""
         self.app.main_screen.input_bar.focus_text()
@@ -90,7 +125,6 @@ def setup_for(start: Launch, link: Link, **given: Any) -> Setup:
     """What the program's own start would give, without anything of this machine."""
     made = Setup(
         link=link,
-        settings=start.settings(),
         load_settings=start.settings,
         paths=start.paths,
         environ=start.environ,
@@ -117,6 +151,7 @@ async def board(
     environ: Mapping[str, str] | None = None,
     opening: Callable[[OpenClient], OpenClient] = lambda open_client: open_client,
     reached: Contact | None = Contact.OPEN,
+    notifications: bool = False,
     **given: Any,
 ) -> AsyncIterator[Board]:
     """The dashboard with its engine open; the model builds `items` small modules, or what another `runtime` plays.
@@ -127,8 +162,8 @@ async def board(
     start = replace(start, environ={**start.environ, **(environ or {})})
     played = runtime or ReplayRuntime(generated_scenario(items))
     async with Link(opening(lambda: open_engine(start, runtime=played))) as link:
-        app = DashboardApp(setup_for(start, link, first=first, clock=clock, **given))
-        async with app.run_test(size=size) as pilot:
+        app = DashboardApp(setup_for(start, link, first=lambda: first, clock=clock, **given))
+        async with app.run_test(size=size, notifications=notifications) as pilot:
             it = Board(app, pilot)
             await it.until(lambda: reached in (None, app.bridge.contact))
             yield it

@@ -11,7 +11,8 @@ from tests.tui.story import Story
 
 IDEA = "A portfolio website with a blog, where I sign in to write and readers can follow by RSS."
 
-TITLES = """
+TITLES = (
+    """
 Scaffold of the web app;Settings from the environment;Database and first migration;Model of a person;Model of a post
 Model of a tag;Password hashing;Session cookies;Sign-in page;Sign-out;Base layout and navigation;Design tokens
 Home page;About page;Project gallery;Project detail page;Image upload;Image resizing;Alt texts for images
@@ -20,7 +21,10 @@ Security headers;Rate limit for sign-in;Health check;Structured logs;Backup of t
 Token authentication for the API;Post editor with preview;Feed page for followers;RSS and Atom feeds
 Sign out everywhere;Tag pages;Search over posts;Reading time;Comments by mail;Contact form;Dark mode;Print styles
 Keyboard navigation;Lighthouse budget;Import from Medium;Analytics without cookies;Deploy script;Release notes
-""".strip().replace("\n", ";").split(";")
+""".strip()
+    .replace("\n", ";")
+    .split(";")
+)
 
 AUTH_TEXT = """\
 Calls to `/api` carry a signed token, so that the editor works from another device.
@@ -198,9 +202,7 @@ def _planned_item(item: WorkItem) -> Mapping[str, Any]:
     }
 
 
-def _swarm(
-    story: Story, phase: PhaseName, members: tuple[str, ...], seconds: float, cost: float, tokens: int
-) -> None:
+def _swarm(story: Story, phase: PhaseName, members: tuple[str, ...], seconds: float, cost: float, tokens: int) -> None:
     """Three planners at once, then the one who writes the document."""
     agents = [story.agent(phase, role) for role in members]
     story.wait(seconds * 0.7)

@@ -6,7 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from pathlib import Path
+from typing import Any
 
+from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
 from orchestrator_tui.domain.events import Event, InputRequested, Live, Recorded
@@ -22,9 +26,16 @@ from orchestrator_tui.domain.records import (
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.phases.faces import artifact_markdown
+from orchestrator_tui.tui import screens
+from orchestrator_tui.tui.app import DashboardApp
+from orchestrator_tui.tui.bridge import Contact
+from orchestrator_tui.tui.link import Link
+from orchestrator_tui.tui.widgets.log_panel import LogPanel
+from tests.tui.board import Board, setup_for
 from tests.tui.portfolio import AUTH_PATCH, portfolio
-from tests.tui.stage import NOON
+from tests.tui.stage import NOON, WIDE
 from tests.tui.stories import chatbot, links, recipes, shop, tasks, weather
 from tests.tui.story import Story, recorded
 
@@ -44,7 +55,8 @@ def world() -> tuple[tuple[Story, ...], tuple[Recorded, ...]]:
 
 
 class Showcase:
-    """An `EngineClient`. `gone` makes it a store that cannot be reached; `happens` adds to what has happened."""
+    """An `EngineClient`. `gone` makes it a store that cannot be reached; `happens` adds to what has happened;
+    it does not end before `may_end`."""
 
     def __init__(self, *, empty: bool = False) -> None:
         stories, log = ((), ()) if empty else world()
@@ -53,6 +65,8 @@ class Showcase:
         self._requests = [request for story in stories for request in story.requests]
         self._artifacts = [artifact for story in stories for artifact in story.artifacts]
         self._told = asyncio.Condition()
+        self.may_end = asyncio.Event()
+        self.may_end.set()
         self.gone = False
         self.submitted: list[Command] = []
 
@@ -187,3 +201,64 @@ class Showcase:
     def _reach(self) -> None:
         if self.gone:
             raise StoreUnavailable("The database does not answer.", hint="Is its disk full, or its server down?")
+
+
+class ShowcaseApp(DashboardApp):
+    """The dashboard without what comes and goes by itself."""
+
+    CSS_PATH = Path(screens.__file__).with_name("main.tcss")
+
+    def notify(self, *args: Any, **kwargs: Any) -> None:
+        """No notification covers what is shown."""
+
+
+@asynccontextmanager
+async def showcase(
+    home: Path,
+    *,
+    size: tuple[int, int] = WIDE,
+    client: Showcase | None = None,
+    selected: str = PORTFOLIO,
+    theme: str = "dark",
+    **given: Any,
+) -> AsyncIterator[Board]:
+    """The dashboard over a canned engine at noon, with a project selected."""
+    client = client or Showcase()
+    start = Launch(
+        paths=Paths(config=Path("/tmp/ada/config"), data=home, logs=home),
+        environ={"HOME": "/home/ada", "COLORTERM": "truecolor"},
+        cwd=Path("/tmp/ada"),
+        overrides={"tui": {"theme": theme}},
+    )
+    async with Link(lambda: _opened(client)) as link:
+        setup = setup_for(
+            start, link, clock=lambda: NOON, workspace=Path("/tmp/ada/projects"), theme_is_chosen=True, **given
+        )
+        app = ShowcaseApp(setup)
+        app.animation_level = "none"
+        app.select(selected)
+        async with app.run_test(size=size) as pilot:
+            it = Board(app, pilot)
+            await it.until(lambda: app.bridge.contact is Contact.OPEN and resting(app))
+            yield it
+
+
+@asynccontextmanager
+async def _opened(client: Showcase) -> AsyncIterator[EngineClient]:
+    yield client
+    await client.may_end.wait()
+
+
+LASTING = ("themes", "engine", "settings")
+"""Workers that never end by themselves."""
+
+
+def resting(app: DashboardApp) -> bool:
+    """Whether everything that was asked for has been read and shown; what came into logs is shown now."""
+    bridge = app.bridge
+    if bridge.contact is Contact.OPEN and bridge.feed is not None and not bridge.feed.loaded:
+        return False
+    for screen in app.screen_stack:
+        for panel in screen.query(LogPanel):
+            panel.flush()
+    return not any(worker.name not in LASTING and not worker.is_finished for worker in app.workers)

@@ -138,7 +138,9 @@ def links(noon: datetime) -> Story:
     _session(story, PhaseName.TESTING, "tester", 401, 0.33, 40_200)
     story.end(PhaseName.TESTING, PhaseStatus.FAILED, error=FAILURE)
     story.tell(
-        events.ErrorOccurred(title="Phase", message=FAILURE, hint="Give a hint or leave it out.", phase=PhaseName.TESTING)
+        events.ErrorOccurred(
+            title="Phase", message=FAILURE, hint="Give a hint or leave it out.", phase=PhaseName.TESTING
+        )
     )
     choices = (Choice.RETRY, Choice.RETRY_WITH_HINT, Choice.SKIP, Choice.STOP)
     story.ask(RequestKind.ERROR_DECISION, "The testing phase of link-checker failed", FAILURE, choices)
@@ -147,9 +149,7 @@ def links(noon: datetime) -> Story:
 
 def tasks(noon: datetime) -> Story:
     """Was finished two hours ago; a rehearsal."""
-    story = Story(
-        1, "task-manager", "Tasks with due dates in the terminal.", noon - timedelta(hours=3), rehearsal=True
-    )
+    story = Story(1, "task-manager", "Tasks with due dates in the terminal.", noon - timedelta(hours=3), rehearsal=True)
     _planned(story, 12, done=12)
     for name in (PhaseName.IMPLEMENT, PhaseName.TESTING):
         if name is PhaseName.TESTING:

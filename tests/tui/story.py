@@ -238,9 +238,7 @@ class Story:
         done = self.at if new is WorkItemStatus.DONE else None
         self.items[item.id] = replace(old, status=new, updated_at=self.at, completed_at=done)
         self.tell(
-            events.WorkItemStatusChanged(
-                work_item_id=item.id, key=item.key, old=old.status, new=new, reason=reason
-            )
+            events.WorkItemStatusChanged(work_item_id=item.id, key=item.key, old=old.status, new=new, reason=reason)
         )
 
     def note(self, item: WorkItem, author: str, text: str) -> None:
@@ -342,9 +340,7 @@ class Story:
             content_hash=artifact.content_hash,
         )
 
-    def ask(
-        self, kind: RequestKind, title: str, body: str, choices: tuple[Choice, ...], **more: Any
-    ) -> InputRequest:
+    def ask(self, kind: RequestKind, title: str, body: str, choices: tuple[Choice, ...], **more: Any) -> InputRequest:
         """A person is asked; the pipeline waits."""
         given = {"phase": self.project.current_phase, "content_hash": f"hash of {title}", **more}
         request = InputRequest(
@@ -375,9 +371,7 @@ class Story:
     def answered(self, request: InputRequest, choice: Choice, text: str | None = None, *, by: str) -> None:
         """A person answers; the pipeline goes on."""
         self.requests.remove(request)
-        self.tell(
-            events.InputAnswered(request_id=request.id, kind=request.kind, choice=choice, text=text, by=by)
-        )
+        self.tell(events.InputAnswered(request_id=request.id, kind=request.kind, choice=choice, text=text, by=by))
         self.pipeline(PipelineStatus.RUNNING)
 
     # What a store would give

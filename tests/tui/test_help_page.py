@@ -23,7 +23,7 @@ def test_every_command_and_every_action_is_told() -> None:
 
 
 def test_keys_are_those_that_are_set() -> None:
-    found = matching(sections(Keymap(KeymapSettings(diff="D")), []), "/diff")
+    found = matching(sections(Keymap(KeymapSettings.model_validate({"diff": "D"})), []), "/diff")
     (entry,) = found[0].entries
     assert entry.more.startswith("D")
 

@@ -336,3 +336,23 @@ async def test_another_log_shows_at_its_end_and_the_first_one_where_it_was_left(
         rows = await shown(pilot, view)
         assert texts(view)[0] == "line 1"
         assert rows[-1].endswith(" 1 new line ↓")
+
+
+async def test_a_log_that_is_changed_while_it_is_hidden_shows_nothing_of_the_one_before() -> None:
+    async with logs(5) as (pilot, view):
+        view.display = False
+        await pilot.pause()
+        view.show_log(LogBuffer())
+        assert screen(view) == [] and view.rows_shown == []
+        view.display = True
+        say(view, 1)
+        view.render_line(1)
+        assert await shown(pilot, view) == ["12:00        line 0", *[""] * 9]
+
+
+async def test_a_row_whose_line_is_dropped_before_the_next_frame_is_blank() -> None:
+    async with logs(30, limit=30) as (pilot, view):
+        await pilot.press("home")
+        say(view, 3)
+        view.notify_style_update()
+        assert screen(view)[:4] == ["", "", "", "12:00        line 3"]

@@ -197,9 +197,22 @@ class ApprovalScreen(Question):
             self.opening = Opening.EDIT
             return
         if not self._editor.text:
-            self._editor.text = self._whole
+            self._editor.text = self.context.drafts.get(self._document_key, self._whole)
         self.set_mode(Mode.EDIT)
         self._editor.focus()
+
+    @property
+    def _document_key(self) -> str:
+        return f"{self._draft_key()} document"
+
+    def keep_words(self) -> None:
+        """An edited text that was not saved is kept as well."""
+        super().keep_words()
+        text = self._editor.text
+        if text.strip() and text.strip() != self._whole.strip():
+            self.context.drafts[self._document_key] = text
+        else:
+            self.context.drafts.pop(self._document_key, None)
 
     def action_editor(self) -> None:
         """Opens the Markdown in the editor of the person's choice, which has the terminal meanwhile."""
@@ -221,6 +234,7 @@ class ApprovalScreen(Question):
 
     async def submitted(self, command: Command) -> None:
         """An edited text is asked about again, with its own hash."""
+        self.context.drafts.pop(self._document_key, None)
         if not isinstance(command, EditArtifact):
             await super().submitted(command)
             return

@@ -1,5 +1,6 @@
 """The main screen: projects, phases, the agents' logs, work items, and the input bar."""
 
+from contextlib import suppress
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -7,6 +8,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
+from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.tui.bridge import Bridge, Contact
 from orchestrator_tui.tui.keymap import Keymap, Place, bindings
@@ -155,7 +157,13 @@ class MainScreen(MainKeys):
             self.give(f"/resume {project.number}")
 
     def on_row_list_end_neared(self, message: RowList.EndNeared) -> None:
-        self.run_worker(self._bridge.load_more(), name="more projects", group="more projects", exclusive=True)
+        if isinstance(message.row_list, ProjectList):
+            self.run_worker(self._load_more(), name="more projects", group="more projects", exclusive=True)
+
+    async def _load_more(self) -> None:
+        # The banner tells of a store that is gone; after that the first pages are read again.
+        with suppress(StoreUnavailable):
+            await self._bridge.load_more()
 
     def on_item_list_picked(self, message: ItemList.Picked) -> None:
         self.give(f"/items {message.key}")

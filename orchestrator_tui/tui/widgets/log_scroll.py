@@ -75,6 +75,9 @@ class LogScroll(ScrollView):
         self.following, self._anchor, self._read_to = spot.following, spot.anchor or Place(0), spot.read_to
         self.cursor, self.needle = spot.cursor, spot.needle
         self._seen = (-1, -1)
+        # Without a size there is nothing to lay out yet, and what is painted first must not be rows of the log before.
+        self._rows, self._top, self._marker = [], 0, ""
+        self._strips.clear()
         if self.is_attached and self._height:
             self._leave_selection()
             self.on_resize()
@@ -233,7 +236,8 @@ class LogScroll(ScrollView):
         if self._marker and y == self._height - 1:
             style = base + self.get_component_rich_style("log--new")
             return Strip([Segment(self._marker.rjust(width), style)]).adjust_cell_length(width, style)
-        if y >= len(self._rows):
+        # A line may have been dropped since the last frame.
+        if y >= len(self._rows) or self._rows[y].line < self.buffer.dropped:
             return Strip.blank(width, base)
         number = self._top + y
         row = self._rows[y]

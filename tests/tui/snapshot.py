@@ -1,0 +1,133 @@
+"""Compares the screen with a stored picture of it: text that is read in a diff, and beside it each cell's style."""
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import ascii_letters, digits, punctuation
+from typing import Any
+
+import pytest
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
+
+FOLDER = Path(__file__).parent / "snapshots"
+WRITING = "SNAPSHOTS"
+ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
+LETTERS = ascii_letters + digits + punctuation
+NAMES = (
+    "background", "surface", "panel", "foreground", "muted", "line", "accent", "success", "warning", "error", "tool",
+    "selection", "selection-text",
+)  # fmt: skip
+"""The variables of a theme, in the order in which a colour is called after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is on a screen. `styles` has one letter for each cell, a blank for plain text; `legend` says in words what each letter stands for."""
+
+    text: tuple[str, ...]
+    styles: tuple[str, ...]
+    legend: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([*self.text, "", *self.styles, "", *self.legend]) + "\n"
+
+
+def check(pilot: Pilot[Any], name: str) -> None:
+    """Fail when the screen is not the one in `snapshots/<name>.txt`; with SNAPSHOTS=write it is written instead."""
+    shown, file = picture(pilot.app), FOLDER / f"{name}.txt"
+    if os.environ.get(WRITING) == "write":
+        file.write_text(str(shown), encoding="utf-8")
+        return
+    kept = file.read_text(encoding="utf-8") if file.exists() else ""
+    if kept == str(shown):
+        return
+    advice = "Look at the difference; if the screen is as it should be: make snapshots."
+    pytest.fail(f"{name} is not as in {file.name}.\n{_difference(kept, shown)}\n{advice}", pytrace=False)
+
+
+async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: True) -> None:
+    """Wait until the screen has stood still for a while and `resting` holds; no cursor blinks from then on."""
+    still, before = 0, ""
+    while still < 3:
+        for field in pilot.app.screen.query("Input, TextArea").results(Input | TextArea):
+            field.cursor_blink = False
+        await pilot.pause()
+        now = str(picture(pilot.app))
+        still = still + 1 if now == before and resting() else 0
+        before = now
+
+
+def picture(app: App[Any]) -> Picture:
+    """What is on the screen now."""
+    names = color_names(app.theme_variables)
+    rows = [list(_cells(strip, names)) for strip in app.screen._compositor.render_strips()]
+    letters = _letters({how for row in rows for _, how in row if how})
+    return Picture(
+        tuple("".join(text for text, _ in row).rstrip() for row in rows),
+        tuple("".join(letters.get(how, " ") * len(text) for text, how in row).rstrip() for row in rows),
+        tuple(f"{letter} {how}" for how, letter in letters.items()),
+    )
+
+
+def color_names(variables: Mapping[str, str]) -> dict[str, str]:
+    """Colours by what the theme calls them; the first name counts."""
+    found: dict[str, str] = {}
+    for name in NAMES:
+        found.setdefault(_plain(variables[name]), name)
+    return found
+
+
+def _plain(value: str) -> str:
+    return value.removeprefix("ansi_").lower()
+
+
+def _cells(strip: Sequence[Segment], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for text, style, _ in strip:
+        for piece in re.findall(r" +|[^ ]+", text):
+            yield piece, _told(style or Style(), names, blank=piece.isspace())
+
+
+def _told(style: Style, names: Mapping[str, str], *, blank: bool) -> str:
+    """A style in words, "" for plain text; of a blank only what can be seen of it."""
+    words = [name for name in ATTRIBUTES if getattr(style, name) and (not blank or name in ("underline", "reverse"))]
+    behind = _name(style.bgcolor, names, "background")
+    before = "" if blank and not words else _name(style.color, names, "foreground")
+    on = [] if behind == "background" else [f"on {behind}"]
+    told = " ".join([*([before] if before else []), *on, *words])
+    return "" if told == "foreground" else told
+
+
+def _name(color: Color | None, names: Mapping[str, str], usual: str) -> str:
+    if color is None or color.is_default:
+        return usual
+    plain = color.get_truecolor().hex if color.triplet else color.name
+    return names.get(plain, plain)
+
+
+def _letters(styles: set[str]) -> dict[str, str]:
+    """A letter for each style: that of its colour where it is free, a capital for bold."""
+    letters: dict[str, str] = {}
+    taken: set[str] = set()
+    for how in sorted(styles, key=lambda how: (len(how.split()), how)):
+        first = how.lstrip("#").removeprefix("on ")[:1]
+        wanted = first.upper() if "bold" in how.split() else first
+        letter = next(one for one in (wanted, wanted.swapcase(), *LETTERS) if one not in taken)
+        taken.add(letter)
+        letters[how] = letter
+    return dict(sorted(letters.items(), key=lambda pair: pair[0]))
+
+
+def _difference(kept: str, shown: Picture) -> str:
+    """Of the text where that differs, else of the styles."""
+    height = len(shown.text)
+    old, new = kept.splitlines(), str(shown).splitlines()
+    part = slice(height) if old[:height] != new[:height] else slice(height, None)
+    return "\n".join(difflib.unified_diff(old[part], new[part], "kept", "shown", lineterm="", n=1))

@@ -1,0 +1,141 @@
+from pathlib import Path
+
+from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from tests.tui.board import REHEARSED, Board, board
+
+DONE = PipelineStatus.COMPLETED
+
+
+async def opens(it: Board, command: str, screen: str, *texts: str) -> None:
+    """The command opens this screen, which shows these texts; then back."""
+    await it.send(command)
+    await it.until(lambda: type(it.app.screen).__name__ == screen)
+    await it.shows(*texts)
+    await it.until(lambda: it.typed == "")
+    await it.leave()
+
+
+async def test_every_command_that_shows_something_opens_it_by_name_alias_and_argument(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
+        await it.rests(DONE)
+        await opens(it, "/ls", "ProjectsPage", "Projects · 1", "small (rehearsal)", "completed")
+        await opens(it, "/status", "StatusPage", "Status · small", "2/2 (100%)")
+        await opens(it, "/STATUS small", "StatusPage", "Status · small")
+        await opens(it, "/view", "DocumentPage", "Test report, round 1")
+        await opens(it, "/show arch", "DocumentPage", "Flat modules with a test beside each.")
+        await opens(it, "/tasks", "ItemsPage", "Work items · small · 2/2", "TASK-1")
+        await opens(it, "/items 2", "ItemPage", "TASK-2 · Module item00002")
+        await opens(it, "/diff", "DiffPage", "Changes · small · 3 commits")
+        await opens(it, "/diff TASK-1", "DiffPage", "Changes · TASK-1 Module item00001")
+        await opens(it, "/costs 1", "CostPage", "Cost · small", "you pay 0")
+        await opens(it, "/replay 1", "ReplayPage", "Replay · small")
+        await opens(it, "/help resume", "HelpPage", "/resume <id>", "Let a project go on.")
+        await opens(it, "/set agent.mod", "SettingsPage", "Model for all phases that do not name their own.")
+        await opens(it, "/themes", "ThemePicker", "high-contrast")
+
+
+async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_and_stays(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
+        await it.rests(DONE)
+        await it.refused("/nope", "There is no command /nope.", "/help")
+        await it.refused("/staus", "Did you mean /status [id]?")
+        await it.refused("/resume", "/resume needs <id>.", "Usage: /resume <id>")
+        await it.refused("/projects now", "does not take 'now' as well", "Usage: /projects")
+        await it.refused("/replay 7", "There is no project '7'.", "There are: 1 (small)")
+        await it.refused("/view nope", "There is no phase 'nope'.", "ideation, architecture, task_breakdown")
+        await it.refused("/items 77", "There is no work item '77'.", "TASK-1 (Module item00001)")
+        await it.refused("/diff TASK-77", "There is no work item 'TASK-77'.")
+        await it.refused("/logs agent-99", "There is no agent 'agent-99'.")
+        await it.refused("/config agent.modle", "There is no setting 'agent.modle'.", "Did you mean agent.model?")
+        await it.refused("/theme drak", "There is no theme 'drak'.", "Did you mean dark?")
+        await it.refused("/help nope", "There is no command /nope.")
+        await it.refused("quit", "“quit” alone is a command.", "Type /quit for it")
+        for command in ("/approve", "/reject too long", "/edit", "/retry", "/retry a hint", "/skip"):
+            await it.refused(command, "Nothing waits for that.", "/projects shows how every project stands.")
+        await it.refused("/stop 1", "small is completed.", "There is nothing to stop.")
+        await it.refused("@agent-1", "@agent-1 says nothing to an agent.", "Usage: @agent text")
+        await it.refused("@agent-99 hello", "There is no agent 'agent-99'.")
+        await it.refused("@agent-1 use tabs", "cannot be spoken to yet", "/reject with words")
+
+
+async def test_commands_about_a_project_say_so_while_there_is_none(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it:
+        for command in ("/status", "/view", "/items", "/diff", "/stop"):
+            await it.refused(command, "There is no project yet.", "Type what you want built and press Enter.")
+        await it.refused("/logs", "No agent has worked here yet.")
+        await it.refused("/resume 1", "There is no project '1'.", "There is no project yet.")
+        await it.refused("/approve", "Nothing waits for that.")
+
+
+async def test_tab_completes_commands_ids_items_agents_settings_and_themes(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
+        await it.rests(DONE)
+        await it.until(lambda: it.app.bridge.feed is not None and it.app.bridge.feed.items)
+        for typed, completed in (
+            ("/resu", "/resume "),
+            ("/resume sm", "/resume 1"),
+            ("/items item00002", "/items TASK-2"),
+            ("/diff 2", "/diff TASK-2"),
+            ("/logs 3", "/logs agent-3"),
+            ("/view impl", "/view implement"),
+            ("/config tui.th", "/config tui.theme"),
+            ("/theme hi", "/theme high-contrast"),
+            ("/help rep", "/help replay"),
+            ("@agent", "@agent-8 "),
+        ):
+            it.app.main_screen.input_bar.fill("")
+            await it.paste(typed[:-1])
+            await it.press(typed[-1], "tab")
+            assert it.typed == completed
+        it.app.main_screen.input_bar.fill("")
+
+
+async def test_a_finished_project_is_not_said_to_go_on(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, autonomy="full", notifications=True) as it:
+        await it.rests(DONE)
+        await it.command("/resume 1")
+        await it.shows("small is finished: nothing is left to do.")
+
+
+async def test_a_stopped_project_goes_on_by_its_name(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, notifications=True) as it:
+        await it.question("small waits for you")
+        await it.press("escape")
+        await it.command("/stop small")
+        await it.shows("small is stopped. /resume 1 goes on.")
+        await it.command("/continue small")
+        await it.question("small waits for you", "Ideation")
+        await it.press("a")
+        await it.until(lambda: it.project.phases[PhaseName.ARCHITECTURE].round == 1)
+
+
+async def test_logs_asked_for_from_another_screen_are_shown_at_once(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
+        await it.rests(DONE)
+        await it.command("/help")
+        await it.shows("Keys: everywhere")
+        await it.press("ctrl+p")
+        await it.shows("Commands, keys, projects, themes")
+        await it.type("/logs")
+        await it.shows("/logs [agent]")
+        await it.press("enter")
+        await it.until(lambda: it.app.screen is it.app.main_screen)
+        await it.until(lambda: type(it.app.focused).__name__ == "LogView")
+
+
+async def test_a_page_is_opened_once_however_often_its_key_is_pressed(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it:
+        for key, screen in (("f1", "HelpPage"), ("f2", "SettingsPage"), ("f3", "ThemePicker")):
+            await it.press(key)
+            await it.until(lambda screen=screen: type(it.app.screen).__name__ == screen)
+            await it.press(key, key)
+            await it.pilot.pause()
+            await it.leave()
+            assert len(it.app.screen_stack) == 1
+
+
+async def test_quit_leaves_at_once_while_nothing_runs(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it:
+        await it.command("/q")
+        await it.until(lambda: not it.app.is_running or it.app.return_code is not None)
+        assert it.app.return_code == 0

@@ -1,0 +1,174 @@
+"""Every screen as it was last looked at, at the sizes people have."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.statuses import PipelineStatus
+from tests.tui.board import Board
+from tests.tui.showcase import LINKS, PORTFOLIO, RECIPES, SHOP, WEATHER, Showcase, resting, showcase
+from tests.tui.snapshot import check, settled
+from tests.tui.stage import SMALL, WIDE
+
+SIZES = (WIDE, SMALL)
+THEMES = ("dark", "light", "high-contrast", "ansi")
+
+Step = Callable[[Board, Showcase], Awaitable[object]]
+
+
+@pytest.fixture(autouse=True)
+def _times_are_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def command(text: str) -> Step:
+    async def step(it: Board, client: Showcase) -> None:
+        it.app.command(text)
+
+    return step
+
+
+def sees(*words: str) -> Step:
+    return lambda it, client: it.shows(*words)
+
+
+def press(*keys: str) -> Step:
+    return lambda it, client: it.press(*keys)
+
+
+def types(text: str) -> Step:
+    return lambda it, client: it.type(text)
+
+
+async def loses_the_database(it: Board, client: Showcase) -> None:
+    await client.break_down()
+    await it.shows("What you see is kept")
+
+
+async def another_document(it: Board, client: Showcase) -> None:
+    await client.rewrite_architecture()
+    await it.shows("The document changed", "Postmark")
+
+
+async def leaving(it: Board, client: Showcase) -> None:
+    """The engine takes its time to end."""
+    client.may_end.clear()
+    await it.press("l")
+    await it.shows("Stopping")
+    stopping = events.PipelineStatusChanged(
+        old=PipelineStatus.RUNNING, new=PipelineStatus.STOPPING, reason="user_request"
+    )
+    await client.happens(PORTFOLIO, stopping)
+    await it.shows("◌ my-portfolio")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What leads from the start to the picture; `given` goes into the dashboard's setup."""
+
+    steps: tuple[Step, ...]
+    selected: str = PORTFOLIO
+    empty: bool = False
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+def scene(*steps: Step, selected: str = PORTFOLIO, empty: bool = False, **given: Any) -> Scene:
+    return Scene(steps, selected, empty, given)
+
+
+ITEM = (command("/items TASK-33"), sees("Calls to"))
+PHASE = (press("escape", "tab", "tab", "left", "left", "left", "enter"), sees("SQLite with WAL"))
+SETTINGS = (command("/config"), sees("agent.max_parallel"))
+
+SCENES: Mapping[str, Scene] = {
+    "first-run": scene(sees("No credentials"), empty=True),
+    "first-run-with-credentials": scene(sees("Credentials for Claude were found"), empty=True, has_credentials=True),
+    "zoomed-log": scene(command("/logs agent-46"), press("z"), sees("generation")),
+    "log-search": scene(command("/logs agent-46"), press("/"), types("clock"), sees("of")),
+    "log-filter": scene(command("/logs agent-46"), press("f"), sees("1 ✓ words")),
+    "completion": scene(types("/re"), sees("/replay")),
+    "input-error": scene(types("/resume 9"), press("enter"), sees("There is no project '9'")),
+    "database-gone": scene(loses_the_database),
+    "approval": scene(sees("a Approve", "Stripe"), selected=SHOP),
+    "approval-difference": scene(sees("a Approve", "Stripe"), press("d"), sees("Compared with"), selected=SHOP),
+    "approval-changes": scene(
+        sees("a Approve", "Stripe"), press("c"), types("Name the basket a cart."), sees("cart."), selected=SHOP
+    ),
+    "approval-edit": scene(sees("a Approve", "Stripe"), press("e"), sees("Save", "# Architecture"), selected=SHOP),
+    "approval-changed-meanwhile": scene(sees("a Approve", "Stripe"), another_document, selected=SHOP),
+    "clarification": scene(sees("Your answer", "family"), selected=RECIPES),
+    "permission": scene(sees("Allow", "sudo"), selected=WEATHER),
+    "decision": scene(sees("Try again", "hangs"), selected=LINKS),
+    "new-project": scene(
+        command("A page about bees and where they live"), sees("bees-where", "/tmp/ada/projects"), has_credentials=True
+    ),
+    "confirm": scene(press("ctrl+q"), sees("Stop and leave")),
+    "stopping": scene(press("ctrl+q"), sees("Stop and leave"), leaving),
+    "palette": scene(press("ctrl+p"), sees("/projects")),
+    "palette-search": scene(press("ctrl+p"), types("cost"), sees("/cost")),
+    "help": scene(command("/help"), sees("/projects")),
+    "settings": scene(*SETTINGS),
+    "settings-field": scene(*SETTINGS, press("enter"), sees("agent.max_parallel")),
+    "theme-picker": scene(command("/theme"), sees("high-contrast")),
+    "status": scene(command("/status"), sees("Last activity", "deploy")),
+    "status-waiting": scene(command("/status 6"), sees("Waits for you", "deploy")),
+    "projects": scene(command("/projects"), sees("task-manager", "awaiting approval")),
+    "items": scene(command("/items"), sees("Scaffold of the web app")),
+    "item": scene(*ITEM),
+    "item-notes": scene(*ITEM, press("2"), sees("The clock is injected")),
+    "item-checks": scene(*ITEM, press("3"), sees("naive")),
+    "item-diff": scene(*ITEM, press("4"), sees("tests/conftest.py")),
+    "item-sessions": scene(*ITEM, press("5"), sees("interrupted")),
+    "diff": scene(command("/diff"), sees("src/api/auth.py", "TASK-32")),
+    "document": scene(command("/view architecture"), sees("SQLite with WAL")),
+    "document-difference": scene(
+        command("/view architecture"), sees("SQLite with WAL"), press("d"), sees("PostgreSQL")
+    ),
+    "phase": scene(*PHASE),
+    "phase-sessions": scene(*PHASE, press("2"), sees("aggregator")),
+    "phase-history": scene(*PHASE, press("3"), sees("No database server")),
+    "cost": scene(command("/cost"), sees("By phase")),
+    "history": scene(press("escape", "h"), sees("generation")),
+    "replay": scene(
+        command("/replay 7"), sees("events"), press("space", *["right"] * 8, "left"), sees("implement running")
+    ),
+    "session-log": scene(*ITEM, press("5"), sees("interrupted"), press("end", "enter"), sees("generation")),
+}
+
+
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+@pytest.mark.parametrize("theme", THEMES)
+async def test_the_main_screen_looks_as_it_did_in_every_theme(
+    theme: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    async with showcase(tmp_path, size=size, theme=theme) as it:
+        await it.shows("my-portfolio", "32/50")
+        await settled(it.pilot, resting=lambda: resting(it.app))
+        check(it.pilot, f"main-{theme}-{size[0]}x{size[1]}")
+
+
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+@pytest.mark.parametrize("name", SCENES)
+async def test_the_screen_looks_as_it_did(name: str, size: tuple[int, int], tmp_path: Path) -> None:
+    of, client = SCENES[name], Showcase(empty=SCENES[name].empty)
+    async with showcase(tmp_path, size=size, client=client, selected=of.selected, **of.given) as it:
+        for step in of.steps:
+            await step(it, client)
+        await settled(it.pilot, resting=lambda: resting(it.app))
+        check(it.pilot, f"{name}-{size[0]}x{size[1]}")
+
+
+async def test_a_terminal_that_is_too_small_is_told_so(tmp_path: Path) -> None:
+    async with showcase(tmp_path, size=(44, 12)) as it:
+        await it.shows("too small")
+        await settled(it.pilot, resting=lambda: resting(it.app))
+        check(it.pilot, "too-small-44x12")
