@@ -11,15 +11,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from textual.pilot import Pilot
 
-from orchestrator_tui import cli, compose, dashboard, start
+from orchestrator_tui import cli, compose
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import SCENARIO_FILE, shipped_scenario
-from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.dashboard import Opening
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
 from orchestrator_tui.tui.app import DashboardApp
@@ -66,6 +66,10 @@ class Studio:
         """Work items that are done."""
         feed = self.app.bridge.feed
         return sum(item.status is WorkItemStatus.DONE for item in feed.items.values()) if feed else 0
+
+    def is_at_work(self) -> bool:
+        """Whether an agent of the project is at work."""
+        return self.project is not None and bool(self.project.running_agents)
 
     async def shows(self, *texts: str, also: Callable[[], object] = lambda: True) -> None:
         """Let the program work until all of these are on the screen at once.
@@ -128,12 +132,11 @@ def portable(svg: str, home: Path) -> str:
 async def make_pictures(home: Path, folder: Path) -> None:
     """Play the rehearsal from its idea to the finished program; export each moment that is worth a look."""
     await _neighbours(home)
-    invocation, launch = _start(home, f"--rehearsal={_scenario(home)}")
-    with start.in_words(launch, invocation):
-        async with Link(lambda: compose.open_engine(launch)) as link:
-            app = DashboardApp(dashboard.setup_of(invocation, launch, link))
-            async with app.run_test(size=BROAD) as pilot:
-                await _play(Studio(app, pilot, home, folder))
+    opening = _opening(home, f"--rehearsal={_scenario(home)}")
+    async with Link(opening.engine) as link:
+        app = DashboardApp(opening.setup(link))
+        async with app.run_test(size=BROAD) as pilot:
+            await _play(Studio(app, pilot, home, folder))
 
 
 async def _play(it: Studio) -> None:
@@ -145,28 +148,28 @@ async def _play(it: Studio) -> None:
     await it.pilot.press("a")
     await it.approve("Architecture")
     await it.approve("breakdown")
-    await it.shows("1 agent", "Bash", "Write", also=lambda: it.done >= 7)
+    await it.shows("FAILED", "There it is", "Write  mdcheck/slugs.py", also=it.is_at_work)
     await it.picture("dashboard")
     await it.resize(SMALL)
-    await it.shows("Write", also=lambda: it.done >= 9)
+    await it.shows("Write", "Bash", also=lambda: it.is_at_work() and it.done >= 9)
     await it.picture("small")
     await it.resize(NORMAL)
     await it.theme("light")
-    await it.shows("1 agent", "Bash", "Write", also=lambda: it.done >= 12)
+    await it.shows("Write", "Bash", "Answer", also=lambda: it.is_at_work() and it.done >= 12)
     await it.picture("light")
     await it.theme("dark")
-    await it.shows("completed")
+    await it.shows("✓ completed")
     it.app.command("/diff")
     await it.shows("Changes", "@@")
     await it.picture("diff")
 
 
-def _start(home: Path, *arguments: str) -> tuple[cli.StartProject, Launch]:
+def _opening(home: Path, *arguments: str) -> Opening:
     """A start of the program that knows nothing of this machine but where programs are."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(home), "ORCHESTRATOR_HOME": str(home), "COLORTERM": "truecolor"}
     invocation = cli.parse(arguments)
     assert isinstance(invocation, cli.StartProject)
-    return invocation, replace(start.given(invocation, environ), cwd=home)
+    return Opening(invocation, environ)
 
 
 def _scenario(home: Path) -> Path:
@@ -183,13 +186,12 @@ def _scenario(home: Path) -> Path:
 async def _neighbours(home: Path) -> None:
     """Two more projects for the list: one is done, one waits. Their model is played without the CLI."""
     for name, autonomy, items in (("task-manager", "full", 12), ("recipe-box", "checkpoint", 4)):
-        invocation, launch = _start(home, f"--autonomy={autonomy}")
+        opening = _opening(home, f"--autonomy={autonomy}")
         runtime = ReplayRuntime(generated_scenario(items))
-        with start.in_words(launch, invocation):
-            async with compose.open_engine(launch, runtime=runtime) as engine:
-                await engine.submit(CreateProject(idea="Small modules with names.", name=name, rehearsal=True))
-                while (await engine.snapshot()).projects[0].project.status not in RESTS:
-                    await asyncio.sleep(0.05)
+        async with compose.open_engine(opening.launch, runtime=runtime) as engine:
+            await engine.submit(CreateProject(idea="Small modules with names.", name=name, rehearsal=True))
+            while (await engine.snapshot()).projects[0].project.status not in RESTS:
+                await asyncio.sleep(0.05)
 
 
 def _begin_the_afternoon() -> None:
@@ -201,9 +203,11 @@ def _begin_the_afternoon() -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER
+    folder = Path(sys.argv[1]).absolute() if len(sys.argv) > 1 else FOLDER
     _begin_the_afternoon()
     with tempfile.TemporaryDirectory(prefix="orchestrator-pictures-") as home:
+        # The program looks for a settings file in the folder it is started in.
+        os.chdir(home)
         asyncio.run(make_pictures(Path(home), folder))
 
 

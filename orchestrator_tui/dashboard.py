@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -16,11 +17,14 @@ from orchestrator_tui.config.peek import peek
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.words import one_line, title
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import DashboardApp
 from orchestrator_tui.tui.collector import settle_collector
 from orchestrator_tui.tui.link import Link
 from orchestrator_tui.tui.setup import GoOn, Setup
+from orchestrator_tui.tui.view import ProjectView
 
 if TYPE_CHECKING:
     from orchestrator_tui.config.launch import Launch
@@ -52,7 +56,26 @@ async def _run(opening: "Opening") -> int:
         code = await app.run_async()
         if app.broke is not None:
             raise app.broke
-        return code or 0
+    if not opening.environ.get("TEXTUAL_DRIVER"):
+        _say(farewell(app.selected))
+    return code or 0
+
+
+def farewell(project: ProjectView | None) -> str:
+    """What is left on the terminal when the dashboard is gone: how the project on the screen goes on, if it does."""
+    if project is None or project.status is PipelineStatus.COMPLETED:
+        return ""
+    where = f" at {title(project.current_phase)}" if project.current_phase else ""
+    return (
+        f"{one_line(project.name, 60)}: {title(project.status)}{where}. "
+        f"Go on with: {cli.PROGRAM} --resume {project.number}\n"
+    )
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is
         insist(window, "s", lambda shown: "a Approve" not in shown)
         window.shows("stopped")
         window.press("C-q")
-        window.shows("ended with 0")
+        window.shows("mdcheck: stopped at architecture. Go on with: orchestrator-tui --resume 1", "ended with 0")
     assert status(home)["status"] == "stopped"
     with terminal(home, "--resume", "1", width=width, height=height) as window:
         approve(window, "Architecture")

@@ -89,6 +89,7 @@ class DashboardApp(App[int]):
         self.live_settings = LiveSettings(self)
         self.attention = Attention(self, None, setup.environ)
         self.main_screen: MainScreen
+        self.is_furnished = False
         self._screen_context: Context | None = None
         self._opening_told = asyncio.Event()
         self.set_keymap(self.keys.as_textual())
@@ -114,6 +115,7 @@ class DashboardApp(App[int]):
         # A mode of its own: the first screen is no part of the stack that people go back through.
         self.add_mode(MAIN, lambda: self.main_screen)
         await self.switch_mode(MAIN)
+        self.is_furnished = True
         if first.typed:
             self.main_screen.input_bar.fill(first.typed)
         self.run_worker(self._work(), name="engine")
@@ -251,7 +253,7 @@ class DashboardApp(App[int]):
 
     @property
     def selected(self) -> ProjectView | None:
-        return self.main_screen.selected
+        return self.main_screen.selected if self.is_furnished else None
 
     def select(self, project_id: str) -> None:
         self.main_screen.select(project_id)

@@ -230,23 +230,22 @@ async def showcase(
         cwd=Path("/tmp/ada"),
         overrides={"tui": {"theme": theme}},
     )
-    async with Link(lambda: _opened(client)) as link:
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[EngineClient]:
+        app.select(selected)
+        yield client
+        await client.may_end.wait()
+
+    async with Link(opened) as link:
         setup = setup_for(
             start, link, clock=lambda: NOON, workspace=Path("/tmp/ada/projects"), theme_is_chosen=True, **given
         )
         app = ShowcaseApp(setup)
         app.animation_level = "none"
-        app.select(selected)
         async with app.run_test(size=size) as pilot:
             it = Board(app, pilot)
             await it.until(lambda: app.bridge.contact is Contact.OPEN and resting(app))
             yield it
-
-
-@asynccontextmanager
-async def _opened(client: Showcase) -> AsyncIterator[EngineClient]:
-    yield client
-    await client.may_end.wait()
 
 
 LASTING = ("themes", "engine", "settings")

@@ -21,7 +21,7 @@ from orchestrator_tui.tui.view import AgentView, ProjectView
 from orchestrator_tui.tui.widgets.agent_panes import AgentPanes
 from orchestrator_tui.tui.widgets.input_bar import InputBar
 from orchestrator_tui.tui.widgets.item_list import ItemList
-from orchestrator_tui.tui.widgets.key_bar import KeyBar
+from orchestrator_tui.tui.widgets.key_bar import Hint, KeyBar
 from orchestrator_tui.tui.widgets.phase_timeline import PhaseTimeline
 from orchestrator_tui.tui.widgets.project_list import ProjectList
 from orchestrator_tui.tui.widgets.row_list import RowList
@@ -29,6 +29,7 @@ from orchestrator_tui.tui.widgets.status_line import Banner, StatusLine
 from orchestrator_tui.tui.widgets.welcome import Welcome
 
 TICKS = 1.0
+LEAVE_INPUT = Hint("esc", "all keys", "next_pane")
 
 
 class MainScreen(MainKeys):
@@ -66,6 +67,15 @@ class MainScreen(MainKeys):
         self.input_bar.focus_text()
         self.set_interval(TICKS, self.tick, name="clock of the main screen")
         self.redraw()
+
+    def on_descendant_focus(self) -> None:
+        self._tell_keys()
+
+    def on_descendant_blur(self) -> None:
+        self._tell_keys()
+
+    def _tell_keys(self) -> None:
+        self.query_one(KeyBar).show_typing(self.input_bar.has_focus_within, LEAVE_INPUT)
 
     # What is shown
 

@@ -34,10 +34,16 @@ class KeyBar(Widget):
         self._note = note
         self._hints = tuple(hints)
         self._actions = _footer_actions(places)
+        self._way_out: Hint | None = None
 
     def show(self, *places: Place) -> None:
         """Shows the actions of other places."""
         self._actions = _footer_actions(places)
+        self.refresh()
+
+    def show_typing(self, typing: bool, way_out: Hint | None = None) -> None:
+        """While a person types, only keys that type nothing work: shows those, and how to get at the others."""
+        self._way_out = way_out if typing else None
         self.refresh()
 
     def render(self) -> Text:
@@ -61,7 +67,12 @@ class KeyBar(Widget):
                 return
 
     def _all(self) -> Sequence[Hint]:
-        told = [Hint(self._keymap.shown(action.id), action.label, action.id) for action in self._actions]
+        actions = self._actions
+        if self._way_out is not None:
+            actions = tuple(action for action in actions if Place.EVERYWHERE in action.places)
+        told = [Hint(self._keymap.shown(action.id), action.label, action.id) for action in actions]
+        if self._way_out is not None:
+            return [*told[:2], self._way_out, *told[2:]]
         return [*told[:1], *self._hints, *told[1:]]
 
     def _fitting(self) -> Sequence[Hint]:
