@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui constraints clean
+.PHONY: demo test check format types contracts bench bench-tui screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -33,6 +33,12 @@ bench: $(VENV)/.dev bench-tui  ## Numbers beside their baselines, into benchmark
 
 bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, opening. Leave the machine alone meanwhile.
 	$(BIN)/python -m benchmarks.tui
+
+screenshots: $(VENV)/.dev  ## The pictures of the README, from the rehearsal played in the dashboard: about three minutes.
+	$(BIN)/python -m docs.screenshots
+
+settings: $(VENV)/.runtime  ## Write orchestrator.toml again from the settings' models.
+	$(BIN)/python -m orchestrator_tui.config.template > orchestrator.toml.new && mv orchestrator.toml.new orchestrator.toml
 
 constraints:  ## Resolve the pinned, hashed versions again (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator_tui.__main__ import FRAMES
+
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS, ROWS = 200, 50
 CHUNK = 1 << 16
@@ -127,4 +129,6 @@ def environment(home: Path) -> dict[str, str]:
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "LANG": "C.UTF-8",
+        # As the program sets it for itself.
+        "TEXTUAL_FPS": FRAMES,
     }

@@ -20,15 +20,14 @@ from orchestrator_tui import cli, compose
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import SCENARIO_FILE, shipped_scenario
 from orchestrator_tui.dashboard import Opening
-from orchestrator_tui.domain.commands import CreateProject
-from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import WorkItemStatus
 from orchestrator_tui.tui.app import DashboardApp
 from orchestrator_tui.tui.link import Link
-from orchestrator_tui.tui.view import ProjectView
 from tests.replay_runtime import ReplayRuntime
+from tests.running import Watched
 
 FOLDER = Path(__file__).resolve().parent
-NAME = "mdcheck"
+QUESTION = ("mdcheck waits for you", "a Approve")
 NORMAL, BROAD, SMALL = (120, 40), (160, 40), (80, 24)
 PATIENCE = 120.0
 """Seconds to wait for a moment; on a busy machine everything takes long."""
@@ -37,7 +36,6 @@ PACE = "delta_characters = 6\ndelta_seconds = 0.06"
 """The shipped rehearsal hurries; here it writes as fast as a model that is not scripted."""
 
 FONTS = "DejaVu Sans Mono, Menlo, Cascadia Mono, Consolas, monospace"
-RESTS = (PipelineStatus.COMPLETED, PipelineStatus.FAILED, PipelineStatus.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,6 @@ class Studio:
     folder: Path
 
     @property
-    def project(self) -> ProjectView | None:
-        """The rehearsal's project, once it is selected."""
-        selected = self.app.selected
-        return selected if selected is not None and selected.name == NAME else None
-
-    @property
     def text(self) -> str:
         """What is on the screen, as lines of text."""
         strips = self.app.screen._compositor.render_strips()
@@ -66,10 +58,6 @@ class Studio:
         """Work items that are done."""
         feed = self.app.bridge.feed
         return sum(item.status is WorkItemStatus.DONE for item in feed.items.values()) if feed else 0
-
-    def is_at_work(self) -> bool:
-        """Whether an agent of the project is at work."""
-        return self.project is not None and bool(self.project.running_agents)
 
     async def shows(self, *texts: str, also: Callable[[], object] = lambda: True) -> None:
         """Let the program work until all of these are on the screen at once.
@@ -84,13 +72,13 @@ class Studio:
         except TimeoutError as error:
             raise RuntimeError(f"Not within {PATIENCE:.0f} s: {texts}. The screen is:\n{self.text}") from error
 
-    async def question(self, document: str) -> None:
-        """Wait until a document is asked about and keys count."""
-        await self.shows(f"{NAME} waits for you", document, "a Approve", also=lambda: self.app.asker.ready)
+    def can_answer(self) -> bool:
+        """Whether a question is open whose keys count."""
+        return self.app.asker.ready
 
     async def approve(self, document: str) -> None:
-        """Say yes to a document."""
-        await self.question(document)
+        """Say yes to a document, once it is asked about."""
+        await self.shows(*QUESTION, document, also=self.can_answer)
         await self.pilot.press("a")
 
     async def resize(self, size: tuple[int, int]) -> None:
@@ -103,10 +91,13 @@ class Studio:
         self.app.theme = name
         await self.pilot.pause(0.2)
 
-    async def picture(self, name: str) -> None:
-        """Export the screen, without what pops up in its corner."""
-        self.app.clear_notifications()
-        await self.pilot.pause()
+    async def picture(self, name: str, *texts: str, also: Callable[[], object] = lambda: True) -> None:
+        """Export the screen at a moment when it shows all of these, with nothing popped up in its corner."""
+        await self.shows(*texts, also=also)
+        while self.app.screen.query("Toast"):
+            self.app.clear_notifications()
+            await self.pilot.pause(0.02)
+            await self.shows(*texts, also=also)
         file = self.folder / f"{name}.svg"
         file.write_text(portable(self.app.export_screenshot(title=cli.PROGRAM), self.home), encoding="utf-8")
         sys.stdout.write(f"{file}\n")
@@ -140,28 +131,22 @@ async def make_pictures(home: Path, folder: Path) -> None:
 
 
 async def _play(it: Studio) -> None:
-    await it.shows("Who runs this", "A full Markdown parser", "The greatest risk", "3 agents")
-    await it.picture("planners")
+    await it.picture("planners", "Who runs this", "A full Markdown parser", "The greatest risk", "3 agents")
     await it.resize(NORMAL)
-    await it.question("Ideation")
-    await it.picture("approval")
+    await it.picture("approval", *QUESTION, "Ideation", also=it.can_answer)
     await it.pilot.press("a")
     await it.approve("Architecture")
     await it.approve("breakdown")
-    await it.shows("FAILED", "There it is", "Write  mdcheck/slugs.py", also=it.is_at_work)
-    await it.picture("dashboard")
+    await it.picture("dashboard", "● agent-", "FAILED", "The check is red", "There it is", "Answer Each space")
     await it.resize(SMALL)
-    await it.shows("Write", "Bash", also=lambda: it.is_at_work() and it.done >= 9)
-    await it.picture("small")
+    await it.picture("small", "● agent-", "Bash", "→", also=lambda: it.done >= 9)
     await it.resize(NORMAL)
     await it.theme("light")
-    await it.shows("Write", "Bash", "Answer", also=lambda: it.is_at_work() and it.done >= 12)
-    await it.picture("light")
+    await it.picture("light", "● agent-", "Write", "Bash", "Answer", also=lambda: it.done >= 12)
     await it.theme("dark")
     await it.shows("✓ completed")
     it.app.command("/diff")
-    await it.shows("Changes", "@@")
-    await it.picture("diff")
+    await it.picture("diff", "Changes", "@@")
 
 
 def _opening(home: Path, *arguments: str) -> Opening:
@@ -189,9 +174,9 @@ async def _neighbours(home: Path) -> None:
         opening = _opening(home, f"--autonomy={autonomy}")
         runtime = ReplayRuntime(generated_scenario(items))
         async with compose.open_engine(opening.launch, runtime=runtime) as engine:
-            await engine.submit(CreateProject(idea="Small modules with names.", name=name, rehearsal=True))
-            while (await engine.snapshot()).projects[0].project.status not in RESTS:
-                await asyncio.sleep(0.05)
+            run = Watched(engine=engine)
+            await run.create(name=name)
+            await run.until_rest()
 
 
 def _begin_the_afternoon() -> None:

@@ -48,6 +48,22 @@ class PostgresForTests:
         async with self.database(self._template) as url:
             yield url
 
+    @asynccontextmanager
+    async def gone(self, url: str) -> AsyncIterator[None]:
+        """While this is open there is no database at `url`; whoever was connected to it is thrown out."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        await self._move(name, f"{name}_away")
+        try:
+            yield
+        finally:
+            await self._move(f"{name}_away", name)
+
+    async def _move(self, old: str, new: str) -> None:
+        await self._execute(f"ALTER DATABASE {old} ALLOW_CONNECTIONS false")
+        await self._execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{old}'")
+        await self._execute(f"ALTER DATABASE {old} RENAME TO {new}")
+        await self._execute(f"ALTER DATABASE {new} ALLOW_CONNECTIONS true")
+
     async def _create(self, template: str) -> str:
         name = f"t{uuid.uuid4().hex}"
         await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -26,7 +26,7 @@ from orchestrator_tui.agents.base import (
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import AgentFailed, LimitReached
+from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
@@ -255,7 +255,7 @@ class Sessions:
             except asyncio.CancelledError:
                 await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
                 raise
-            except AgentFailed as error:
+            except OrchestratorError as error:
                 await self._end(task, account, AgentStatus.FAILED, error.message)
                 raise
             except BaseException as error:

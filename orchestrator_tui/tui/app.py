@@ -338,12 +338,14 @@ class DashboardApp(App[int]):
 
     def to_main(self) -> bool:
         """Leave all screens above the main one; False when there is one that has to be answered first."""
-        if any(isinstance(screen, ModalScreen) and screen is not self.asker.screen for screen in self.screen_stack):
+        others = (screen for screen in self.screen_stack if screen is not self.asker.screen)
+        if not self.is_furnished or any(isinstance(screen, ModalScreen) for screen in others):
             return False
         while len(self.screen_stack) > 1:
-            if self.asker.screen is not None and self.screen is self.asker.screen:
-                self.asker.screen.keep_words()
-            self.pop_screen()
+            if self.screen is self.asker.screen:
+                self.asker.put_off()
+            else:
+                self.pop_screen()
         return True
 
     def action_rehearsal(self) -> None:

@@ -17,6 +17,7 @@ class Asker:
     def __init__(self, app: "DashboardApp") -> None:
         self._app = app
         self._shown: set[tuple[str, str]] = set()
+        self._offered: set[str] = set()
         self._told: set[str] = set()
         self._open: Question | None = None
 
@@ -50,20 +51,26 @@ class Asker:
         """Whether a question is open whose keys count now."""
         return self._open is not None and self._app.screen is self._open and self._open.ready
 
+    def put_off(self) -> None:
+        """Close the question for now; what is written in it is kept."""
+        if self._open is not None:
+            self._open.keep_words()
+            self._open.dismiss(False)
+
     def consider(self) -> None:
         """Open what the selected project asks, once, as soon as the person is not busy; tell of what others ask."""
         for project in self._app.bridge.dashboard.projects.values():
-            for request_id in project.waiting.keys() - self._told:
+            for request_id in project.waiting.keys() - self._offered:
                 if project.id == self._app.main_screen.selected_id:
                     self._offer(project.id, request_id)
-                else:
+                elif request_id not in self._told:
                     self._told.add(request_id)
                     key = self._app.keys.shown("waiting")
                     self._app.say(f"● {project.name} waits for you: {title(project.waiting[request_id])} · {key}")
 
     def _offer(self, project_id: str, request_id: str) -> None:
         if self._app.is_quiet and self._app.is_connected:
-            self._told.add(request_id)
+            self._offered.add(request_id)
             self._app.guarded(self._bring(project_id))
 
     async def _bring(self, project_id: str) -> None:
@@ -86,6 +93,6 @@ class Asker:
     def _closed(self, screen: "Question", decided: bool) -> None:
         self._open = None
         self._shown.add((screen.request.id, screen.request.content_hash))
-        self._told.add(screen.request.id)
+        self._offered.add(screen.request.id)
         if decided:
             self._app.guarded(self._app.commander.answered(screen.request.project_id))

@@ -251,7 +251,13 @@ class Commander:
         self._shell.say("It is tried again.")
 
     async def _skip(self, call: Call) -> None:
-        await self._answer(await self.request(RequestKind.ERROR_DECISION), Choice.SKIP)
+        request = await self.request(RequestKind.ERROR_DECISION)
+        if Choice.SKIP not in request.choices:
+            raise CommandProblem(
+                "This cannot be left out: what comes after builds on it.",
+                hint="/retry tries it again, with a hint if you have one; /stop stops the project.",
+            )
+        await self._answer(request, Choice.SKIP)
         self._shell.say("It is left out.")
 
     # Looking at things

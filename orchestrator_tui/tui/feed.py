@@ -8,6 +8,7 @@ from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
 from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.agentlog import AgentLogs
+from orchestrator_tui.tui.reading import read_items
 from orchestrator_tui.tui.view import AgentView, ProjectView, remembered
 
 HISTORY = 2_000
@@ -57,14 +58,7 @@ class Feed:
     async def load_items(self, client: EngineClient) -> None:
         """Read all items again."""
         self.items_complete = True
-        found: dict[str, WorkItem] = {}
-        after = 0
-        while page := await client.items(self.project_id, after=after, limit=PAGE):
-            found |= {item.id: item for item in page}
-            after = page[-1].number
-            if len(page) < PAGE:
-                break
-        self.items = found
+        self.items = {item.id: item for item in await read_items(client, self.project_id)}
 
     def take(self, live: Live) -> None:
         """Something happened in this project."""

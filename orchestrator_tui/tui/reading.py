@@ -11,7 +11,7 @@ ABOVE_ALL = 2**31 - 1
 """A number that no project has: those before it are all of them."""
 
 
-async def read_sessions(client: EngineClient, project_id: str) -> Sequence[SessionLog]:
+async def read_sessions(client: EngineClient, project_id: str) -> list[SessionLog]:
     """All sessions of a project, the first one first."""
     found: list[SessionLog] = []
     while page := await client.sessions(project_id, after=found[-1].session_number if found else 0, limit=PAGE):
@@ -21,7 +21,7 @@ async def read_sessions(client: EngineClient, project_id: str) -> Sequence[Sessi
     return found
 
 
-async def read_items(client: EngineClient, project_id: str) -> Sequence[WorkItem]:
+async def read_items(client: EngineClient, project_id: str) -> list[WorkItem]:
     """All work items of a project, by number."""
     found: list[WorkItem] = []
     while page := await client.items(project_id, after=found[-1].number if found else 0, limit=PAGE):

@@ -1,31 +1,15 @@
-"""Reads whole lists, and stretches of the event log, from a client that gives them page by page."""
+"""Reads stretches of the event log from a client that gives it page by page."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.records import SessionLog, WorkItem
+from orchestrator_tui.domain.records import SessionLog
 from orchestrator_tui.engine.client import EngineClient
 
 PAGE = 500
 SLACK = timedelta(seconds=5)
 """What belongs to a stretch may be stored a moment before or after it."""
-
-
-async def all_items(client: EngineClient, project_id: str) -> list[WorkItem]:
-    """Every work item of a project, in order of number."""
-    found: list[WorkItem] = []
-    while page := await client.items(project_id, after=found[-1].number if found else 0, limit=PAGE):
-        found.extend(page)
-    return found
-
-
-async def all_sessions(client: EngineClient, project_id: str) -> list[SessionLog]:
-    """Every session of a project, in order of number."""
-    found: list[SessionLog] = []
-    while page := await client.sessions(project_id, after=found[-1].session_number if found else 0, limit=PAGE):
-        found.extend(page)
-    return found
 
 
 async def events_between(

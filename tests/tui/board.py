@@ -20,7 +20,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine.client import EngineClient
-from orchestrator_tui.tui.app import DashboardApp
+from orchestrator_tui.tui.app import MAIN, DashboardApp
 from orchestrator_tui.tui.bridge import Contact
 from orchestrator_tui.tui.link import Link, OpenClient
 from orchestrator_tui.tui.setup import GoOn, Setup
@@ -165,6 +165,7 @@ async def board(
         app = DashboardApp(setup_for(start, link, first=lambda: first, clock=clock, **given))
         async with app.run_test(size=size, notifications=notifications) as pilot:
             it = Board(app, pilot)
+            await it.until(lambda: app.current_mode == MAIN)
             await it.until(lambda: reached in (None, app.bridge.contact))
             yield it
 

@@ -1,7 +1,7 @@
-"""A canned engine for pictures of the dashboard: seven projects with fixed records, and a door for what happens next."""
+"""A canned engine for pictures of the dashboard: seven projects with fixed records, and what happens on demand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -70,6 +70,11 @@ class Showcase:
         self.gone = False
         self.submitted: list[Command] = []
 
+    @property
+    def projects_known(self) -> Collection[str]:
+        """The ids of all projects."""
+        return self._stories.keys()
+
     # What tests do
 
     async def happens(self, project_id: str, *told: Event, at: datetime = NOON) -> None:
@@ -119,7 +124,8 @@ class Showcase:
     async def _live(self, after_seq: int, project_id: str | None) -> AsyncIterator[Live]:
         while True:
             async with self._told:
-                await self._told.wait_for(lambda: self.gone or len(self._log) > after_seq)
+                while len(self._log) == after_seq and not self.gone:
+                    await self._told.wait()
             self._reach()
             for one in self._log[after_seq:]:
                 if project_id in (None, one.project_id):
@@ -232,7 +238,8 @@ async def showcase(
     )
     @asynccontextmanager
     async def opened() -> AsyncIterator[EngineClient]:
-        app.select(selected)
+        if selected in client.projects_known:
+            app.select(selected)
         yield client
         await client.may_end.wait()
 
@@ -245,7 +252,10 @@ async def showcase(
         async with app.run_test(size=size) as pilot:
             it = Board(app, pilot)
             await it.until(lambda: app.bridge.contact is Contact.OPEN and resting(app))
-            yield it
+            try:
+                yield it
+            finally:
+                client.may_end.set()
 
 
 LASTING = ("themes", "engine", "settings")

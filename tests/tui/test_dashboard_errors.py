@@ -23,7 +23,7 @@ async def failing(home: Path, autonomy: str = "checkpoint") -> AsyncIterator[tup
 
 async def test_what_failed_is_shown_with_its_reason_and_tried_again_by_a_key(tmp_path: Path) -> None:
     async with failing(tmp_path / "home") as (it, runtime):
-        await it.question(*GONE_WRONG, "Try again", "Leave it out", "Stop the project")
+        await it.question(*GONE_WRONG, "t Try again", "s Stop the project")
         runtime.scenario = generated_scenario(2)
         await it.press("t")
         await it.question("small waits for you", "Task breakdown", "a Approve")
@@ -58,12 +58,14 @@ async def test_a_phase_that_fails_again_asks_again_and_a_command_with_a_hint_ans
         assert "Only what exists." in runtime.prompts[-1]
 
 
-async def test_a_phase_is_left_out_by_a_key_or_by_a_command(tmp_path: Path) -> None:
+async def test_what_others_build_on_cannot_be_left_out_and_that_is_said(tmp_path: Path) -> None:
     async with failing(tmp_path / "home") as (it, _):
         await it.question(*GONE_WRONG)
+        assert "Leave it out" not in it.shown
+        await it.press("k")
         await it.press("escape")
-        await it.command("/skip")
-        await it.until(lambda: it.project.phases[BREAKDOWN].status is PhaseStatus.SKIPPED)
+        await it.refused("/skip", "This cannot be left out", "/retry tries it again")
+        assert it.project.phases[BREAKDOWN].status is PhaseStatus.FAILED
 
 
 async def test_stopping_what_failed_takes_the_same_key_twice(tmp_path: Path) -> None:

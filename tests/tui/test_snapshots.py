@@ -51,12 +51,12 @@ def types(text: str) -> Step:
 
 async def loses_the_database(it: Board, client: Showcase) -> None:
     await client.break_down()
-    await it.shows("What you see is kept")
+    await it.shows("is kept; it is tried again")
 
 
 async def another_document(it: Board, client: Showcase) -> None:
     await client.rewrite_architecture()
-    await it.shows("The document changed", "Postmark")
+    await it.shows("The document changed")
 
 
 async def leaving(it: Board, client: Showcase) -> None:
@@ -87,7 +87,7 @@ def scene(*steps: Step, selected: str = PORTFOLIO, empty: bool = False, **given:
 
 ITEM = (command("/items TASK-33"), sees("Calls to"))
 PHASE = (press("escape", "tab", "tab", "left", "left", "left", "enter"), sees("SQLite with WAL"))
-SETTINGS = (command("/config"), sees("agent.max_parallel"))
+SETTINGS = (command("/config"), sees("autonomy", "checkpoint"))
 
 SCENES: Mapping[str, Scene] = {
     "first-run": scene(sees("No credentials"), empty=True),
@@ -106,8 +106,8 @@ SCENES: Mapping[str, Scene] = {
     "approval-edit": scene(sees("a Approve", "Stripe"), press("e"), sees("Save", "# Architecture"), selected=SHOP),
     "approval-changed-meanwhile": scene(sees("a Approve", "Stripe"), another_document, selected=SHOP),
     "clarification": scene(sees("Your answer", "family"), selected=RECIPES),
-    "permission": scene(sees("Allow", "sudo"), selected=WEATHER),
-    "decision": scene(sees("Try again", "hangs"), selected=LINKS),
+    "permission": scene(sees("sudo", "n Deny"), selected=WEATHER),
+    "decision": scene(sees("hangs", "s Stop"), selected=LINKS),
     "new-project": scene(
         command("A page about bees and where they live"), sees("bees-where", "/tmp/ada/projects"), has_credentials=True
     ),
@@ -117,7 +117,7 @@ SCENES: Mapping[str, Scene] = {
     "palette-search": scene(press("ctrl+p"), types("cost"), sees("/cost")),
     "help": scene(command("/help"), sees("/projects")),
     "settings": scene(*SETTINGS),
-    "settings-field": scene(*SETTINGS, press("enter"), sees("agent.max_parallel")),
+    "settings-field": scene(*SETTINGS, press("enter"), sees("autonomy", "checkpoint")),
     "theme-picker": scene(command("/theme"), sees("high-contrast")),
     "status": scene(command("/status"), sees("Last activity", "deploy")),
     "status-waiting": scene(command("/status 6"), sees("Waits for you", "deploy")),
@@ -126,8 +126,8 @@ SCENES: Mapping[str, Scene] = {
     "item": scene(*ITEM),
     "item-notes": scene(*ITEM, press("2"), sees("The clock is injected")),
     "item-checks": scene(*ITEM, press("3"), sees("naive")),
-    "item-diff": scene(*ITEM, press("4"), sees("tests/conftest.py")),
-    "item-sessions": scene(*ITEM, press("5"), sees("interrupted")),
+    "item-diff": scene(*ITEM, press("4"), sees("A token that lasts")),
+    "item-sessions": scene(*ITEM, press("5"), sees("was stopped")),
     "diff": scene(command("/diff"), sees("src/api/auth.py", "TASK-32")),
     "document": scene(command("/view architecture"), sees("SQLite with WAL")),
     "document-difference": scene(
@@ -137,11 +137,11 @@ SCENES: Mapping[str, Scene] = {
     "phase-sessions": scene(*PHASE, press("2"), sees("aggregator")),
     "phase-history": scene(*PHASE, press("3"), sees("No database server")),
     "cost": scene(command("/cost"), sees("By phase")),
-    "history": scene(press("escape", "h"), sees("generation")),
+    "history": scene(press("escape", "h"), sees("editor.py")),
     "replay": scene(
         command("/replay 7"), sees("events"), press("space", *["right"] * 8, "left"), sees("implement running")
     ),
-    "session-log": scene(*ITEM, press("5"), sees("interrupted"), press("end", "enter"), sees("generation")),
+    "session-log": scene(*ITEM, press("5"), sees("was stopped"), press("end", "enter"), sees("generation")),
 }
 
 

@@ -14,9 +14,9 @@ from orchestrator_tui.domain.records import CommitEntry, WorkItem
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.patches import Patch, parse
+from orchestrator_tui.tui.reading import read_items
 from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.screens.parts import find_in
-from orchestrator_tui.tui.stored import all_items
 from orchestrator_tui.tui.widgets.find_row import FindRow
 from orchestrator_tui.tui.widgets.key_bar import Hint
 from orchestrator_tui.tui.widgets.patch_view import PatchView
@@ -87,7 +87,7 @@ class DiffPage(LivePage):
 
     async def _load_item(self, key: str) -> None:
         client = self.context.client
-        items = await all_items(client, self._project_id)
+        items = await read_items(client, self._project_id)
         item = next((one for one in items if key.casefold() in (one.key.casefold(), one.id)), None)
         if item is None:
             raise UsageError(f"There is no work item {one_line(key, 40)} in this project.", hint=_which(items))

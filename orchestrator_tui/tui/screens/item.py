@@ -22,9 +22,10 @@ from orchestrator_tui.tui import item_text
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.item_text import Check
 from orchestrator_tui.tui.messages import Happened
+from orchestrator_tui.tui.reading import read_items, read_sessions
 from orchestrator_tui.tui.screens.parts import DIFF_KEY, PartsPage
 from orchestrator_tui.tui.screens.session import SessionPage
-from orchestrator_tui.tui.stored import all_items, all_sessions, events_between, stretch
+from orchestrator_tui.tui.stored import events_between, stretch
 from orchestrator_tui.tui.widgets.document_view import DocumentView
 from orchestrator_tui.tui.widgets.facts import Facts
 from orchestrator_tui.tui.widgets.key_bar import Hint
@@ -80,7 +81,7 @@ class ItemPage(PartsPage):
 
     async def load(self) -> None:
         client = self.context.client
-        self._items = {item.id: item for item in await all_items(client, self._project_id)}
+        self._items = {item.id: item for item in await read_items(client, self._project_id)}
         item = self._item = self._find()
         self.tell_head(f"{item.key} · {one_line(item.title)}")
         self.query_one(Facts).show(item_text.item_facts(item, self._items))
@@ -88,7 +89,7 @@ class ItemPage(PartsPage):
         comments = await client.comments(item.id)
         self._notes = len(comments)
         await self._text("#item-notes", item_text.notes(comments))
-        self._sessions = [one for one in await all_sessions(client, self._project_id) if one.work_item_id == item.id]
+        self._sessions = [one for one in await read_sessions(client, self._project_id) if one.work_item_id == item.id]
         sessions = self.query_one(SessionList)
         sessions.show_empty("No agent has worked on this item yet.")
         sessions.show_sessions(self._sessions, {}, self.context.clock())

@@ -17,11 +17,11 @@ from orchestrator_tui.tui import glyphs
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.item_tree import ItemRow, counts, matching
 from orchestrator_tui.tui.messages import Happened
+from orchestrator_tui.tui.reading import read_items, read_sessions
 from orchestrator_tui.tui.screens.diff import DiffPage
 from orchestrator_tui.tui.screens.item import ItemPage
 from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.screens.parts import DIFF_KEY
-from orchestrator_tui.tui.stored import all_items, all_sessions
 from orchestrator_tui.tui.view import ProjectView
 from orchestrator_tui.tui.widgets.find_row import FindRow
 from orchestrator_tui.tui.widgets.key_bar import Hint
@@ -89,11 +89,11 @@ class ItemsPage(LivePage):
         client = self.context.client
         overview = await client.overview(self._project_id)
         self._name = overview.project.name
-        self._items = {item.id: item for item in await all_items(client, self._project_id)}
+        self._items = {item.id: item for item in await read_items(client, self._project_id)}
         keys = {item.id: item.key for item in self._items.values()}
         self._workers = {
             keys[session.work_item_id]: _worker(session.role, session.session_number)
-            for session in await all_sessions(client, self._project_id)
+            for session in await read_sessions(client, self._project_id)
             if session.ended_at is None and session.work_item_id in keys
         }
         self._show()

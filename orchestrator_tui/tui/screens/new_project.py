@@ -118,7 +118,7 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
     # What is typed
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """The folder follows the name until it is edited; emptied, it follows again."""
+        """The folder follows the name until it is edited; emptied and left, it follows again."""
         event.stop()
         if event.input.id == "new-name" and event.value != self._called:
             self._called, self._is_named = event.value, True
@@ -127,6 +127,12 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
         else:
             return
         self._check()
+
+    def on_input_blurred(self, event: Input.Blurred) -> None:
+        """A folder that was emptied is suggested anew once nobody types another one there."""
+        event.stop()
+        if event.input.id == "new-folder" and not self._is_placed:
+            self._check()
 
     def on_run_choice_changed(self, message: RunChoice.Changed) -> None:
         """The idea is another one, and so is the name as long as it was not edited."""
@@ -142,11 +148,14 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
 
     async def _checked(self) -> str:
         """What is wrong with what is typed now, or ""; it is shown."""
-        if not self._is_placed and self._called.strip():
+        field = self.query_one("#new-folder", Input)
+        is_typed = field.has_focus and not field.value and not self._starting
+        if not self._is_placed and self._called.strip() and not is_typed:
             folder = await asyncio.to_thread(default_folder, self._workspace, self._called)
-            self._folder = str(folder)
-            self.query_one("#new-folder", Input).value = self._folder
-        problem = name_problem(self._called) or await asyncio.to_thread(folder_problem, as_folder(clean(self._folder)))
+            self._folder = field.value = str(folder)
+        problem = name_problem(self._called)
+        if not problem and not is_typed:
+            problem = await asyncio.to_thread(folder_problem, as_folder(clean(self._folder)))
         self._tell(problem)
         return problem
 

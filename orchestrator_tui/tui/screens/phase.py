@@ -19,10 +19,11 @@ from orchestrator_tui.tui.history import names_of
 from orchestrator_tui.tui.item_text import moment
 from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.phase_history import PhaseHistory, began, ended
+from orchestrator_tui.tui.reading import read_items, read_sessions
 from orchestrator_tui.tui.screens.document import DocumentPage, nothing
 from orchestrator_tui.tui.screens.parts import DIFF_KEY, PartsPage
 from orchestrator_tui.tui.screens.session import SessionPage
-from orchestrator_tui.tui.stored import all_items, all_sessions, events_between
+from orchestrator_tui.tui.stored import events_between
 from orchestrator_tui.tui.widgets.document_view import DocumentView
 from orchestrator_tui.tui.widgets.facts import Bit, Fact, Facts
 from orchestrator_tui.tui.widgets.happening_list import HappeningList
@@ -67,8 +68,8 @@ class PhasePage(PartsPage):
         client = self.context.client
         overview = await client.overview(self._project_id)
         artifacts = versions(await client.artifacts(self._project_id), self._phase)
-        sessions = await all_sessions(client, self._project_id)
-        items = await all_items(client, self._project_id)
+        sessions = await read_sessions(client, self._project_id)
+        items = await read_items(client, self._project_id)
         self._sessions = [session for session in sessions if session.phase is self._phase]
         self._keys = {item.id: item.key for item in items}
         self._show_head(overview, artifacts)

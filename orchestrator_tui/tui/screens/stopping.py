@@ -25,8 +25,12 @@ class StoppingScreen(ModalScreen[None]):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._list = Static(id="stopping-list")
+
     def compose(self) -> ComposeResult:
-        box = Vertical(Static(id="stopping-list"))
+        box = Vertical(self._list)
         box.border_title = "Stopping"
         yield box
 
@@ -44,4 +48,4 @@ class StoppingScreen(ModalScreen[None]):
             agents = len(project.running_agents)
             text.append(f"\n{sign} {one_line(project.name, 40)}  {agents} agent{'s' if agents != 1 else ''}")
         text.append("\n\nThe same key again leaves at once.")
-        self.query_one("#stopping-list", Static).update(text)
+        self._list.update(text)
