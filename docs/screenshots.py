@@ -92,12 +92,8 @@ class Studio:
         await self.pilot.pause(0.2)
 
     async def picture(self, name: str, *texts: str, also: Callable[[], object] = lambda: True) -> None:
-        """Export the screen at a moment when it shows all of these, with nothing popped up in its corner."""
+        """Export the screen at a moment when it shows all of these."""
         await self.shows(*texts, also=also)
-        while self.app.screen.query("Toast"):
-            self.app.clear_notifications()
-            await self.pilot.pause(0.02)
-            await self.shows(*texts, also=also)
         file = self.folder / f"{name}.svg"
         file.write_text(portable(self.app.export_screenshot(title=cli.PROGRAM), self.home), encoding="utf-8")
         sys.stdout.write(f"{file}\n")

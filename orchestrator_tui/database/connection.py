@@ -119,7 +119,19 @@ async def open_database(url: str) -> AsyncIterator[Database]:
     try:
         yield database
     finally:
+        await _returned(database.writes)
         await database.writes.dispose()
+
+
+async def _returned(engine: AsyncEngine) -> None:
+    """Wait until every connection is back: a pool does not close one that somebody has who is just being cancelled."""
+    back = asyncio.Event()
+    event.listen(engine.sync_engine, "checkin", lambda *_: back.set())
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CONNECT_SECONDS):
+            while engine.pool.checkedout():  # type: ignore[attr-defined]
+                back.clear()
+                await back.wait()
 
 
 @asynccontextmanager

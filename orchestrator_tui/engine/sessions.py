@@ -30,6 +30,7 @@ from orchestrator_tui.domain.errors import AgentFailed, LimitReached, Orchestrat
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
+from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.eventlog import EventLog
 
@@ -403,5 +404,5 @@ def summarize_call(tool: str, arguments: Mapping[str, Any]) -> str:
     for key in ("file_path", "command", "pattern", "path", "summary"):
         value = arguments.get(key)
         if isinstance(value, str):
-            return " ".join(value.split())[:200]
+            return one_line(value, 400)
     return ""

@@ -8,6 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
+from orchestrator_tui.domain.words import duration
 from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
@@ -138,16 +139,16 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
             status = f" {event.status}" if event.status else ""
             return Kind.ERROR, "", f"the API answered{status} {event.error}; again in {event.delay_seconds:.0f} s"
         case events.VerifyFinished(passed=True):
-            return Kind.VERIFY, "", f"passed in {event.seconds:.1f} s: {event.command}"
+            return Kind.VERIFY, "", f"passed in {duration(event.seconds)}: {event.command}"
         case events.VerifyFinished():
             return Kind.ERROR, "Verify", f"red, exit code {event.exit_code}: {event.command}\n{event.output}"
         case events.CommitMade():
             return Kind.NOTE, "Commit", f"{event.commit[:8]} {event.message} +{event.insertions} −{event.deletions}"
         case events.AgentFinished(status=AgentStatus.COMPLETED):
-            return Kind.NOTE, "", f"finished in {event.seconds:.1f} s"
+            return Kind.NOTE, "", f"finished in {duration(event.seconds)}"
         case events.AgentFinished():
             why = f": {event.error}" if event.error else ""
-            return Kind.ERROR, "", f"{event.status} after {event.seconds:.1f} s{why}"
+            return Kind.ERROR, "", f"{event.status} after {duration(event.seconds)}{why}"
         case _:
             return None
 

@@ -77,7 +77,7 @@ class DashboardApp(App[int]):
         super().__init__(driver_class=driver_of(setup.environ), ansi_color=True if colors_off(setup.environ) else None)
         self.setup = setup
         self.broke: BaseException | None = None
-        self.last_key_at = -QUIET_SECONDS
+        self.last_key, self.last_key_at = "", -QUIET_SECONDS
         self.keys = Keymap()
         self.theming = Theming(self, setup)
         self.bridge = Bridge(self._tell)
@@ -90,6 +90,7 @@ class DashboardApp(App[int]):
         self.attention = Attention(self, None, setup.environ)
         self.main_screen: MainScreen
         self.is_furnished = False
+        self.has_begun = False
         self._screen_context: Context | None = None
         self._opening_told = asyncio.Event()
         self.set_keymap(self.keys.as_textual())
@@ -126,8 +127,17 @@ class DashboardApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key):
-            self.last_key_at = monotonic()
+            self.last_key, self.last_key_at = event.key, monotonic()
+            if self._belongs_to_input(event):
+                self.main_screen.input_bar.pass_on(event)
+                return
         await super().on_event(event)
+
+    def _belongs_to_input(self, event: events.Key) -> bool:
+        """Whether a key came back from the pane that had the focus when it was pressed, right behind the key that
+        gave the focus to the input bar."""
+        came_back = event.is_forwarded and (event.is_printable or event.key == "enter")
+        return came_back and self.is_furnished and self.main_screen.input_bar.has_focus_within
 
     @property
     def is_quiet(self) -> bool:
@@ -195,14 +205,15 @@ class DashboardApp(App[int]):
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _begin(self) -> None:
-        """What the command line asked for."""
+        """What the command line asked for; nothing else comes onto the screen before it."""
         match await asyncio.to_thread(self.setup.first):
             case CreateProject() as command:
                 await self._guarded(self.creating.create(command))
             case GoOn(reference=reference):
                 await self._guarded(self.creating.go_on(reference))
             case None:
-                return
+                pass
+        self.has_begun = True
 
     def _tell(self, dashboard: Dashboard, recorded: tuple[Recorded, ...]) -> None:
         for screen in self.screen_stack:

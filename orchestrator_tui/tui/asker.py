@@ -35,6 +35,8 @@ class Asker:
         screen = question_screen(self._app.context, request, project.name if project else "A project")
         screen.opening = opening
         self._open = screen
+        # A corner with old news must not cover what is to be read.
+        self._app.clear_notifications()
         self._app.push_screen(screen, lambda decided: self._closed(screen, bool(decided)))
 
     @property
@@ -59,6 +61,8 @@ class Asker:
 
     def consider(self) -> None:
         """Open what the selected project asks, once, as soon as the person is not busy; tell of what others ask."""
+        if not self._app.has_begun:
+            return
         for project in self._app.bridge.dashboard.projects.values():
             for request_id in project.waiting.keys() - self._offered:
                 if project.id == self._app.main_screen.selected_id:
@@ -71,12 +75,15 @@ class Asker:
     def _offer(self, project_id: str, request_id: str) -> None:
         if self._app.is_quiet and self._app.is_connected:
             self._offered.add(request_id)
-            self._app.guarded(self._bring(project_id))
+            self._app.guarded(self._bring(project_id, request_id))
 
-    async def _bring(self, project_id: str) -> None:
+    async def _bring(self, project_id: str, request_id: str) -> None:
         requests = await self._app.context.client.requests(project_id)
         if requests and self._app.is_quiet:
             self.open(requests[0])
+        else:
+            # The person did something meanwhile: it comes when they are done.
+            self._offered.discard(request_id)
 
     async def show(self, project_id: str | None = None) -> None:
         """Open the oldest question of a project; without it one of the selected project, or else of any.

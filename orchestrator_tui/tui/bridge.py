@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
@@ -9,7 +10,7 @@ from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
 from orchestrator_tui.domain.records import Snapshot
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.feed import Feed
-from orchestrator_tui.tui.view import Dashboard, fold, joined
+from orchestrator_tui.tui.view import Dashboard, fold, introduced, joined
 
 FRAMES = 10
 """A second: how often at most the screens are told what happened."""
@@ -153,6 +154,8 @@ class Bridge:
         try:
             await self.learn_of(feed.project_id)
             await feed.load(client, self.dashboard.projects[feed.project_id])
+            project = introduced(self.dashboard.projects[feed.project_id], feed.agents)
+            self.dashboard = replace(self.dashboard, projects={**self.dashboard.projects, project.id: project})
         except OrchestratorError as error:
             self.problem = error
         self._changed.set()

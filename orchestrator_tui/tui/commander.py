@@ -200,6 +200,22 @@ class Commander:
             raise CommandProblem("Nothing waits for that.", hint="/projects shows how every project stands.")
         return fitting[0]
 
+    async def own_request(self, *kinds: RequestKind) -> InputRequest:
+        """What waits in the selected project: an answer in words must not reach another one by accident.
+
+        Raises:
+            CommandProblem: nothing of these kinds waits there; says who else waits.
+        """
+        client, project = (await self._engine()).client, self.project()
+        fitting = [request for request in await client.requests(project.id) if request.kind in kinds]
+        if fitting:
+            return fitting[0]
+        others = [request for request in await client.requests() if request.kind in kinds]
+        known = self._shell.bridge.dashboard.projects
+        names = [f"{one.number} ({one.name})" for one in (known.get(other.project_id) for other in others) if one]
+        hint = f"Project {names[0]} does: select it first." if names else "/projects shows how every project stands."
+        raise CommandProblem(f"{project.name} does not wait for that.", hint=hint)
+
     async def _answer(self, request: InputRequest, choice: Choice, text: str | None = None) -> None:
         await self.submit(
             AnswerRequest(request_id=request.id, choice=choice, content_hash=request.content_hash, text=text, by=BY)
@@ -213,34 +229,38 @@ class Commander:
         if project.status is PipelineStatus.STOPPED and not await client.requests(project_id):
             await self.submit(ResumeProject(project_id=project_id))
 
+    def _name(self, request: InputRequest) -> str:
+        project = self._shell.bridge.dashboard.projects.get(request.project_id)
+        return project.name if project else "The project"
+
     async def _approve(self, call: Call) -> None:
         """Yes to content that was on the screen; other content is shown first."""
-        request = await self.request(RequestKind.APPROVAL)
+        request = await self.own_request(RequestKind.APPROVAL)
         if not self._shell.was_shown(request):
             self._shell.open_question(request)
             return
         await self._answer(request, Choice.APPROVE)
-        self._shell.say(f"Approved: {request.title}")
+        self._shell.say(f"{self._name(request)}: approved. {request.title}")
 
     async def _reject(self, call: Call) -> None:
-        request = await self.request(RequestKind.APPROVAL)
+        request = await self.own_request(RequestKind.APPROVAL)
         if not (words := call.get("words")):
             self._shell.open_question(request, Opening.CHANGES)
             return
         await self._answer(request, Choice.REQUEST_CHANGES, words)
-        self._shell.say("Changes are asked for; the agents work on them.")
+        self._shell.say(f"{self._name(request)}: changes are asked for; the agents work on them.")
 
     async def _edit(self, call: Call) -> None:
         await self.edit(Opening.EDIT)
 
     async def edit(self, opening: Opening) -> None:
         """Open what waits for approval to be edited, here or in $EDITOR."""
-        self._shell.open_question(await self.request(RequestKind.APPROVAL), opening)
+        self._shell.open_question(await self.own_request(RequestKind.APPROVAL), opening)
 
     async def _retry(self, call: Call) -> None:
         hint = call.get("hint")
         try:
-            request = await self.request(RequestKind.ERROR_DECISION)
+            request = await self.own_request(RequestKind.ERROR_DECISION)
         except CommandProblem:
             project = self.project()
             if project.status is not PipelineStatus.FAILED or hint:
@@ -248,17 +268,17 @@ class Commander:
             await self.resume(project)
             return
         await self._answer(request, Choice.RETRY_WITH_HINT if hint else Choice.RETRY, hint)
-        self._shell.say("It is tried again.")
+        self._shell.say(f"{self._name(request)}: it is tried again.")
 
     async def _skip(self, call: Call) -> None:
-        request = await self.request(RequestKind.ERROR_DECISION)
+        request = await self.own_request(RequestKind.ERROR_DECISION)
         if Choice.SKIP not in request.choices:
             raise CommandProblem(
                 "This cannot be left out: what comes after builds on it.",
                 hint="/retry tries it again, with a hint if you have one; /stop stops the project.",
             )
         await self._answer(request, Choice.SKIP)
-        self._shell.say("It is left out.")
+        self._shell.say(f"{self._name(request)}: it is left out.")
 
     # Looking at things
 

@@ -12,6 +12,7 @@ from orchestrator_tui.domain.events import Event, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.tui import glyphs
+from orchestrator_tui.tui.agentlog import PROMPTS
 
 ANSWER_TOOL = "StructuredOutput"
 LONGEST_LINE = 400
@@ -174,13 +175,19 @@ def _pipeline(event: events.PipelineStatusChanged) -> Said:
     return Said(kind, glyphs.PIPELINES[event.new], f"project {words.title(event.new)}{reason}")
 
 
+PHASE_WORDS = {status: words.title(status) for status in PhaseStatus} | {
+    # Every phase passes through it; that a person is asked is told by an event of its own.
+    PhaseStatus.AWAITING_APPROVAL: "has its result",
+}
+
+
 def _phase(event: events.PhaseStatusChanged) -> Said:
     took = f" in {words.duration(event.seconds)}" if event.new is PhaseStatus.COMPLETED else ""
     again = f", round {event.round}" if event.round > 1 else ""
     reason = f": {event.reason}" if event.reason else ""
     kind = Kind.ERROR if event.new is PhaseStatus.FAILED else Kind.PHASE
     return Said(
-        kind, glyphs.PHASES[event.new], f"{words.title(event.phase)} {words.title(event.new)}{took}{again}{reason}"
+        kind, glyphs.PHASES[event.new], f"{words.title(event.phase)} {PHASE_WORDS[event.new]}{took}{again}{reason}"
     )
 
 
@@ -207,8 +214,8 @@ def _of_agent(
             name = agent_name(event.role, event.session_number)
             return Said(Kind.AGENT, ("●", "accent"), f"starts{on} with {model}", name)
         case events.AgentPrompted():
-            told = f"is told, {words.title(event.kind)}: {event.text}"
-            return None if event.kind == "task" else Said(Kind.AGENT, _QUIET, told, who, event.text)
+            told = PROMPTS.get(event.kind, f"is told, {words.title(event.kind)}")
+            return None if event.kind == "task" else Said(Kind.AGENT, _QUIET, f"{told}: {event.text}", who, event.text)
         case events.AgentSaid():
             return Said(Kind.AGENT, _QUIET, event.text, who, event.text)
         case events.AgentCalledTool():

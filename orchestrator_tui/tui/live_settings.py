@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.tui.slash import CommandProblem
 from orchestrator_tui.tui.theming import SETTING
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class LiveSettings:
         self.settings = app.theming.settings = settings
         app.attention.settings = settings.tui
         if settings.tui.theme != app.setup.theme:
-            app.theming.show(settings.tui.theme)
+            self._use_theme(settings.tui.theme)
         self._use_keys(settings)
 
     async def take(self, key: str) -> None:
@@ -48,6 +49,12 @@ class LiveSettings:
             app.theming.show(settings.tui.theme)
         if key.startswith(KEYMAP):
             self._use_keys(settings)
+
+    def _use_theme(self, name: str) -> None:
+        try:
+            self._app.theming.show(name)
+        except CommandProblem as error:
+            self._app.notify(one_line(error.line(), 400), severity="warning", markup=False, timeout=20)
 
     def _use_keys(self, settings: "Settings") -> None:
         app = self._app

@@ -23,7 +23,7 @@ WAITS = {
     RequestKind.APPROVAL: "waits for your approval",
     RequestKind.CLARIFICATION: "has a question for you",
     RequestKind.PERMISSION: "asks for your permission",
-    RequestKind.ERROR_DECISION: "failed and waits for your decision",
+    RequestKind.ERROR_DECISION: "failed: you decide",
 }
 
 

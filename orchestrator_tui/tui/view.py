@@ -285,6 +285,16 @@ def _kept(agents: Mapping[str, AgentView]) -> Mapping[str, AgentView]:
     return {agent_id: agent for agent_id, agent in agents.items() if agent_id not in gone}
 
 
+def introduced(project: ProjectView, known: Mapping[str, AgentView]) -> ProjectView:
+    """With what the agents remembered from events say of those at work: the item each is on, what it did last."""
+    agents = {
+        one: replace(agent, item_key=known[one].item_key, doing=known[one].doing)
+        for one, agent in project.agents.items()
+        if one in known and agent.item_key is None
+    }
+    return replace(project, agents={**project.agents, **agents}) if agents else project
+
+
 def remembered(project: ProjectView, history: Iterable[Recorded]) -> ProjectView:
     """With the agents that events from before the view's records tell of; nothing else is counted again."""
     seen = replace(project, agents={})

@@ -32,6 +32,7 @@ from tests.tui.stage import WIDE, text_of, until
 PATIENCE = 60.0
 """Seconds; on a busy machine everything takes long."""
 
+First = CreateProject | GoOn | None
 EXAMPLE = ("Small modules that tell their names.", "example")
 
 
@@ -70,6 +71,10 @@ class Board:
         await self.until(lambda: all(text in self.shown for text in texts))
         return self.shown
 
+    async def says(self, words: str) -> None:
+        """Wait until these words are on the screen, over however many lines."""
+        await self.until(lambda: words in " ".join(self.shown.replace("│", " ").split()))
+
     async def question(self, *texts: str) -> None:
         """Wait until a question is open that shows these and whose keys count."""
         await self.until(lambda: self.app.asker.ready and all(text in self.shown for text in texts))
@@ -93,9 +98,9 @@ class Board:
     async def leave(self) -> None:
         """Back to the main screen, as with Esc."""
         while self.app.screen is not self.app.main_screen:
-            shown = self.app.screen
+            before = self.app.screen, self.shown
             await self.pilot.press("escape")
-            await self.until(lambda shown=shown: self.app.screen is not shown)
+            await self.until(lambda before=before: (self.app.screen, self.shown) != before)
 
     async def paste(self, text: str) -> None:
         """Paste into whatever has the focus."""
@@ -123,6 +128,7 @@ class Board:
 
 def setup_for(start: Launch, link: Link, **given: Any) -> Setup:
     """What the program's own start would give, without anything of this machine."""
+    settings = start.settings()
     made = Setup(
         link=link,
         load_settings=start.settings,
@@ -132,6 +138,8 @@ def setup_for(start: Launch, link: Link, **given: Any) -> Setup:
         workspace=start.paths.workspace,
         has_credentials=False,
         rehearsal_idea=lambda: EXAMPLE,
+        theme=settings.tui.theme,
+        theme_is_chosen=settings.origin("tui.theme") != "default",
         place="local · SQLite",
     )
     return replace(made, **given)
@@ -144,7 +152,7 @@ async def board(
     items: int = 2,
     autonomy: str = "checkpoint",
     size: tuple[int, int] = WIDE,
-    first: CreateProject | GoOn | None = None,
+    first: First | Callable[[], First] = None,
     settings: Mapping[str, Any] = FAST,
     clock: Callable[[], datetime] = now,
     runtime: AgentRuntime | None = None,
@@ -162,7 +170,9 @@ async def board(
     start = replace(start, environ={**start.environ, **(environ or {})})
     played = runtime or ReplayRuntime(generated_scenario(items))
     async with Link(opening(lambda: open_engine(start, runtime=played))) as link:
-        app = DashboardApp(setup_for(start, link, first=lambda: first, clock=clock, **given))
+        app = DashboardApp(
+            setup_for(start, link, first=first if callable(first) else lambda: first, clock=clock, **given)
+        )
         async with app.run_test(size=size, notifications=notifications) as pilot:
             it = Board(app, pilot)
             await it.until(lambda: app.current_mode == MAIN)

@@ -236,6 +236,7 @@ async def showcase(
         cwd=Path("/tmp/ada"),
         overrides={"tui": {"theme": theme}},
     )
+
     @asynccontextmanager
     async def opened() -> AsyncIterator[EngineClient]:
         if selected in client.projects_known:
@@ -258,8 +259,8 @@ async def showcase(
                 client.may_end.set()
 
 
-LASTING = ("themes", "engine", "settings")
-"""Workers that never end by themselves."""
+LASTING = ("themes", "engine", "settings", "leave")
+"""Workers that wait for something from outside."""
 
 
 def resting(app: DashboardApp) -> bool:

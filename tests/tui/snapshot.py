@@ -3,7 +3,7 @@
 import difflib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_letters, digits, punctuation
@@ -15,10 +15,13 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 FOLDER = Path(__file__).parent / "snapshots"
 WRITING = "SNAPSHOTS"
+STILL = 3
+"""Looks in a row at which the screen has to be the same."""
 ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
 LETTERS = ascii_letters + digits + punctuation
 NAMES = (
@@ -55,12 +58,12 @@ def check(pilot: Pilot[Any], name: str) -> None:
 
 async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: True) -> None:
     """Wait until the screen has stood still for a while and `resting` holds; no cursor blinks from then on."""
-    still, before = 0, ""
-    while still < 3:
+    still, before = 0, list[Strip]()
+    while still < STILL:
         for field in pilot.app.screen.query("Input, TextArea").results(Input | TextArea):
             field.cursor_blink = False
-        await pilot.pause()
-        now = str(picture(pilot.app))
+        await pilot.pause(0.01)
+        now = pilot.app.screen._compositor.render_strips()
         still = still + 1 if now == before and resting() else 0
         before = now
 
@@ -89,8 +92,8 @@ def _plain(value: str) -> str:
     return value.removeprefix("ansi_").lower()
 
 
-def _cells(strip: Sequence[Segment], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    for text, style, _ in strip:
+def _cells(strip: Iterable[Segment], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for text, style, _ in Segment.simplify(strip):
         for piece in re.findall(r" +|[^ ]+", text):
             yield piece, _told(style or Style(), names, blank=piece.isspace())
 

@@ -13,8 +13,8 @@ PLANNERS = ("system_design", "data_models", "operations")
 QUESTION = """\
 Two readings of your idea lead to different programs:
 
-- Recipes are **yours alone**, and the shopping list is for one kitchen.
-- A **family** shares them, and everybody ticks off the same list.
+- Recipes are yours alone, and the shopping list is for one kitchen.
+- A family shares them, and everybody ticks off the same list.
 
 Which one is it, and how many people is it for?"""
 PERMISSION = """\

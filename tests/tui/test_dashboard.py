@@ -1,5 +1,7 @@
 from pathlib import Path
 
+from textual.events import Key
+
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from tests.tui.board import REHEARSED, board
 from tests.tui.stage import SMALL
@@ -135,3 +137,13 @@ async def test_leaving_while_something_runs_asks_and_then_stops_it(tmp_path: Pat
         await it.shows("Stop and leave")
         await it.press("l")
         await it.until(lambda: it.app.return_code is not None or not it.app.is_running)
+
+
+async def test_keys_that_come_right_behind_the_slash_are_a_command_and_nothing_else(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED) as it:
+        await it.question("small waits for you")
+        await it.press("escape", "escape")
+        for key in "/status":
+            it.app.post_message(Key("slash" if key == "/" else key, key))
+        await it.until(lambda: it.app.main_screen.input_bar.text == "/status")
+        assert it.project.status is PipelineStatus.PAUSED

@@ -1,6 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
@@ -121,3 +122,22 @@ async def test_a_project_named_on_the_command_line_is_created_and_shown(tmp_path
     async with board(tmp_path / "home", first=first, autonomy="full") as it:
         await it.rests(PipelineStatus.COMPLETED)
         await it.shows("mark [red]up")
+
+
+async def test_what_the_command_line_asked_for_comes_before_what_waits_already(tmp_path: Path) -> None:
+    home, may_begin = tmp_path / "home", Event()
+
+    def first() -> CreateProject:
+        may_begin.wait()
+        return REHEARSED
+
+    async with beside(home, "older", "checkpoint"):
+        pass
+    async with board(home, first=first) as it:
+        await it.shows("older", "● you", "● 1 waits")
+        await it.until(lambda: it.app.is_quiet)
+        it.app.asker.consider()
+        await it.pilot.pause()
+        assert not it.app.asker.is_open
+        may_begin.set()
+        await it.question("small waits for you", "a Approve")

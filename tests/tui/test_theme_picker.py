@@ -45,4 +45,6 @@ async def test_a_broken_theme_file_is_told(tmp_path: Path) -> None:
     app = Stage()
     async with app.run_test(size=WIDE) as pilot:
         await app.push_screen(ThemePicker(catalog(tmp_path / "themes")))
-        await until(pilot, lambda: "dark is expected to be true or false." in " ".join(text_of(pilot).replace("│", " ").split()))
+        await until(
+            pilot, lambda: "dark is expected to be true or false." in " ".join(text_of(pilot).replace("│", " ").split())
+        )

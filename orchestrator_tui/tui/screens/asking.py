@@ -112,8 +112,8 @@ class Question(ModalScreen[bool]):
 
     def _offer(self) -> None:
         row = self.box.actions
-        away = "later" if self.mode is Mode.READ else self.BACK.lower()
-        self.box.tell_way_out("" if self.mode is Mode.GONE else f"{self.context.keymap.shown('close')} {away}")
+        # While something is written, the row itself offers the way back.
+        self.box.tell_way_out(f"{self.context.keymap.shown('close')} later" if self.mode is Mode.READ else "")
         row.display = self.mode is not Mode.GONE
         if self.mode is Mode.READ:
             row.offer(*self.offers())

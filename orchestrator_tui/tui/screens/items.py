@@ -15,6 +15,7 @@ from orchestrator_tui.domain.statuses import WorkItemStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.tui import glyphs
 from orchestrator_tui.tui.context import Context
+from orchestrator_tui.tui.item_order import ordered
 from orchestrator_tui.tui.item_tree import ItemRow, counts, matching
 from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.reading import read_items, read_sessions
@@ -60,6 +61,7 @@ class ItemsPage(LivePage):
         self._name = ""
         self._items: dict[str, WorkItem] = {}
         self._workers: Mapping[str, str] = {}
+        self._key_cells = 0
         self._state = 0
         self._needle = ""
 
@@ -122,13 +124,21 @@ class ItemsPage(LivePage):
     # What is shown
 
     def _show(self) -> None:
-        rows = matching(list(self._items.values()), STATES[self._state], self._needle, self._workers)
+        rows = self._rows()
+        self._key_cells = max((len(row.item.key) for row in rows), default=0)
         self._list.show_empty(NO_ITEMS if not self._items else "No item is like this.")
         self._list.show(rows)
         self._list.repaint()
         self._tell_counts()
         if self._needle:
             self.query_one(FindRow).tell(f"{len(rows):,} items")
+
+    def _rows(self) -> list[ItemRow]:
+        """What is at work first; of those that match, in the order of their numbers."""
+        items, state = list(self._items.values()), STATES[self._state]
+        if state is None and not self._needle.strip():
+            return [row for row in ordered(items, opened=True) if isinstance(row, ItemRow)]
+        return matching(items, state, self._needle, self._workers)
 
     def _tell_counts(self) -> None:
         number = counts(self._items.values())
@@ -147,7 +157,7 @@ class ItemsPage(LivePage):
         left = Text(no_wrap=True)
         left.append("  " * min(row.depth, DEEPEST))
         left.append(f"{sign} ", color(of_state))
-        left.append(f"{item.key}  ", color("accent"))
+        left.append(f"{item.key:<{self._key_cells}}  ", color("accent"))
         left.append(one_line(item.title, 200), color("muted") if item.status is WorkItemStatus.DONE else "")
         right = Text(no_wrap=True)
         worker = self._workers.get(item.key, "")

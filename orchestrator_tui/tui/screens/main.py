@@ -75,6 +75,8 @@ class MainScreen(MainKeys):
         self._tell_keys()
 
     def _tell_keys(self) -> None:
+        within_log = self.query_one(AgentPanes).has_focus_within
+        self.query_one(KeyBar).show(*((Place.LOG, Place.MAIN) if within_log else (Place.MAIN,)))
         self.query_one(KeyBar).show_typing(self.input_bar.has_focus_within, LEAVE_INPUT)
 
     # What is shown
@@ -106,6 +108,8 @@ class MainScreen(MainKeys):
             return
         dashboard, project, at = self._bridge.dashboard, self.selected, self._clock()
         projects = dashboard.in_order()
+        opening = self._bridge.contact is not Contact.OPEN
+        self.query_one(ProjectList).show_empty("Opening …" if opening else "No project yet.")
         self.query_one(ProjectList).show_projects(projects, self.selected_id, at, dashboard.total)
         empty = not projects and self._bridge.contact is Contact.OPEN
         self.query_one(Welcome).display = empty
@@ -117,6 +121,7 @@ class MainScreen(MainKeys):
             self.query_one(ItemList).show_items(list(feed.items.values()), feed.workers(project))
             panes.show(list(reversed(agents_of(self._bridge))), feed.logs, at)
         panes.show_empty(self._what_next(project))
+        self.set_class(panes.is_zoomed, "-zoomed")
 
     def tick(self) -> None:
         """Shows what changes with the time."""
@@ -200,9 +205,15 @@ class MainScreen(MainKeys):
         self.focus_previous()
 
     def action_input(self) -> None:
-        """Focus goes to the input bar."""
-        self.input_bar.focus_text()
+        """Focus goes to the input bar; a slash is the beginning of a command."""
+        if self.dashboard_app.last_key == "slash" and self.input_bar.text.lstrip()[:1] in ("", "/"):
+            self.input_bar.fill("/")
+        else:
+            self.input_bar.focus_text()
 
     def action_zoom(self) -> None:
-        """The focused log takes the whole place, and back."""
-        self.query_one(AgentPanes).toggle_zoom()
+        """The focused log takes the whole screen, and back."""
+        panes = self.query_one(AgentPanes)
+        panes.toggle_zoom()
+        self.set_class(panes.is_zoomed, "-zoomed")
+        panes.focus_first()

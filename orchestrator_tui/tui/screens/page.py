@@ -23,7 +23,10 @@ class Page(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.SCREEN)]
     DEFAULT_CSS = """
     Page { background: $background; }
-    Page > #page-head { height: 1; padding: 0 1; background: $panel; color: $foreground; text-style: bold; }
+    Page > #page-head {
+        height: 1; padding: 0 1; background: $panel; color: $foreground; text-style: bold;
+        text-wrap: nowrap; text-overflow: ellipsis;
+    }
     Page > #page-problem { height: auto; padding: 0 1; color: $error; display: none; }
     Page > #page-body { height: 1fr; padding: 0 1; }
     """

@@ -23,7 +23,7 @@ from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.widgets.key_bar import Hint, KeyBar
 from orchestrator_tui.tui.widgets.row_list import RowList
 
-NUMBER, STATUS, PHASE, PROGRESS = 6, 14, 16, 20
+NUMBER, STATUS, PHASE, PROGRESS = 6, 14, 16, 21
 LEAST_NAME = 12
 EMPTY = "There are no projects yet. Go back and describe in a sentence what you want built."
 

@@ -20,7 +20,7 @@ class StoppingScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     StoppingScreen { align: center middle; background: $background 60%; }
     StoppingScreen > Vertical {
-        width: 60; max-width: 95%; height: auto; max-height: 90%; padding: 1 2;
+        width: 64; max-width: 96%; height: auto; max-height: 96%; padding: 1 2;
         border: round $warning; border-title-color: $warning; background: $surface;
     }
     """

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.theme import Theme
 from textual.widgets import Static
 
 from orchestrator_tui.tui.colors import rich_color
@@ -81,7 +82,11 @@ class ThemePicker(ModalScreen[str | None]):
     def _paint(self, loaded: LoadedTheme, width: int, marked: bool) -> Sequence[Text]:
         theme = loaded.theme
         text = Text(f"{loaded.name:<24}", "bold" if marked else "", no_wrap=True)
-        text.append(f"{'dark' if theme.dark else 'light':<8}", self.query_one(RowList).color("muted"))
+        text.append(f"{_kind(theme):<10}", self.query_one(RowList).color("muted"))
         for color in (theme.accent, theme.success, theme.warning, theme.error, theme.secondary):
             text.append(SWATCH, rich_color(color or ""))
         return (text,)
+
+
+def _kind(theme: Theme) -> str:
+    return "terminal" if theme.ansi else "dark" if theme.dark else "light"

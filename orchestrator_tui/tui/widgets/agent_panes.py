@@ -191,6 +191,11 @@ class AgentPanes(Widget):
             return self.focus_agent(self._current)
         return any(self.focus_agent(agent_id) for agent_id in list(self._pane_of)[:1])
 
+    @property
+    def is_zoomed(self) -> bool:
+        """Whether one pane has the whole place."""
+        return self._zoomed
+
     def toggle_zoom(self) -> None:
         """Gives the whole place to the pane that was used last, and back."""
         self._zoomed = not self._zoomed and bool(self._pane_of)

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
@@ -86,8 +87,8 @@ class InputBar(Widget):
         return self._field.text
 
     def focus_text(self) -> None:
-        """Puts the cursor into the field."""
-        self._field.focus()
+        """Puts the cursor into the field, at once: keys that come right behind are meant for it."""
+        self.screen.set_focus(self._field)
 
     def fill(self, text: str) -> None:
         """Puts `text` into the field and the cursor behind it; what was typed there is in the history."""
@@ -96,6 +97,10 @@ class InputBar(Widget):
             self._put(text)
         self.key_pressed()
         self.focus_text()
+
+    def pass_on(self, event: events.Key) -> None:
+        """Takes a key that was meant for the field and went to another widget."""
+        self._field.post_message(events.Key(event.key, event.character))
 
     def accepted(self) -> None:
         """What was sent is carried out: it goes to the history, and out of the field unless that was edited since."""

@@ -90,5 +90,9 @@ def _width(hint: Hint) -> int:
 
 
 def _footer_actions(places: tuple[Place, ...]) -> tuple[Action, ...]:
-    """In the order of the table of actions, which is that of importance."""
-    return tuple(action for action in ACTIONS if set(places) & set(action.footer))
+    """The way out first, then place by place, in the order of the table of actions, which is that of importance."""
+
+    def rank(action: Action) -> tuple[bool, int]:
+        return action.id != "close", min(at for at, place in enumerate(places) if place in action.footer)
+
+    return tuple(sorted((action for action in ACTIONS if set(places) & set(action.footer)), key=rank))

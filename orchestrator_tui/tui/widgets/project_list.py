@@ -1,5 +1,6 @@
 """The projects at the left of the dashboard: what waits for a person, how far each is, what it cost."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import ClassVar
@@ -60,11 +61,14 @@ class ProjectList(RowList[ProjectView]):
         self._marked_for: str | None = None
         self._at: datetime | None = None
         self._minute = -1.0
+        self._ambiguous: set[str] = set()
 
     def show_projects(self, projects: Sequence[ProjectView], selected: str | None, at: datetime, total: int) -> None:
         """Shows these of `total` projects as of `at`; cheap when nothing has changed. The cursor goes along when
         another one is `selected`."""
         minute = at.timestamp() // 60
+        names = Counter(project.name for project in projects)
+        self._ambiguous = {name for name, count in names.items() if count > 1}
         changed = projects != self.rows
         if changed or selected != self._selected or minute != self._minute:
             self._selected, self._at, self._minute = selected, at, minute
@@ -97,7 +101,8 @@ class ProjectList(RowList[ProjectView]):
 
     def _lines(self, project: ProjectView, width: int, marked: bool) -> Sequence[Text]:
         word, color = state(project)
-        name = Text(one_line(project.name), style="bold" if project.id == self._selected else "")
+        number = f" #{project.number}" if project.name in self._ambiguous else ""
+        name = Text(one_line(project.name) + number, style="bold" if project.id == self._selected else "")
         muted = self.color("muted")
         mark = rehearsal_mark(project, width)
         room = width - len(mark) - 2 if mark else width - 1

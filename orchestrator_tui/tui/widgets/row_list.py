@@ -233,12 +233,14 @@ class RowList(ScrollView, Generic[T], can_focus=True):
         self._tell_end()
 
     def _reveal(self) -> None:
-        """Scrolls as little as it takes to show the row under the cursor."""
+        """Scrolls as little as it takes to show the row under the cursor, to the start of a row."""
         if not self._page_height:
             return
         start = self._cursor * self._row_height
         lowest = start + self._row_height - self._page_height
-        self._scroll_rows(min(start, max(self.scroll_offset.y, lowest)))
+        whole = -(-lowest // self._row_height) * self._row_height
+        top = self.scroll_offset.y
+        self._scroll_rows(min(start, top if top >= lowest else whole))
 
     def _scroll_rows(self, y: int) -> None:
         if y != self.scroll_offset.y or y > self.max_scroll_y:

@@ -38,8 +38,12 @@ class SessionList(RowList[SessionLog]):
             left.append(f"  {words.one_line(session.error)}", self.color("error"))
         right = Text(no_wrap=True)
         right.append(f"{words.duration(self._seconds(session)):>7}")
-        right.append(f"{words.tokens(session.usage.tokens):>11}", self.color("muted"))
-        right.append(f"{words.money(session.usage.cost_usd):>8} ")
+        # What a session used is known when it has ended.
+        known = session.ended_at is not None
+        right.append(f"{words.tokens(session.usage.tokens) if known else '–':>11}", self.color("muted"))
+        right.append(
+            f"{words.money(session.usage.cost_usd) if known else '–':>8} ", "" if known else self.color("muted")
+        )
         return (side_by_side(left, right, width),)
 
     def _seconds(self, session: SessionLog) -> float:

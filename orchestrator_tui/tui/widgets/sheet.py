@@ -45,6 +45,10 @@ class Sheet(ScrollView, can_focus=True):
         """Lays out for the new width."""
         self._renew()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """Lays out again beside the bar."""
+        self.call_after_refresh(self._renew)
+
     def notify_style_update(self) -> None:
         """Lays out in the new colours."""
         super().notify_style_update()

@@ -8,7 +8,7 @@ from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.keymap import Keymap
 from orchestrator_tui.tui.pressing import press
 
-WIDEST = 58
+WIDEST = 66
 VARIABLES = ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY")
 
 
