@@ -1,6 +1,7 @@
 """The dashboard: holds the parts together and hands what happens to the open screens; no logic of its own."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Coroutine
 from importlib import import_module
@@ -8,8 +9,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import App
+from textual.app import App, ScreenStackError
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen, Screen
 from textual.worker import WorkerFailed
 
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from orchestrator_tui.tui.widgets.input_bar import InputBar
 
 QUESTIONS = "orchestrator_tui.tui.screens.question"
+logger = logging.getLogger(__name__)
+
 MAIN = "main"
 SECONDS_SHOWN = 6.0
 QUIET_SECONDS = 1.0
@@ -143,6 +147,11 @@ class DashboardApp(App[int]):
     def is_quiet(self) -> bool:
         """Whether the person looks at the main screen and neither types nor has just pressed a key."""
         return self.main_screen.is_idle and monotonic() - self.last_key_at >= QUIET_SECONDS
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the person has something in the input bar of the main screen, which they look at."""
+        return self.main_screen.is_current and not self.main_screen.is_idle_input
 
     # The engine
 
@@ -291,7 +300,7 @@ class DashboardApp(App[int]):
         from orchestrator_tui.tui.screens.settings import SettingsPage
 
         setup = self.setup
-        self.push_screen(
+        self.open_page(
             SettingsPage(self.plain_context, setup.load_settings, setup.project_file, setup.paths.user_settings, preset)
         )
 
@@ -363,6 +372,10 @@ class DashboardApp(App[int]):
         """Start a rehearsal."""
         self.guarded(self.creating.rehearse())
 
+    def action_help_quit(self) -> None:
+        """What Ctrl+C says while nothing is marked to be copied."""
+        self.say(f"{self.keys.shown('quit')} leaves the dashboard.")
+
     async def action_quit(self) -> None:
         """Leave; asks first when something runs."""
         self.leaving.ask()
@@ -375,5 +388,9 @@ class DashboardApp(App[int]):
         self.broke = self.broke or (error.error if isinstance(error, WorkerFailed) else error)
         if self.is_headless:
             super()._handle_exception(error)
+        elif isinstance(self.broke, NoMatches | ScreenStackError):
+            # A screen that was closed while something was still on its way to it; agents may be at work.
+            logger.warning("a closed screen was asked for something", exc_info=self.broke)
+            self.broke = None
         else:
             self.exit(return_code=1)

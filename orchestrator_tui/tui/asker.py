@@ -76,6 +76,10 @@ class Asker:
         if self._app.is_quiet and self._app.is_connected:
             self._offered.add(request_id)
             self._app.guarded(self._bring(project_id, request_id))
+        elif self._app.is_writing and request_id not in self._told:
+            self._told.add(request_id)
+            keys = f"{self._app.keys.shown('close')} {self._app.keys.shown('waiting')}"
+            self._app.say(f"● A question waits until you are done writing · {keys} shows it")
 
     async def _bring(self, project_id: str, request_id: str) -> None:
         requests = await self._app.context.client.requests(project_id)
@@ -101,5 +105,8 @@ class Asker:
         self._open = None
         self._shown.add((screen.request.id, screen.request.content_hash))
         self._offered.add(screen.request.id)
+        if not decided:
+            # Letters are keys again, and one of them brings the question back.
+            self._app.main_screen.focus_projects()
         if decided:
             self._app.guarded(self._app.commander.answered(screen.request.project_id))

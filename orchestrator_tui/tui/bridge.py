@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
-from orchestrator_tui.domain.records import Snapshot
+from orchestrator_tui.domain.records import ProjectOverview, Snapshot
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine import owner
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.feed import Feed
 from orchestrator_tui.tui.view import Dashboard, fold, introduced, joined
@@ -33,7 +35,8 @@ class Contact(StrEnum):
 class Bridge:
     """Follows one engine. `tell` is called at most `FRAMES` times a second, with what was stored since the last time.
 
-    What is shown stays as it is while the store cannot be read; it is tried again until it can.
+    What is shown stays as it is while the store cannot be read; it is tried again until it can. `trouble` is why
+    nothing more could be stored, until something is.
     """
 
     def __init__(self, tell: Callable[[Dashboard, tuple[Recorded, ...]], None]) -> None:
@@ -43,6 +46,8 @@ class Bridge:
         self.feed: Feed | None = None
         self.contact = Contact.OPENING
         self.problem: OrchestratorError | None = None
+        self.trouble: OrchestratorError | None = None
+        self._streamed = False
         self._recorded: list[Recorded] = []
         self._changed = asyncio.Event()
         self._bottom: int | None = None
@@ -101,10 +106,13 @@ class Bridge:
                 await self._follow_once(client)
             except StoreUnavailable as error:
                 self.contact, self.problem = Contact.LOST, error
+                if self._streamed:
+                    self.trouble = error
                 self._changed.set()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow_once(self, client: EngineClient) -> None:
+        self._streamed = False
         snapshot = await client.snapshot(limit=FIRST_PAGE)
         self.dashboard = Dashboard(seq=snapshot.seq)
         self._read(snapshot)
@@ -114,6 +122,7 @@ class Bridge:
             self._load_feed()
         self._changed.set()
         async with client.subscribe(snapshot.seq) as stream:
+            self._streamed = True
             count = 0
             async for live in stream:
                 await self._take(live)
@@ -124,6 +133,7 @@ class Bridge:
     async def _take(self, live: Live) -> None:
         match live:
             case Recorded():
+                self.trouble = None
                 if live.project_id not in self.dashboard.projects:
                     await self._learn_quietly(live.project_id)
                 self.dashboard = fold(self.dashboard, live)
@@ -180,7 +190,24 @@ class Bridge:
 
     def _read(self, page: Snapshot) -> None:
         """Add a page; the newest projects come first in it, without a gap, so the last of them is how far we are."""
-        self.dashboard = joined(self.dashboard, page)
+        found = tuple(as_it_is(one) for one in page.projects)
+        self.dashboard = joined(self.dashboard, replace(page, projects=found))
         if newest := page.projects[:FIRST_PAGE]:
             self._bottom = newest[-1].project.number
         self._changed.set()
+
+
+def as_it_is(overview: ProjectOverview) -> ProjectOverview:
+    """A project that was running in a process which is gone does not run: it can be resumed."""
+    project, state = overview.project, overview.state
+    if project.status not in (PipelineStatus.RUNNING, PipelineStatus.STOPPING) or state.owner is None:
+        return overview
+    if not owner.is_gone(state.owner):
+        return overview
+    phases = {name: replace(phase, running_since=None) for name, phase in state.phases.items()}
+    return replace(
+        overview,
+        project=replace(project, status=PipelineStatus.STOPPED),
+        state=replace(state, phases=phases, shutdown_reason="its process is gone"),
+        running=(),
+    )

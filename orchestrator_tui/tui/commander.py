@@ -148,8 +148,6 @@ class Commander:
         if request is not None and request.kind is not RequestKind.ERROR_DECISION:
             self._shell.open_question(request)
             return
-        if project.status is PipelineStatus.RUNNING and project.running_agents:
-            raise CommandProblem(f"{project.name} is running already.", hint="Its agents are on the screen.")
         await self.submit(ResumeProject(project_id=project.id))
         status = (await self._shell.context.client.overview(project.id)).project.status
         done = status is project.status is PipelineStatus.COMPLETED

@@ -20,6 +20,7 @@ class Creating:
 
     def __init__(self, app: "DashboardApp") -> None:
         self._app = app
+        self._rehearsing = False
 
     async def ask(self, idea: str) -> None:
         """Ask for name and folder, then start.
@@ -43,7 +44,20 @@ class Creating:
         self._app.select(project_id)
 
     async def rehearse(self) -> None:
-        """Start the shipped rehearsal."""
+        """Start the shipped rehearsal; one that is at work already is shown instead."""
+        running = [one for one in self._app.bridge.dashboard.in_order() if one.rehearsal and one.running_agents]
+        if running or self._rehearsing:
+            if running:
+                self._app.select(running[0].id)
+            self._app.say("A rehearsal is at work already.")
+            return
+        self._rehearsing = True
+        try:
+            await self._rehearse()
+        finally:
+            self._rehearsing = False
+
+    async def _rehearse(self) -> None:
         idea, name = await asyncio.to_thread(self._app.setup.rehearsal_idea)
         await self.create(CreateProject(idea=check_idea(idea, "The rehearsal's idea"), name=name, rehearsal=True))
         self._app.say("A rehearsal: the model is scripted, nothing is sent to Claude, you pay nothing.")
@@ -77,7 +91,8 @@ class Creating:
         except OrchestratorError as error:
             form.refuse(error)
         else:
-            form.dismiss(command)
+            if form in self._app.screen_stack:
+                form.dismiss(command)
 
     def _workspace(self) -> Path:
         settings = self._app.live_settings.settings

@@ -247,8 +247,7 @@ class ApprovalScreen(Question):
     async def _edit_outside(self) -> None:
         text = self._editor.text or self._whole
         try:
-            with self.app.suspend():
-                edited = await edit_text(text, self.context.environ)
+            edited = await self._suspended_edit(text)
         except SuspendNotSupported:
             key = self.context.keymap.shown("edit")
             self.box.tell_problem(f"No other program can have this terminal now: {key} edits the text right here.")
@@ -258,6 +257,18 @@ class ApprovalScreen(Question):
             # It stays in the field here until the engine has taken it.
             self._editor.text = edited
             self._save(edited)
+
+    async def _suspended_edit(self, text: str) -> str:
+        """Whatever ends the editor is raised after the terminal is ours again: Textual does not take it back then."""
+        failure: BaseException | None = None
+        with self.app.suspend():
+            try:
+                text = await edit_text(text, self.context.environ)
+            except BaseException as error:
+                failure = error
+        if failure is not None:
+            raise failure
+        return text
 
     def _save(self, text: str) -> None:
         if not text.strip():

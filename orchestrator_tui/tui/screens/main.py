@@ -91,6 +91,11 @@ class MainScreen(MainKeys):
         """Whether this screen is looked at and nothing is written in the input bar."""
         return self.is_current and not self.input_bar.text.strip()
 
+    @property
+    def is_idle_input(self) -> bool:
+        """Whether nothing is written in the input bar."""
+        return not self.input_bar.text.strip()
+
     def select(self, project_id: str) -> None:
         """Show another project."""
         self.selected_id = project_id
@@ -141,6 +146,8 @@ class MainScreen(MainKeys):
                 return "Opening the projects …"
             case _ if problem is not None:
                 return problem.line()
+        if (trouble := self._bridge.trouble) is not None:
+            return f"What ran has ended: {trouble.line()} {self._keys.shown('resume')} goes on with a project."
         if project is not None and project.rehearsal:
             return "Rehearsal: the model is scripted, costs are pretended, you pay 0."
         return ""
@@ -203,6 +210,11 @@ class MainScreen(MainKeys):
     def action_previous_pane(self) -> None:
         """Focus goes to the pane before."""
         self.focus_previous()
+
+    def focus_projects(self) -> None:
+        """Focus goes to the list of projects, unless something is being written."""
+        if self.is_idle_input:
+            self.set_focus(self.query_one(ProjectList))
 
     def action_input(self) -> None:
         """Focus goes to the input bar; a slash is the beginning of a command."""

@@ -198,8 +198,9 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
         return ""
 
     def action_cancel(self) -> None:
-        """Starts nothing."""
-        self.dismiss(None)
+        """Starts nothing; what is being started already is waited for."""
+        if not self._starting:
+            self.dismiss(None)
 
     def on_answer_row_given(self, message: AnswerRow.Given) -> None:
         """A click gives an answer, too."""

@@ -7,6 +7,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -82,6 +83,14 @@ class Page(Screen[None]):
             self.tell_problem("")
         except OrchestratorError as error:
             self.tell_problem(error.line())
+        except NoMatches:
+            # What was read came back to a page that is closed.
+            if self.is_attached:
+                raise
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A page that is not built yet cannot be closed."""
+        return self.is_mounted if action == "close" else super().check_action(action, parameters)
 
     def action_close(self) -> None:
         """Back to the screen below."""
