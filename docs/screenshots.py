@@ -32,7 +32,7 @@ NORMAL, BROAD, SMALL = (120, 40), (160, 40), (80, 24)
 PATIENCE = 120.0
 """Seconds to wait for a moment; on a busy machine everything takes long."""
 
-PACE = "delta_characters = 6\ndelta_seconds = 0.06"
+PACE = "delta_characters = 6\ndelta_seconds = 0.08"
 """The shipped rehearsal hurries; here it writes as fast as a model that is not scripted."""
 
 FONTS = "DejaVu Sans Mono, Menlo, Cascadia Mono, Consolas, monospace"

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+from collections import deque
 from collections.abc import Coroutine
 from importlib import import_module
 from time import monotonic
@@ -93,6 +94,8 @@ class DashboardApp(App[int]):
         self.live_settings = LiveSettings(self)
         self.attention = Attention(self, None, setup.environ)
         self.main_screen: MainScreen
+        # Keys on their way, and whether the input bar had the focus when they were pressed.
+        self._aimed: deque[tuple[events.Key, bool]] = deque(maxlen=64)
         self.is_furnished = False
         self.has_begun = False
         self._screen_context: Context | None = None
@@ -140,8 +143,14 @@ class DashboardApp(App[int]):
     def _belongs_to_input(self, event: events.Key) -> bool:
         """Whether a key came back from the pane that had the focus when it was pressed, right behind the key that
         gave the focus to the input bar."""
-        came_back = event.is_forwarded and (event.is_printable or event.key == "enter")
-        return came_back and self.is_furnished and self.main_screen.input_bar.has_focus_within
+        if not self.is_furnished:
+            return False
+        in_input = self.main_screen.input_bar.has_focus_within
+        if not event.is_forwarded:
+            self._aimed.append((event, in_input))
+            return False
+        aimed_elsewhere = any(one is event and not to_input for one, to_input in self._aimed)
+        return aimed_elsewhere and in_input and (event.is_printable or event.key == "enter")
 
     @property
     def is_quiet(self) -> bool:

@@ -67,7 +67,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("next_pane", "pane", (Place.MAIN, Place.SCREEN), _MAIN),
     Action("previous_pane", "pane before", (Place.MAIN, Place.SCREEN)),
     Action("input", "input", _MAIN),
-    Action("zoom", "zoom", _MAIN, (*_MAIN, *_LOG)),
+    Action("zoom", "zoom", _MAIN, _MAIN),
     Action("waiting", "what waits", _MAIN),
     Action("approve", "approve", (Place.MAIN, Place.APPROVAL), (Place.MAIN, Place.APPROVAL)),
     Action("request_changes", "changes", (Place.MAIN, Place.APPROVAL), (Place.APPROVAL,)),

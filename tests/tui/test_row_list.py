@@ -187,10 +187,11 @@ async def test_only_rows_on_the_screen_are_painted() -> None:
 async def test_a_row_may_be_of_two_lines_and_is_shown_whole() -> None:
     async with a_list(names(0, 50), RowList(two_lines, key=str, row_height=2), (40, 7)) as (pilot, _, view):
         await pilot.press("down", "down", "down")
-        assert screen(pilot)[-2:] == ["▌row 3", "▌below row 3"]
-        await pilot.click(view, offset=(3, 0))
-        assert view.marked == "row 0"
-        assert screen(pilot)[:2] == ["▌row 0", "▌below row 0"]
+        assert screen(pilot)[:2] == [" row 1", " below row 1"]
+        assert screen(pilot)[-3:] == ["▌row 3", "▌below row 3", " row 4"]
+        await pilot.click(view, offset=(3, 6))
+        assert view.marked == "row 4"
+        assert screen(pilot)[-3:] == ["▌row 4", "▌below row 4", " row 5"]
 
 
 async def test_what_is_too_long_ends_in_an_ellipsis() -> None:

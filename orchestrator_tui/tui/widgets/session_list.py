@@ -41,9 +41,8 @@ class SessionList(RowList[SessionLog]):
         # What a session used is known when it has ended.
         known = session.ended_at is not None
         right.append(f"{words.tokens(session.usage.tokens) if known else '–':>11}", self.color("muted"))
-        right.append(
-            f"{words.money(session.usage.cost_usd) if known else '–':>8} ", "" if known else self.color("muted")
-        )
+        cost = words.money(session.usage.cost_usd) if known else "–"
+        right.append(f"{cost:>8} ", "" if known else self.color("muted"))
         return (side_by_side(left, right, width),)
 
     def _seconds(self, session: SessionLog) -> float:
