@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ class Board:
         while self.app.screen is not self.app.main_screen:
             before = self.app.screen, self.shown
             await self.pilot.press("escape")
-            await self.until(lambda before=before: (self.app.screen, self.shown) != before)
+            await self.until(partial(lambda was: (self.app.screen, self.shown) != was, before))
 
     async def paste(self, text: str) -> None:
         """Paste into whatever has the focus."""

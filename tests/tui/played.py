@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, Said, SessionRequest, TextDelta
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import Scenario, Turn
+from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.statuses import PhaseName
 from tests.replay_runtime import ReplaySession
 
@@ -48,8 +49,12 @@ class SpeakingSession:
     session: AgentSession
     runtime: Speaking
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.session, name)
+    @property
+    def usage(self) -> Usage:
+        return self.session.usage
+
+    async def interrupt(self) -> None:
+        await self.session.interrupt()
 
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         for words in self.runtime.words:

@@ -90,7 +90,7 @@ index 77d1..0c4e 100644
  def clock() -> Clock:
 -    return lambda: datetime(2026, 1, 1)
 +    return lambda: datetime(2026, 1, 1, tzinfo=UTC)
-"""
+"""  # noqa: W293
 
 
 def requirements() -> Mapping[str, Any]:

@@ -212,7 +212,7 @@ class Showcase:
 class ShowcaseApp(DashboardApp):
     """The dashboard without what comes and goes by itself."""
 
-    CSS_PATH = Path(screens.__file__).with_name("main.tcss")
+    CSS_PATH = str(Path(screens.__file__).with_name("main.tcss"))
 
     def notify(self, *args: Any, **kwargs: Any) -> None:
         """No notification covers what is shown."""

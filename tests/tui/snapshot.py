@@ -33,7 +33,8 @@ NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What is on a screen. `styles` has one letter for each cell, a blank for plain text; `legend` says in words what each letter stands for."""
+    """What is on a screen. `styles` has one letter for each cell, a blank for plain text; `legend` says in words what
+    each letter stands for."""
 
     text: tuple[str, ...]
     styles: tuple[str, ...]
@@ -60,7 +61,7 @@ async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: Tr
     """Wait until the screen has stood still for a while and `resting` holds; no cursor blinks from then on."""
     still, before = 0, list[Strip]()
     while still < STILL:
-        for field in pilot.app.screen.query("Input, TextArea").results(Input | TextArea):
+        for field in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
             field.cursor_blink = False
         await pilot.pause(0.01)
         now = pilot.app.screen._compositor.render_strips()

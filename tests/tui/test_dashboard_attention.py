@@ -105,3 +105,12 @@ async def test_another_program_s_editor_is_refused_where_there_is_no_terminal_fo
         await it.question("small waits for you")
         await it.press("ctrl+e")
         await it.shows("No other program can have this terminal now: e edits the text right here.")
+
+
+async def test_keys_right_behind_the_one_that_leads_to_the_input_bar_are_typed_there_in_order(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it:
+        await it.press("escape")
+        for key, character in (("slash", "/"), ("h", "h"), ("e", "e"), ("l", "l"), ("p", "p"), ("enter", "\r")):
+            it.app.post_message(events.Key(key, character))
+        await it.shows("Keys: everywhere")
+        await it.until(lambda: it.typed == "")

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
@@ -127,7 +128,7 @@ async def test_a_page_is_opened_once_however_often_its_key_is_pressed(tmp_path: 
     async with board(tmp_path / "home") as it:
         for key, screen in (("f1", "HelpPage"), ("f2", "SettingsPage"), ("f3", "ThemePicker")):
             await it.press(key)
-            await it.until(lambda screen=screen: type(it.app.screen).__name__ == screen)
+            await it.until(partial(lambda wanted: type(it.app.screen).__name__ == wanted, screen))
             await it.press(key, key)
             await it.pilot.pause()
             await it.leave()

@@ -1,8 +1,9 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.client import EngineClient
@@ -84,7 +85,7 @@ async def test_a_database_that_goes_away_is_told_what_is_shown_stays_and_it_come
     tmp_path: Path, postgres: PostgresForTests
 ) -> None:
     async with postgres.migrated_database() as url:
-        given = {"environ": {"DATABASE_URL": url}, "place": "PostgreSQL"}
+        given: Mapping[str, Any] = {"environ": {"DATABASE_URL": url}, "place": "PostgreSQL"}
         async with board(tmp_path / "home", first=REHEARSED, **given) as it:
             await it.question("small waits for you")
             await it.press("escape")

@@ -68,7 +68,7 @@ async def test_markup_and_control_characters_in_names_titles_and_words_are_only_
         shown = await it.shows(TAMED)
         assert "\x1b" not in shown and "\u202e" not in shown
         await it.leave()
-        for command in ("/items", "/projects", "/status", "/cost", "/replay 1", "/diff", "/view breakdown"):
+        for command in ("/items", "/projects", "/status", "/cost", "/replay 1", "/diff", "/view task"):
             await it.send(command)
             await it.until(lambda: it.app.screen is not it.app.main_screen)
             await it.leave()

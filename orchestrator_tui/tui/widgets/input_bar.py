@@ -100,7 +100,11 @@ class InputBar(Widget):
 
     def pass_on(self, event: events.Key) -> None:
         """Takes a key that was meant for the field and went to another widget."""
-        self._field.post_message(events.Key(event.key, event.character))
+        if event.key == "enter":
+            # Behind the characters that were passed on before it.
+            self._field.call_later(self.send)
+        else:
+            self._field.post_message(events.Key(event.key, event.character))
 
     def accepted(self) -> None:
         """What was sent is carried out: it goes to the history, and out of the field unless that was edited since."""
