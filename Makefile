@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui screenshots settings constraints clean
+.PHONY: demo test check format types contracts bench bench-tui snapshots screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -39,6 +39,10 @@ screenshots: $(VENV)/.dev  ## The pictures of the README, from the rehearsal pla
 
 settings: $(VENV)/.runtime  ## Write orchestrator.toml again from the settings' models.
 	$(BIN)/python -m orchestrator_tui.config.template > orchestrator.toml.new && mv orchestrator.toml.new orchestrator.toml
+
+snapshots: $(VENV)/.dev  ## Take the pictures of the dashboard's screens anew; look at what changed before you commit.
+	rm -f tests/tui/snapshots/*.txt
+	SNAPSHOTS=write $(BIN)/python -m pytest -n $${TEST_WORKERS:-2} tests/tui/test_snapshots.py
 
 constraints:  ## Resolve the pinned, hashed versions again (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
