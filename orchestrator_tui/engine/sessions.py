@@ -103,6 +103,7 @@ class Conversation:
         self._max_reasks = max_reasks
         self._delta = ""
         self._delta_at = 0.0
+        self._delta_later: asyncio.TimerHandle | None = None
 
     async def ask(self, prompt: str, answer: type[A], *, kind: str = "task") -> A:
         """Say `prompt`; the structured answer, asked for again with the validation errors until it fits.
@@ -201,8 +202,14 @@ class Conversation:
         self._delta += text
         if time.monotonic() - self._delta_at >= DELTA_SECONDS:
             self._flush_delta()
+        elif self._delta_later is None:
+            # The next piece may be minutes away.
+            self._delta_later = asyncio.get_running_loop().call_later(DELTA_SECONDS, self._flush_delta)
 
     def _flush_delta(self) -> None:
+        if self._delta_later is not None:
+            self._delta_later.cancel()
+            self._delta_later = None
         if self._delta:
             self._bus.publish_delta(
                 events.AgentDelta(project_id=self._task.project.id, agent_id=self._account.log.id, text=self._delta)

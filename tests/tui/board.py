@@ -88,6 +88,11 @@ class Board:
         await self.pilot.press(*("space" if character == " " else character for character in text))
 
     @property
+    def now(self) -> float:
+        """Seconds on the clock of the app's loop."""
+        return asyncio.get_running_loop().time()
+
+    @property
     def typed(self) -> str:
         """What stands in the input bar."""
         return self.app.main_screen.input_bar.text

@@ -37,7 +37,8 @@ from tests.tui.board import Board, setup_for
 from tests.tui.portfolio import AUTH_PATCH, portfolio
 from tests.tui.stage import NOON, WIDE
 from tests.tui.stories import chatbot, links, recipes, shop, tasks, weather
-from tests.tui.story import Story, recorded
+from tests.tui.story import Story
+from tests.tui.story_records import overview_of, recorded
 
 PORTFOLIO = "my-portfolio"
 SHOP = "e-commerce"
@@ -199,7 +200,7 @@ class Showcase:
 
     def _overview(self, story: Story) -> ProjectOverview:
         request = next((one for one in self._requests if one.project_id == story.id), None)
-        return replace(story.overview(), waiting_for=request)
+        return replace(overview_of(story), waiting_for=request)
 
     def _artifacts_of(self, project_id: str) -> list[Artifact]:
         return [one for one in self._artifacts if one.project_id == project_id]

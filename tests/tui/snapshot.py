@@ -10,13 +10,16 @@ from string import ascii_letters, digits, punctuation
 from typing import Any
 
 import pytest
-from rich.color import Color
+from rich.color import Color, blend_rgb
+from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input, TextArea
+
+from orchestrator_tui.tui.colors import rich_color
 
 FOLDER = Path(__file__).parent / "snapshots"
 WRITING = "SNAPSHOTS"
@@ -29,6 +32,8 @@ NAMES = (
     "selection", "selection-text",
 )  # fmt: skip
 """The variables of a theme, in the order in which a colour is called after them."""
+SHADE = 0.6
+"""How much of the background lies over what is below a modal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +87,44 @@ def picture(app: App[Any]) -> Picture:
 
 
 def color_names(variables: Mapping[str, str]) -> dict[str, str]:
-    """Colours by what the theme calls them; the first name counts."""
+    """Colours by what the theme calls them, the first name counts; below a modal they are shaded."""
+    values = {name: variables[name] for name in NAMES if variables[name] != "transparent"}
+    colors = {name: Color.parse(rich_color(value)) for name, value in values.items()}
     found: dict[str, str] = {}
-    for name in NAMES:
-        found.setdefault(_plain(variables[name]), name)
+    for name, color in colors.items():
+        found.setdefault(_plain(color), name)
+    if ground := colors["background"].triplet:
+        for name, color in colors.items():
+            if color.triplet:
+                found.setdefault(blend_rgb(color.triplet, ground, SHADE).hex, f"shaded-{name}")
     return found
 
 
-def _plain(value: str) -> str:
-    return value.removeprefix("ansi_").lower()
+def _plain(color: Color) -> str:
+    return color.get_truecolor().hex if color.triplet else f"color {color.number}"
 
 
-def _cells(strip: Iterable[Segment], names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _named(color: Color, names: dict[str, str]) -> str:
+    """Rounding may have moved a colour by one."""
+    plain = _plain(color)
+    if plain not in names:
+        near = (name for value, name in names.items() if color.triplet and _distance(value, color.triplet) <= 1)
+        names[plain] = next(near, plain)
+    return names[plain]
+
+
+def _distance(value: str, triplet: ColorTriplet) -> int:
+    other = Color.parse(value).triplet if value.startswith("#") else None
+    return max(abs(one - two) for one, two in zip(other, triplet, strict=True)) if other else 256
+
+
+def _cells(strip: Iterable[Segment], names: dict[str, str]) -> Iterator[tuple[str, str]]:
     for text, style, _ in Segment.simplify(strip):
         for piece in re.findall(r" +|[^ ]+", text):
             yield piece, _told(style or Style(), names, blank=piece.isspace())
 
 
-def _told(style: Style, names: Mapping[str, str], *, blank: bool) -> str:
+def _told(style: Style, names: dict[str, str], *, blank: bool) -> str:
     """A style in words, "" for plain text; of a blank only what can be seen of it."""
     words = [name for name in ATTRIBUTES if getattr(style, name) and (not blank or name in ("underline", "reverse"))]
     behind = _name(style.bgcolor, names, "background")
@@ -109,11 +134,10 @@ def _told(style: Style, names: Mapping[str, str], *, blank: bool) -> str:
     return "" if told == "foreground" else told
 
 
-def _name(color: Color | None, names: Mapping[str, str], usual: str) -> str:
+def _name(color: Color | None, names: dict[str, str], usual: str) -> str:
     if color is None or color.is_default:
         return usual
-    plain = color.get_truecolor().hex if color.triplet else color.name
-    return names.get(plain, plain)
+    return _named(color, names)
 
 
 def _letters(styles: set[str]) -> dict[str, str]:
@@ -121,7 +145,7 @@ def _letters(styles: set[str]) -> dict[str, str]:
     letters: dict[str, str] = {}
     taken: set[str] = set()
     for how in sorted(styles, key=lambda how: (len(how.split()), how)):
-        first = how.lstrip("#").removeprefix("on ")[:1]
+        first = how.lstrip("#").removeprefix("on ").removeprefix("shaded-")[:1]
         wanted = first.upper() if "bold" in how.split() else first
         letter = next(one for one in (wanted, wanted.swapcase(), *LETTERS) if one not in taken)
         taken.add(letter)

@@ -7,17 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.events import Event
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
     CommitEntry,
     InputRequest,
-    ItemCounts,
     PhaseState,
-    PipelineState,
     Project,
-    ProjectOverview,
     SessionLog,
     Usage,
     WorkItem,
@@ -373,40 +370,3 @@ class Story:
         self.requests.remove(request)
         self.tell(events.InputAnswered(request_id=request.id, kind=request.kind, choice=choice, text=text, by=by))
         self.pipeline(PipelineStatus.RUNNING)
-
-    # What a store would give
-
-    def overview(self) -> ProjectOverview:
-        last = max(at for at, _ in self.told)
-        usage: dict[PhaseName, Usage] = {}
-        for session in self.sessions.values():
-            usage[session.phase] = usage.get(session.phase, Usage()) + session.usage
-        counts = {status.value: 0 for status in WorkItemStatus}
-        for item in self.items.values():
-            counts[item.status] += 1
-        return ProjectOverview(
-            project=replace(self.project, updated_at=last),
-            state=PipelineState(
-                project_id=self.id,
-                status=self.project.status,
-                current_phase=self.project.current_phase,
-                phases=self.phases,
-                last_checkpoint=last,
-                heartbeat=last,
-                shutdown_reason=self.reason,
-            ),
-            usage=usage,
-            items=ItemCounts(**counts),
-            waiting_for=self.requests[0] if self.requests else None,
-            running=tuple(one for one in self.sessions.values() if one.ended_at is None),
-        )
-
-
-def recorded(stories: Sequence[Story]) -> tuple[Recorded, ...]:
-    """The events of all of them in one log, in the order of time."""
-    told = [(at, story.id, event) for story in stories for at, event in story.told]
-    in_order = sorted(told, key=lambda one: one[0])
-    return tuple(
-        Recorded(seq=seq, at=at, project_id=project_id, event=event)
-        for seq, (at, project_id, event) in enumerate(in_order, 1)
-    )

@@ -12,7 +12,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.tui.board import Board
 from tests.tui.showcase import LINKS, PORTFOLIO, RECIPES, SHOP, WEATHER, Showcase, resting, showcase
-from tests.tui.snapshot import check, settled
+from tests.tui.snapshot import FOLDER, check, settled
 from tests.tui.stage import SMALL, WIDE
 
 SIZES = (WIDE, SMALL)
@@ -172,3 +172,9 @@ async def test_a_terminal_that_is_too_small_is_told_so(tmp_path: Path) -> None:
         await it.shows("too small")
         await settled(it.pilot, resting=lambda: resting(it.app))
         check(it.pilot, "too-small-44x12")
+
+
+def test_no_picture_is_left_over() -> None:
+    scenes = [*SCENES, *(f"main-{theme}" for theme in THEMES)]
+    wanted = {f"{name}-{width}x{height}" for name in scenes for width, height in SIZES} | {"too-small-44x12"}
+    assert {file.stem for file in FOLDER.glob("*.txt")} <= wanted
