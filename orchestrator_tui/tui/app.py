@@ -268,9 +268,9 @@ class DashboardApp(App[int]):
         try:
             await self.commander.carry_out(text)
         except OrchestratorError as error:
-            self.main_screen.input_bar.refused(error)
+            self.main_screen.input_bar.refused(error, text)
         else:
-            self.main_screen.input_bar.accepted()
+            self.main_screen.input_bar.accepted(text)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

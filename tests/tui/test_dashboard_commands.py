@@ -52,7 +52,7 @@ async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_
         await it.refused("/help nope", "There is no command /nope.")
         await it.refused("quit", "“quit” alone is a command.", "Type /quit for it")
         for command in ("/approve", "/reject too long", "/edit", "/retry", "/retry a hint", "/skip"):
-            await it.refused(command, "Nothing waits for that.", "/projects shows how every project stands.")
+            await it.refused(command, "small does not wait for that.", "/projects shows how every project stands.")
         await it.refused("/stop 1", "small is completed.", "There is nothing to stop.")
         await it.refused("@agent-1", "@agent-1 says nothing to an agent.", "Usage: @agent text")
         await it.refused("@agent-99 hello", "There is no agent 'agent-99'.")
@@ -61,11 +61,10 @@ async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_
 
 async def test_commands_about_a_project_say_so_while_there_is_none(tmp_path: Path) -> None:
     async with board(tmp_path / "home") as it:
-        for command in ("/status", "/view", "/items", "/diff", "/stop"):
+        for command in ("/status", "/view", "/items", "/diff", "/stop", "/approve"):
             await it.refused(command, "There is no project yet.", "Type what you want built and press Enter.")
         await it.refused("/logs", "No agent has worked here yet.")
         await it.refused("/resume 1", "There is no project '1'.", "There is no project yet.")
-        await it.refused("/approve", "Nothing waits for that.")
 
 
 async def test_tab_completes_commands_ids_items_agents_settings_and_themes(tmp_path: Path) -> None:

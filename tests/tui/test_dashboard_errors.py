@@ -51,7 +51,7 @@ async def test_a_phase_that_fails_again_asks_again_and_a_command_with_a_hint_ans
         await it.until(lambda: len(runtime.prompts) == 2)
         await it.question(*GONE_WRONG)
         await it.press("escape")
-        await it.refused("/approve", "Nothing waits for that.")
+        await it.refused("/approve", "small does not wait for that.")
         runtime.scenario = generated_scenario(2)
         await it.send("/retry Only what exists.")
         await it.question("small waits for you", "a Approve")
@@ -82,7 +82,7 @@ async def test_without_checkpoints_a_failure_is_told_and_the_same_key_tries_agai
     async with failing(tmp_path / "home", autonomy="full") as (it, runtime):
         await it.rests(PipelineStatus.FAILED)
         await it.shows("failed", "task breakdown")
-        await it.refused("/retry with a hint", "Nothing waits for that.")
+        await it.refused("/retry with a hint", "small does not wait for that.")
         it.app.main_screen.input_bar.fill("")
         runtime.scenario = generated_scenario(2)
         await it.press("escape", "t")

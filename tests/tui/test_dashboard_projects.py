@@ -64,7 +64,7 @@ async def test_a_project_that_another_process_runs_is_shown_live_and_says_why_it
     async with board(tmp_path / "home") as it, running_elsewhere(tmp_path / "home", "far") as program:
         await it.shows("far", "running", "analyst")
         await it.refused("/stop far", "Running elsewhere", "Stop it there first")
-        await it.refused("/resume far", "far is running already.")
+        await it.refused("/resume far", "Running elsewhere", "or wait until it ends")
         assert program.stdin is not None
         program.stdin.write(b"\n")
         await it.rests(PipelineStatus.COMPLETED)

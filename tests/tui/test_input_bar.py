@@ -93,14 +93,23 @@ async def test_enter_sends_and_the_text_stays_until_it_is_accepted(tmp_path: Pat
         assert app.bar.text == ""
 
 
-async def test_what_is_typed_while_something_is_carried_out_is_not_lost(tmp_path: Path) -> None:
+async def test_what_is_typed_while_something_is_carried_out_is_the_next_and_neither_is_lost(tmp_path: Path) -> None:
     async with opened(tmp_path) as (app, pilot):
         await typed(pilot, "one")
         await pilot.press("enter")
-        await typed(pilot, " more")
-        app.bar.accepted()
+        await typed(pilot, "two")
+        await pilot.press("enter")
+        await typed(pilot, "three")
+        assert app.submitted == ["one", "two"]
+        app.bar.accepted("two")
+        app.bar.refused(NO_PROJECT, "one")
         await pilot.pause()
-        assert app.bar.text == "one more"
+        assert app.bar.text == "three"
+        assert "There is no project 9." in text_of(pilot)
+        await pilot.press("ctrl+u", "up")
+        assert app.bar.text == "one"
+        await pilot.press("up")
+        assert app.bar.text == "two"
 
 
 async def test_blanks_are_not_sent(tmp_path: Path) -> None:
@@ -305,6 +314,7 @@ async def test_fill_puts_the_cursor_behind_the_text_and_what_was_typed_is_in_the
     async with opened(tmp_path) as (app, pilot):
         await typed(pilot, "my long idea")
         app.body.focus()
+        await pilot.pause()
         app.bar.fill("/resume ")
         await typed(pilot, "2")
         assert app.bar.text == "/resume 2"

@@ -16,7 +16,16 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
-from orchestrator_tui.tui.view import KEPT_AGENTS, Dashboard, PhaseView, ProjectView, fold, from_snapshot, joined
+from orchestrator_tui.tui.view import (
+    KEPT_AGENTS,
+    Dashboard,
+    PhaseView,
+    ProjectView,
+    fold,
+    from_snapshot,
+    introduced,
+    joined,
+)
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 
@@ -159,6 +168,16 @@ def test_only_the_newest_ended_agents_are_remembered() -> None:
     assert len(agents) == KEPT_AGENTS + 1
     assert "agent-99" in agents
     assert "agent-0" not in agents
+
+
+def test_an_agent_that_was_at_work_before_is_introduced_by_what_is_remembered_of_it() -> None:
+    project = folded(created(), started(1), started(2), finished(2)).projects["a"]
+    unknown = {one: replace(agent, item_key=None, doing="starting") for one, agent in project.agents.items()}
+    known = {"agent-1": replace(project.agents["agent-1"], doing="Read a.py", status=AgentStatus.FAILED)}
+    agents = introduced(replace(project, agents=unknown), known).agents
+    told = agents["agent-1"]
+    assert (told.item_key, told.doing, told.status) == ("TASK-1", "Read a.py", AgentStatus.RUNNING)
+    assert agents["agent-2"] == unknown["agent-2"]
 
 
 def test_items_are_counted_as_they_move() -> None:

@@ -25,7 +25,8 @@ from orchestrator_tui.tui.widgets.row_list import RowList
 
 
 class InputBar(Widget):
-    """Posts `Submitted`; the owner answers with `accepted` or `refused`, until then the text stays.
+    """Posts `Submitted`; the owner answers with `accepted` or `refused`, until then the text stays, unless another one
+    is typed meanwhile.
 
     `values` says what arguments can be. `hide` masks credentials in what is kept in the file.
     """
@@ -67,7 +68,7 @@ class InputBar(Widget):
         self._completions = CompletionList()
         self._recall: Recall | None = None
         self._quiet = ""
-        self._sent: str | None = None
+        self._sent: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield self._completions
@@ -106,26 +107,39 @@ class InputBar(Widget):
         else:
             self._field.post_message(events.Key(event.key, event.character))
 
-    def accepted(self) -> None:
+    def accepted(self, sent: str | None = None) -> None:
         """What was sent is carried out: it goes to the history, and out of the field unless that was edited since."""
-        sent, self._sent = self._sent, None
-        if sent is None:
+        if (done := self._answered(sent)) is None:
             return
-        self._history = self._history.added(sent, hide=self._hide)
-        self.run_worker(self._keep(sent), name="write the input history")
-        if self.text == sent:
+        self._history = self._history.added(done, hide=self._hide)
+        self.run_worker(self._keep(done), name="write the input history")
+        if self.text == done:
             self._put("")
 
-    def refused(self, error: OrchestratorError) -> None:
+    def refused(self, error: OrchestratorError, sent: str | None = None) -> None:
         """What was sent cannot be carried out: it stays, the error shows until the next key press."""
-        self._sent = None
+        failed = self._answered(sent)
+        if failed is not None and failed != self.text:
+            self._history = self._history.added(failed, hide=self._hide)
         self._tell(error)
+
+    def _answered(self, sent: str | None) -> str | None:
+        """What was sent and is answered now; the oldest when it is not named."""
+        answered = sent if sent in self._sent else next(iter(self._sent), None)
+        if answered is not None:
+            self._sent.remove(answered)
+        return answered
 
     # For the field
 
     def key_pressed(self) -> None:
         """Whatever went wrong was read."""
         self.query_one("#input-problem").display = False
+
+    def begun(self) -> None:
+        """Something is typed or pasted: behind a text that is being carried out it is the next one."""
+        if self.text in self._sent and self._field.cursor_at_end_of_text:
+            self._put("")
 
     def edited(self) -> None:
         """Offers what the text can go on with."""
@@ -176,9 +190,9 @@ class InputBar(Widget):
         """Sends the text; a name that is not typed to its end is completed first, so that nothing else is meant."""
         if self._completions.is_open and (self._completions.moved or self._is_begun(self.text)):
             self.take()
-        elif self.text.strip() and self._sent != self.text:
+        elif self.text.strip() and self.text not in self._sent:
             self._completions.offer(())
-            self._sent = self.text
+            self._sent.append(self.text)
             self.post_message(self.Submitted(self.text))
 
     def _is_begun(self, text: str) -> bool:

@@ -18,6 +18,8 @@ class Bar(Protocol):
 
     def key_pressed(self) -> None: ...
 
+    def begun(self) -> None: ...
+
     def edited(self) -> None: ...
 
     def take(self) -> bool: ...
@@ -107,6 +109,8 @@ class InputField(TextArea):
             event.prevent_default()
         elif self.text and self._belongs_to_others(event.key):
             event.stop()
+        elif event.is_printable:
+            self._bar.begun()
 
     def _belongs_to_others(self, key: str) -> bool:
         """Whether a key is one of the screen's: while something is typed, those do nothing."""
@@ -118,6 +122,7 @@ class InputField(TextArea):
         event.stop()
         event.prevent_default()
         self._bar.key_pressed()
+        self._bar.begun()
         result = self.replace(tidy(event.text), *self.selection)
         self.move_cursor(result.end_location)
 
