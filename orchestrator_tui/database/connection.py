@@ -19,6 +19,7 @@ from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 
 T = TypeVar("T")
+Connect = Callable[[], Awaitable[Any]]
 
 CONNECT_SECONDS = 10
 URL_HINT = "Use postgresql://user:password@host/name or sqlite:////absolute/path.db."
@@ -115,12 +116,25 @@ async def open_database(url: str) -> AsyncIterator[Database]:
     """
     parsed = _parse(url)
     _keep_private(parsed)
-    database = _sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed)
+    closed = asyncio.Event()
+    database = _sqlite(parsed, closed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed, closed)
     try:
         yield database
     finally:
+        closed.set()
         await _returned(database.writes)
         await database.writes.dispose()
+
+
+def _unless(closed: asyncio.Event, place: str, connect: Connect) -> Connect:
+    """A disposed pool would begin anew for whoever still asks; nobody would close that connection."""
+
+    async def guarded() -> Any:
+        if closed.is_set():
+            raise StoreUnavailable(f"{place}: it is closed.")
+        return await connect()
+
+    return guarded
 
 
 async def _returned(engine: AsyncEngine) -> None:
@@ -177,10 +191,11 @@ def _keep_private(url: URL) -> None:
             Path(url.database).touch(mode=0o600)
 
 
-def _sqlite(url: URL) -> Database:
+def _sqlite(url: URL, closed: asyncio.Event) -> Database:
+    place = f"The database {url.database}"
     engine = create_async_engine(
         url,
-        async_creator=_aiosqlite_creator(str(url.database)),
+        async_creator=_unless(closed, place, _aiosqlite_creator(str(url.database))),
         json_serializer=dump_json,
         hide_parameters=True,
         # Closing a connection ends its transaction anyhow, and a failed commit is rolled back where it fails.
@@ -188,10 +203,10 @@ def _sqlite(url: URL) -> Database:
     )
     event.listen(engine.sync_engine, "begin", _begin)
     writes = engine.execution_options(sqlite_begin="IMMEDIATE")
-    return Database(reads=engine, writes=writes, place=f"The database {url.database}", one_writer=True)
+    return Database(reads=engine, writes=writes, place=place, one_writer=True)
 
 
-def _aiosqlite_creator(file: str) -> Callable[[], Awaitable[Any]]:
+def _aiosqlite_creator(file: str) -> Connect:
     """A connection that cannot be set up is closed and its thread waited for, so that nothing outlives the loop."""
 
     async def connect() -> Any:
@@ -238,11 +253,11 @@ def _begin(connection: Connection) -> None:
     driver.run_async(lambda aiosqlite: aiosqlite.execute_fetchall(f"BEGIN {mode}"))
 
 
-def _postgres(url: URL) -> Database:
+def _postgres(url: URL, closed: asyncio.Event) -> Database:
     place = f"The database {url.database or url.username or ''} on {_host(url)}"
     engine = create_async_engine(
         URL.create("postgresql+asyncpg"),
-        async_creator=_asyncpg_creator(url, place),
+        async_creator=_unless(closed, place, _asyncpg_creator(url, place)),
         json_serializer=dump_json,
         pool_pre_ping=True,
         hide_parameters=True,
@@ -257,7 +272,7 @@ def _host(url: URL) -> str:
     return f"{name}:{url.port}" if url.port else name
 
 
-def _asyncpg_creator(url: URL, place: str) -> Callable[[], Awaitable[Any]]:
+def _asyncpg_creator(url: URL, place: str) -> Connect:
     """asyncpg reads the URL itself, so that `sslmode` and everything else libpq knows works."""
     dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
 

@@ -29,7 +29,11 @@ _POSTGRES: tuple[tuple[str, str, str], ...] = (
     ("25006", "it takes no writes", "Name the primary server, not a standby, in the database URL."),
     ("53300", "it has no connection left", "Raise max_connections or close other programs that use it."),
     ("53", "it has run out of resources", "Check the disk and the memory of the server."),
+    ("55", "it takes no connections now", "Try again when its administrator has opened it."),
+    ("57014", "it took too long to answer", "Check what keeps the server busy, and try again."),
     ("57P", "the server is stopping or starting", "Try again when it is up."),
+    ("58", "its disk reports an error", "Check the disk of the server and the room left on it."),
+    ("XX", "it is damaged", "Look into the server's log; restore a backup if it says so."),
     ("08", "the connection broke", "Check that the server is up, and try again."),
 )
 

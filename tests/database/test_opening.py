@@ -209,3 +209,10 @@ def everything_said(error: BaseException | None) -> str:
         said += f"{error} {getattr(error, 'hint', '')}\n"
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return said
+
+
+async def test_whoever_still_asks_a_closed_database_is_told_so_and_leaves_no_connection_behind(store_url: str) -> None:
+    async with open_store(store_url) as store:
+        await store.list_projects()
+    with pytest.raises(StoreUnavailable, match="it is closed"):
+        await store.list_projects()

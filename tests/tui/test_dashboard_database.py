@@ -68,7 +68,8 @@ async def test_a_database_that_cannot_be_opened_is_told_tried_again_and_opened(t
     in_its_place = tmp_path / "home" / "orchestrator.db"
     in_its_place.mkdir(parents=True)
     async with board(tmp_path / "home", reached=Contact.LOST) as it:
-        await it.shows("it cannot be opened", "it is tried again")
+        await it.says("it cannot be opened")
+        await it.says("it is tried again")
         await it.refused("/projects", "Database", "it cannot be opened")
         await it.refused("/stop", "Database", "it cannot be opened")
         await it.press("f2")

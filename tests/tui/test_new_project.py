@@ -53,6 +53,11 @@ def folder_of(screen: NewProjectScreen) -> str:
     return screen.query_one("#new-folder", Input).value
 
 
+async def click(pilot: Pilot[Any], label: str) -> None:
+    row, line = next((row, line) for row, line in enumerate(text_of(pilot).splitlines()) if f" {label} " in line)
+    await pilot.click(offset=(line.index(label), row))
+
+
 def words(pilot: Pilot[Any]) -> str:
     return " ".join(text_of(pilot).replace("│", " ").split())
 
@@ -195,12 +200,12 @@ async def test_with_no_idea_there_is_only_the_rehearsal(tmp_path: Path) -> None:
 
 
 async def test_a_click_on_an_answer_gives_it(tmp_path: Path) -> None:
-    async with asked(tmp_path) as (app, _, pilot):
-        row = next(at for at, line in enumerate(text_of(pilot).splitlines()) if " Start " in line)
-        line = text_of(pilot).splitlines()[row]
-        await pilot.click(offset=(line.index("Start"), row))
+    async with asked(tmp_path) as (app, screen, pilot):
+        await click(pilot, "Start")
         await until(pilot, lambda: app.wanted)
-        await pilot.click(offset=(line.index("Cancel"), row))
+        screen.refuse(DirectoryUnusable(Path("/x"), "it is a file", hint="Name another folder with --directory."))
+        await until(pilot, lambda: "Name another folder." in words(pilot))
+        await click(pilot, "Cancel")
         await until(pilot, lambda: app.results == [None])
 
 

@@ -144,7 +144,9 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
         self._check()
 
     def _check(self) -> None:
-        self.run_worker(self._checked(), name="check name and folder", group="check", exclusive=True)
+        # While it is being started, the start itself has checked; it must not be cut short.
+        if not self._starting:
+            self.run_worker(self._checked(), name="check name and folder", group="check", exclusive=True)
 
     async def _checked(self) -> str:
         """What is wrong with what is typed now, or ""; it is shown."""

@@ -84,8 +84,8 @@ class Page(Screen[None]):
         except OrchestratorError as error:
             self.tell_problem(error.line())
         except NoMatches:
-            # What was read came back to a page that is closed.
-            if self.is_attached:
+            # What was read came back to a page that is closed, or is about to be with the whole app.
+            if self.is_attached and self.is_running and self.app.is_running:
                 raise
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
