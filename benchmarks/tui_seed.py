@@ -74,7 +74,7 @@ async def seed_quiet_agents(home: Path, count: int) -> str:
         async with store.transaction() as unit:
             await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
             await unit.set_phase_status(project.id, PhaseName.IMPLEMENT, PhaseStatus.PENDING, PhaseStatus.RUNNING)
-            await unit.take_lease(project.id, this_process(), stale_before=now())
+            await unit.take_lease(project.id, this_process())
         for _ in range(count):
             await _start_agent(store, project.id)
     return project.name

@@ -15,11 +15,11 @@ DEFAULT_PORT = 8000
 
 _EPILOG = """\
 exit codes:
-  0    the program is finished
+  0    the program is finished; or a signal stopped the run, and everything is saved
   1    the run failed
   2    the command line, the settings or the idea cannot be used
   3    it waits for a person; what it waits for and how to answer is printed
-  130  interrupted; the state is saved, and --resume goes on
+  130  left in a hurry; what is stored is enough for --resume to go on
 
 examples:
   orchestrator-tui                                    the dashboard
@@ -27,6 +27,7 @@ examples:
   orchestrator-tui --rehearsal --autonomy full
   orchestrator-tui --idea "A checker for links in Markdown files" --name mdcheck
   orchestrator-tui --idea-file idea.md --no-interactive --json
+  orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
 """
 
@@ -84,6 +85,23 @@ class ShowStatus:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StopRunning:
+    """Stop a project gracefully, whichever process runs it; the one that runs without a `reference`."""
+
+    reference: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShowLogs:
+    """Tell what a project has done, the one that changed last without a `reference`; `follow` goes on while it runs."""
+
+    reference: str | None = None
+    follow: bool = False
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -101,7 +119,9 @@ class ShowText:
     text: str
 
 
-Invocation = StartProject | ContinueProject | ShowStatus | ServeWeb | ShowText
+Look = ShowStatus | ShowLogs | StopRunning
+"""What another terminal may want of a project that runs elsewhere."""
+Invocation = StartProject | ContinueProject | Look | ServeWeb | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -168,6 +188,10 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         )
     if given.status is not None:
         return ShowStatus(reference=given.status or None, options=options)
+    if given.stop is not None:
+        return StopRunning(reference=given.stop or None, options=options)
+    if given.logs is not None:
+        return ShowLogs(reference=given.logs or None, follow=given.follow, options=options)
     if given.resume is not None:
         return ContinueProject(
             reference=given.resume or None,
@@ -195,8 +219,12 @@ def _check(given: argparse.Namespace) -> None:
     answering = ("approve", "request_changes")
     _exclude(given, ("idea", "idea_file"))
     _exclude(given, answering)
-    for flag in (*starting, "resume", "rehearsal", *answering):
-        _exclude(given, ("status", flag))
+    looking = ("status", "stop", "logs")
+    for number, look in enumerate(looking):
+        for flag in (*looking[number + 1 :], *starting, "resume", "rehearsal", *answering):
+            _exclude(given, (look, flag))
+    if given.follow and given.logs is None:
+        raise UsageError("--follow goes on showing what happens.", hint="Add --logs, or --logs ID.")
     for flag in starting:
         _exclude(given, ("resume", flag))
     _check_web(given)
@@ -212,7 +240,19 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_web(given: argparse.Namespace) -> None:
-    for flag in ("idea", "idea_file", "name", "directory", "status", "resume", "json", "no_interactive", "console"):
+    for flag in (
+        "idea",
+        "idea_file",
+        "name",
+        "directory",
+        "status",
+        "stop",
+        "logs",
+        "resume",
+        "json",
+        "no_interactive",
+        "console",
+    ):
         _exclude(given, ("web", flag))
     for flag in ("host", "port", "public_url"):
         if _is_given(given, flag) and not given.web:
@@ -293,6 +333,11 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "--status", nargs="?", const="", metavar="ID", help="list the projects, or show one (number, id or name)"
     )
+    group.add_argument(
+        "--logs", nargs="?", const="", metavar="ID", help="what a project has done; the one that changed last"
+    )
+    group.add_argument("--follow", action="store_true", help="with --logs: go on while the project runs")
+    group.add_argument("--stop", nargs="?", const="", metavar="ID", help="stop the project that runs, wherever it does")
     group.add_argument(
         "--resume", nargs="?", const="", metavar="ID", help="go on with a project; the most recent unfinished one"
     )

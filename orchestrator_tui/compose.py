@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.base import AgentRuntime
-from orchestrator_tui.agents.environment import AccountEndpoint, tool_environment, within
+from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, tool_environment, within
+from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.backends.database import DatabaseTracker
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
@@ -18,7 +19,7 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.records import Project
+from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
@@ -66,15 +67,17 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
     bus = Bus()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
-        log = await stack.enter_async_context(EventLog(store))
-        house = _House(launch, settings, store, bus, log, stack, runtime)
+        house = _House(launch, settings, store, bus, stack, runtime)
         options = EngineOptions(
             workspace=settings.project.workspace or launch.paths.workspace,
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
+            end_leftovers=partial(end_leftovers, PROJECT_ID),
+            lease_seconds=settings.run.lease_seconds,
+            stop_seconds=settings.run.stop_timeout_seconds,
         )
-        yield await stack.enter_async_context(LocalEngine(store, bus, house.make_run, options))
+        yield await stack.enter_async_context(LocalEngine(store, bus, house.open_run, options))
 
 
 class _House:
@@ -86,14 +89,12 @@ class _House:
         settings: Settings,
         store: Store,
         bus: Bus,
-        log: EventLog,
         stack: AsyncExitStack,
         runtime: AgentRuntime | None,
     ) -> None:
         self._launch = launch
         self._store = store
         self._bus = bus
-        self._log = log
         self._stack = stack
         self._runtime_of_all = runtime
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
@@ -117,8 +118,9 @@ class _House:
         scenario = (self.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
         await self._runtime(scenario, self._launch.settings())
 
-    async def make_run(self, project: Project) -> Run:
-        """Everything for one run of a project, with the settings stored with it."""
+    @asynccontextmanager
+    async def open_run(self, project: Project, lease: Lease) -> AsyncIterator[Run]:
+        """Everything for one run of a project, with the settings stored with it; its writes hold on to the lease."""
         settings = self._launch.settings(project.config.get("settings", {}))
         if not project.rehearsal and self._launch.scenario is not None:
             raise UsageError(
@@ -130,41 +132,45 @@ class _House:
         environment = self._environment(project)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
-        services = Services(
-            store=self._store,
-            sessions=Sessions(
-                store=self._store,
+        store = self._store.fenced(lease)
+        async with EventLog(store) as log:
+            sessions = Sessions(
+                store=store,
                 runtime=runtime,
                 bus=self._bus,
-                log=self._log,
+                log=log,
                 places=self._places,
                 reask=lambda errors: render("common", "invalid_answer", errors=errors),
                 max_sessions=settings.agent.max_sessions,
                 stall_seconds=settings.error_recovery.stall_timeout_minutes * 60,
                 max_reasks=settings.error_recovery.max_consecutive_errors,
-            ),
-            render=render,
-            workspace=workspace,
-            verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
-            log=self._log,
-        )
-        tracker = DatabaseTracker(self._store)
-        parts = PipelineParts(
-            store=self._store,
-            tracker=tracker,
-            log=self._log,
-            workspace=workspace,
-            settings=settings,
-            phases=make_phases(services),
-        )
-        return Run(
-            project=project,
-            store=self._store,
-            tracker=tracker,
-            workspace=workspace,
-            log=self._log,
-            pipeline=Pipeline(project, parts),
-        )
+            )
+            services = Services(
+                store=store,
+                sessions=sessions,
+                render=render,
+                workspace=workspace,
+                verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
+                log=log,
+            )
+            tracker = DatabaseTracker(store)
+            parts = PipelineParts(
+                store=store,
+                tracker=tracker,
+                log=log,
+                workspace=workspace,
+                settings=settings,
+                phases=make_phases(services),
+            )
+            yield Run(
+                project=project,
+                store=store,
+                tracker=tracker,
+                workspace=workspace,
+                log=log,
+                sessions=sessions,
+                pipeline=Pipeline(project, parts),
+            )
 
     def workspace_of(self, project: Project) -> Workspace:
         """The folder of a project."""
@@ -173,7 +179,7 @@ class _House:
     def _environment(self, project: Project) -> dict[str, str]:
         """What git and the project's check run in."""
         tools = tool_environment(self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths)
-        return within(Path(project.directory)) | tools
+        return within(Path(project.directory)) | tools | {PROJECT_ID: project.id}
 
     async def _runtime(self, scenario: str | None, settings: Settings) -> AgentRuntime:
         """The sessions' runtime: one for the real model, one for each scenario played."""

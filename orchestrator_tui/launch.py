@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator_tui import cli, compose, start
 from orchestrator_tui.adapters.console import ConsoleAdapter
@@ -16,6 +17,7 @@ from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.console import pick, status
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
+from orchestrator_tui.console.past import Past
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
@@ -24,7 +26,7 @@ from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.engine.client import EngineClient
 
-Launched = cli.StartProject | cli.ContinueProject | cli.ShowStatus
+Launched = cli.StartProject | cli.ContinueProject | cli.Look
 
 
 def launch(invocation: Launched) -> int:
@@ -50,6 +52,10 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
                 return await _start(invocation, given, front)
             case cli.ContinueProject():
                 return await _continue(invocation, given, front)
+            case cli.StopRunning():
+                return await _stop(invocation, given, front)
+            case cli.ShowLogs():
+                return await _logs(invocation, given, front)
 
 
 def _print(text: str) -> None:
@@ -89,7 +95,7 @@ class Front:
 
 
 @asynccontextmanager
-async def _front(invocation: cli.StartProject | cli.ContinueProject, given: Launch) -> AsyncIterator[Front]:
+async def _front(invocation: Launched, given: Launch) -> AsyncIterator[Front]:
     """The console; a reader that went away asks for an orderly end, a full disk is an error.
 
     Raises:
@@ -105,7 +111,7 @@ async def _front(invocation: cli.StartProject | cli.ContinueProject, given: Laun
                 view=view,
                 interrupts=interrupts,
                 outlet=outlet,
-                adapter=adapter if invocation.interactive else None,
+                adapter=adapter if getattr(invocation, "interactive", False) else None,
             )
         if outlet.error is not None and not isinstance(outlet.error, BrokenPipeError):
             raise _unwritten(outlet.error) from outlet.error
@@ -151,6 +157,45 @@ async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front
         if invocation.approve or invocation.changes is not None:
             answer = await pick.answer(engine, project, invocation.changes)
         return await _run(engine, front).resume(project.id, answer)
+
+
+async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
+    async with compose.open_engine(given) as engine:
+        project = await pick.to_stop(engine, invocation.reference)
+        stopping = asyncio.create_task(Past(engine, front.view, project).stop(), name="stop")
+        if not await _unless_interrupted(stopping, front):
+            return INTERRUPTED
+        status = stopping.result()
+        await front.view.say([f"{project.name}: {status.value}. Go on with: {cli.PROGRAM} --resume {project.number}"])
+        return 0
+
+
+async def _logs(invocation: cli.ShowLogs, given: Launch, front: Front) -> int:
+    async with compose.open_engine(given) as engine:
+        project = await pick.newest(engine, invocation.reference)
+        past = Past(engine, front.view, project)
+
+        async def show() -> None:
+            await past.show()
+            if invocation.follow:
+                await past.follow()
+
+        shown = asyncio.create_task(show(), name="logs")
+        return 0 if await _unless_interrupted(shown, front) else INTERRUPTED
+
+
+async def _unless_interrupted(work: "asyncio.Task[Any]", front: Front) -> bool:
+    """Wait for `work`; False when the person would rather not."""
+    interrupted = asyncio.create_task(front.interrupts.wanted.wait(), name="interrupted")
+    try:
+        await asyncio.wait({work, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+        return work.done()
+    finally:
+        work.cancel()
+        interrupted.cancel()
+        await asyncio.gather(work, interrupted, return_exceptions=True)
 
 
 def _run(engine: EngineClient, front: Front) -> Run:

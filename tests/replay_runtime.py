@@ -35,6 +35,9 @@ class ReplaySession:
             yield ToolReturned(call_id=call_id, is_error=effect.exit_code != 0, output=effect.output)
         yield TurnEnded(text="", structured=turns[-1].input, usage=self.usage)
 
+    async def settle(self) -> None:
+        """Each tool call is over before anybody else gets a turn."""
+
     async def interrupt(self) -> None:
         raise AssertionError("nothing here takes long enough to be interrupted")
 

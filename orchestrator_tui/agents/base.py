@@ -122,6 +122,10 @@ class AgentSession(Protocol):
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
         ...
 
+    async def settle(self) -> None:
+        """Let no further tool call begin, and wait until none is under way: a safe point to end the session at."""
+        ...
+
     async def interrupt(self) -> None:
         """Stop the current step; the turn ends with `error_kind="interrupted"`."""
         ...

@@ -53,6 +53,7 @@ from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
+from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.domain.clock import new_id
@@ -119,9 +120,10 @@ class ClaudeRuntime:
         if not request.directory.is_dir():
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
+        turnstile = Turnstile()
         async with self._starts:
             try:
-                options, secrets = await asyncio.to_thread(self._options, request, stderr)
+                options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile)
             except OSError as error:
                 raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)
@@ -131,9 +133,11 @@ class ClaudeRuntime:
                 await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
                 text = mask(" ".join([_why(error), *stderr]), secrets)
                 raise AgentFailed(f"Claude could not be started: {text}", kind="process") from error
-        return ClaudeSession(client, request.agent_id, stderr, secrets)
+        return ClaudeSession(client, request.agent_id, stderr, secrets, turnstile)
 
-    def _options(self, request: SessionRequest, stderr: deque[str]) -> tuple[ClaudeAgentOptions, tuple[str, ...]]:
+    def _options(
+        self, request: SessionRequest, stderr: deque[str], turnstile: Turnstile
+    ) -> tuple[ClaudeAgentOptions, tuple[str, ...]]:
         environment = cli_environment(
             request,
             self._endpoint,
@@ -147,7 +151,7 @@ class ClaudeRuntime:
         cli = SubprocessCLITransport(prompt="", options=ClaudeAgentOptions())._find_cli()
         hook = HookMatcher(
             matcher=None,
-            hooks=[self._before_tool(request, (config / "projects",))],
+            hooks=[self._before_tool(request, (config / "projects",), turnstile)],
             timeout=_HOOK_SECONDS,
             on_failure="block",
         )
@@ -174,14 +178,17 @@ class ClaudeRuntime:
         )
         return options, secret_values(environment)
 
-    def _before_tool(self, request: SessionRequest, readable: tuple[Path, ...]) -> Any:
+    def _before_tool(self, request: SessionRequest, readable: tuple[Path, ...], turnstile: Turnstile) -> Any:
         answer_tool = {gate.ANSWER_TOOL} if request.output_schema is not None else set()
         tools = frozenset(request.tools) | answer_tool
 
         async def before_tool(data: HookInput, tool_use_id: str | None, context: HookContext) -> HookJSONOutput:
             try:
                 call = gate.call_from(data, directory=request.directory, tools=tools, readable=readable)
-                answer = gate.hook_answer(await asyncio.to_thread(self._judge, call))
+                decision = await asyncio.to_thread(self._judge, call)
+                if decision.allowed:
+                    await turnstile.enter(str(tool_use_id))
+                answer = gate.hook_answer(decision)
             except Exception:
                 # The CLI runs the tool when a hook fails, so a failure must become a denial here.
                 answer = gate.hook_answer(deny(gate.BROKEN))
@@ -193,11 +200,19 @@ class ClaudeRuntime:
 class ClaudeSession:
     """A live session; made by `ClaudeRuntime.session`."""
 
-    def __init__(self, client: ClaudeSDKClient, agent_id: str, stderr: deque[str], secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        client: ClaudeSDKClient,
+        agent_id: str,
+        stderr: deque[str],
+        secrets: tuple[str, ...],
+        turnstile: Turnstile,
+    ) -> None:
         self._client = client
         self._agent_id = agent_id
         self._stderr = stderr
         self._secrets = secrets
+        self._turnstile = turnstile
         self._feed = Feed()
         self._log = TurnLog()
         self._in_turn = False
@@ -229,6 +244,10 @@ class ClaudeSession:
         self._in_turn = False
         yield self._lost()
 
+    async def settle(self) -> None:
+        """Let no further tool call begin, and wait until none is under way."""
+        await self._turnstile.close()
+
     async def interrupt(self) -> None:
         """Stop the current step; the turn ends with `error_kind="interrupted"`."""
         if not self._in_turn:
@@ -259,11 +278,19 @@ class ClaudeSession:
         try:
             async for message in self._client.receive_messages():
                 for output in _outputs(message, self._log):
+                    self._pass_turnstile(output)
                     self._feed.put(output)
         except Exception as error:
             self._failure = _why(error)
         finally:
+            self._turnstile.leave_all()
             self._feed.close()
+
+    def _pass_turnstile(self, output: AgentOutput) -> None:
+        if isinstance(output, ToolReturned):
+            self._turnstile.leave(output.call_id)
+        elif isinstance(output, TurnEnded):
+            self._turnstile.leave_all()
 
     def _lost(self) -> TurnEnded:
         reason = " ".join([self._failure or "the CLI ended", *self._stderr])

@@ -163,6 +163,15 @@ class ErrorRecoverySettings(Section):
     """Minutes without a sign of life after which a session is ended."""
 
 
+class RunSettings(Section):
+    """How a run holds on to its project, and how it lets go."""
+
+    stop_timeout_seconds: Annotated[float, Field(gt=0, le=3600)] = 30
+    """Seconds a graceful stop waits for agents to end the tool call they are at."""
+    lease_seconds: Annotated[float, Field(ge=3, le=180)] = 30
+    """Seconds without a heartbeat after which another process may take a project over; there are three in that time."""
+
+
 class VerifySettings(Section):
     """The project's own check, run by the engine."""
 
@@ -220,6 +229,7 @@ class SettingsModel(Section):
     phases: PhasesSettings = PhasesSettings()
     agent: AgentSettings = AgentSettings()
     error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
+    run: RunSettings = RunSettings()
     verify: VerifySettings = VerifySettings()
     log: LogSettings = LogSettings()
     tui: TuiSettings = TuiSettings()

@@ -1,4 +1,4 @@
-"""Ctrl-C and the other ways to be told to end: the first asks for an orderly end, the next one leaves at once."""
+"""Ctrl-C and the other ways to be told to end: first in order, then in a hurry, then at once."""
 
 import asyncio
 import os
@@ -10,13 +10,17 @@ from typing import NoReturn, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
+HURRY_SECONDS = 2.0
+"""How long an end in a hurry may take."""
 
 
 class Interrupts:
-    """Takes the signals over while the context is open. `wanted` is set once somebody wants an orderly end."""
+    """Takes the signals over while the context is open. `wanted` is set once somebody wants an orderly end, `forced`
+    by the second signal: what is stored is then left within two seconds. A third one leaves at once."""
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()
+        self.forced = asyncio.Event()
         self.exit_code = INTERRUPTED
         self.before_leaving: Callable[[], None] = lambda: None
 
@@ -40,9 +44,17 @@ class Interrupts:
             self.wanted.set()
 
     def _arrived(self, number: int) -> None:
-        if self.wanted.is_set() and number != signal.SIGHUP:
+        if not self.wanted.is_set():
+            self.ask(0)
+        elif number == signal.SIGHUP:
+            # A terminal that vanishes sends it to everybody in it, some more than once.
+            return
+        elif self.forced.is_set():
             self.leave_at_once()
-        self.ask()
+        else:
+            self.exit_code = INTERRUPTED
+            self.forced.set()
+            asyncio.get_running_loop().call_later(HURRY_SECONDS, self.leave_at_once)
 
     def leave_at_once(self) -> NoReturn:
         """End the process now, whatever is still at work: what is stored is enough to go on from."""

@@ -92,10 +92,23 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return (("the question needs no answer any more", Kind.QUIET),)
         case events.ErrorOccurred():
             return ((f"{event.title}: {event.message} {event.hint}", Kind.BAD),)
+        case events.TakeoverAwaited() | events.StopRequested() | events.StopProgressed():
+            return _ownership(event)
         case events.LeaseTaken():
             return ()
         case _:
             return _agent(event)
+
+
+def _ownership(event: events.TakeoverAwaited | events.StopRequested | events.StopProgressed) -> tuple[Said, ...]:
+    match event:
+        case events.TakeoverAwaited():
+            return ((words.takeover(event.owner, event.seconds), Kind.WAITS),)
+        case events.StopRequested():
+            return ((f"asked {words.owner(event.owner)} to stop it", Kind.PLAIN),)
+        case events.StopProgressed():
+            told = [(f"[{event.step}/{events.STOP_STEPS}] {event.text}...", Kind.PLAIN)]
+            return (*told, *((f"      - {detail}", Kind.PLAIN) for detail in event.details))
 
 
 def _agent(

@@ -43,6 +43,36 @@ async def to_resume(engine: EngineClient, reference: str | None, *, rehearsal: b
     return project
 
 
+async def to_stop(engine: EngineClient, reference: str | None) -> Project:
+    """The project meant by `reference`, or the only one that runs.
+
+    Raises:
+        ProjectNotFound: there is none, or several run.
+    """
+    if reference is not None:
+        return await engine.find_project(reference)
+    running = [p for p in await _all(engine) if p.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING)]
+    if not running:
+        raise ProjectNotFound("No project runs.", hint="orchestrator-tui --status lists all.")
+    if len(running) > 1:
+        which = ", ".join(f"{project.number} ({project.name})" for project in running)
+        raise ProjectNotFound("Several projects run.", hint=f"Name one with --stop ID: {which}.")
+    return running[0]
+
+
+async def newest(engine: EngineClient, reference: str | None) -> Project:
+    """The project meant by `reference`, or the one that changed last.
+
+    Raises:
+        ProjectNotFound: there is none.
+    """
+    if reference is not None:
+        return await engine.find_project(reference)
+    if not (projects := await _all(engine)):
+        raise ProjectNotFound("There are no projects yet.", hint="Start one: orchestrator-tui --rehearsal.")
+    return max(projects, key=lambda project: (project.updated_at, project.number))
+
+
 async def answer(engine: EngineClient, project: Project, changes: str | None) -> AnswerRequest:
     """The answer to what waits in a project: a yes, or `changes`.
 

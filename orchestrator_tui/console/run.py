@@ -23,8 +23,6 @@ from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
 from orchestrator_tui.engine.client import EngineClient
 
 BY = "console"
-STOP_SECONDS = 35.0
-"""How long an orderly end may take: thirty seconds for the agents to reach a safe point, and some to store it."""
 
 
 class Ending(Enum):
@@ -217,18 +215,23 @@ class Run:
         if self._asking is not None:
             self._asking.cancel()
         await self._view.notice(
-            ["Stopping: sessions end, unfinished work is kept as a patch, everything is stored. Ctrl-C leaves at once."]
+            ["Stopping gracefully: everything is saved. Ctrl-C again does not wait for the agents."]
         )
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                with suppress(IllegalTransition):
-                    await self._engine.submit(StopProject(project_id=self._project_id))
-                    if await self._status() is PipelineStatus.STOPPING:
-                        # Another process does it; the watching task sees it end.
-                        await asyncio.Event().wait()
-        except TimeoutError:
-            self._interrupts.leave_at_once()
+        async with asyncio.TaskGroup() as group:
+            hurry = group.create_task(self._hurry_when_told(), name="console-hurry")
+            with suppress(IllegalTransition):
+                await self._engine.submit(StopProject(project_id=self._project_id))
+                if await self._status() in (PipelineStatus.RUNNING, PipelineStatus.STOPPING):
+                    # Another process does it; the watching task sees it end.
+                    await asyncio.Event().wait()
+            hurry.cancel()
         return ENDINGS.get(await self._status(), Ending.STOPPED)
+
+    async def _hurry_when_told(self) -> None:
+        await self._interrupts.forced.wait()
+        await self._view.notice(["Saving now, without waiting for the agents. Ctrl-C once more leaves at once."])
+        with suppress(IllegalTransition):
+            await self._engine.submit(StopProject(project_id=self._project_id, force=True))
 
     async def _tell_the_end(self) -> None:
         """Show what was stored but not shown yet, then the summary."""

@@ -11,6 +11,7 @@ from orchestrator_tui.domain.records import (
     Comment,
     InputRequest,
     ItemCounts,
+    Lease,
     PipelineState,
     Project,
     ProjectOverview,
@@ -98,17 +99,31 @@ class UnitOfWork(Protocol):
         `interrupted_work_items`, `last_successful_step`); `last_checkpoint` becomes now."""
         ...
 
-    async def take_lease(self, project_id: str, owner: str, *, stale_before: datetime, takeover: bool = False) -> int:
-        """Become the one process that runs the project; returns the new epoch (one more than before).
-        Free when there is no owner, it is `owner` itself, its heartbeat is older than `stale_before`, or `takeover`.
+    async def take_lease(self, project_id: str, owner: str, *, over: PipelineState | None = None) -> Lease:
+        """Become the one process that runs the project, with an epoch one higher than the last.
+
+        Free when there is no owner or it is `owner` itself. `over` is the state in which another owner was found to
+        be gone: its lease is taken if it was neither renewed nor taken since.
 
         Raises:
-            AlreadyOwned: another owner's heartbeat is fresh.
+            AlreadyOwned: another owner has it.
         """
         ...
 
-    async def release_lease(self, project_id: str, owner: str) -> None:
-        """No longer run the project; nothing happens when `owner` is not the owner."""
+    async def release_lease(self, lease: Lease) -> None:
+        """No longer run the project; nothing happens when the lease is not that one any more."""
+        ...
+
+    async def hold_lease(self, lease: Lease) -> None:
+        """Keep the lease from changing hands until the transaction ends: the fencing token's check.
+
+        Raises:
+            LeaseLost: it has changed hands already.
+        """
+        ...
+
+    async def request_stop(self, project_id: str, owner: str) -> bool:
+        """Ask the owner, in whatever process it is, to stop the project; False when that is not the owner."""
         ...
 
     async def add_work_items(self, items: Sequence[WorkItem]) -> Sequence[WorkItem]:
@@ -164,6 +179,11 @@ class UnitOfWork(Protocol):
 class Store(Protocol):
     """Everything that is kept. Reads take their own short transactions."""
 
+    def fenced(self, lease: Lease) -> "Store":
+        """The same store for the one who holds `lease`: every transaction begins with its check, so that a process
+        that lost the project without knowing it writes nothing more about it (`LeaseLost`)."""
+        ...
+
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """A write transaction; on leaving it commits, then hands the stored events to the publisher.
 
@@ -195,8 +215,16 @@ class Store(Protocol):
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]: ...
 
-    async def beat(self, project_id: str, owner: str, epoch: int) -> bool:
+    async def beat(self, lease: Lease) -> bool:
         """Renew the heartbeat; False when another process took the project over."""
+        ...
+
+    async def stop_is_wanted(self, lease: Lease) -> bool:
+        """Whether somebody, perhaps in another process, asked for the project to stop.
+
+        Raises:
+            LeaseLost: another process took the project over.
+        """
         ...
 
     async def get_item(self, item_id: str) -> WorkItem: ...

@@ -13,8 +13,8 @@ from orchestrator_tui.database.queries import pipeline_query
 from orchestrator_tui.database.writes import Writes
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.codec import to_plain
-from orchestrator_tui.domain.errors import AlreadyOwned, StaleState
-from orchestrator_tui.domain.records import PhaseState, PipelineState, Project
+from orchestrator_tui.domain.errors import AlreadyOwned, LeaseLost, StaleState
+from orchestrator_tui.domain.records import Lease, PhaseState, PipelineState, Project
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus
 
 # Any number will do; it only has to be the same in every process.
@@ -133,21 +133,35 @@ class PipelineWrites(Writes):
             raise TypeError(f"{', '.join(sorted(unknown))}: not a field that can be saved")
         await self._checkpoint(project_id, **{name: to_plain(value) for name, value in fields.items()})
 
-    async def take_lease(self, project_id: str, owner: str, *, stale_before: datetime, takeover: bool = False) -> int:
+    async def take_lease(self, project_id: str, owner: str, *, over: PipelineState | None = None) -> Lease:
         state = await self.pipeline(project_id)
-        alive = state.heartbeat is not None and state.heartbeat >= stale_before
-        if state.owner not in (None, owner) and alive and not takeover:
+        gone = over is not None and (over.epoch, over.heartbeat) == (state.epoch, state.heartbeat)
+        if state.owner not in (None, owner) and not gone:
             raise AlreadyOwned(state.owner or "")
-        moment = now()
-        await self._set_state(project_id, owner=owner, epoch=state.epoch + 1, heartbeat=moment, updated_at=moment)
-        return state.epoch + 1
+        moment, epoch = now(), state.epoch + 1
+        await self._set_state(project_id, owner=owner, epoch=epoch, heartbeat=moment, updated_at=moment)
+        return Lease(project_id=project_id, owner=owner, epoch=epoch)
 
-    async def release_lease(self, project_id: str, owner: str) -> None:
+    async def release_lease(self, lease: Lease) -> None:
+        state = await self.pipeline(lease.project_id)
+        if (state.owner, state.epoch) == (lease.owner, lease.epoch):
+            moment = now()
+            await self._set_state(lease.project_id, owner=None, heartbeat=moment, updated_at=moment)
+
+    async def hold_lease(self, lease: Lease) -> None:
+        held = select(pipeline_states.c.epoch, pipeline_states.c.owner).where(
+            pipeline_states.c.project_id == lease.project_id
+        )
+        row = (await self._runner.run(held.with_for_update(key_share=True))).one_or_none()
+        if row is None or (row.owner, row.epoch) != (lease.owner, lease.epoch):
+            raise LeaseLost(lost_to(row.owner if row else None))
+
+    async def request_stop(self, project_id: str, owner: str) -> bool:
         state = await self.pipeline(project_id)
         if state.owner != owner:
-            return
-        moment = now()
-        await self._set_state(project_id, owner=None, heartbeat=moment, updated_at=moment)
+            return False
+        await self._set_state(project_id, shutdown_requested=True, updated_at=now())
+        return True
 
     async def _set_project(self, project_id: str, **values: Any) -> None:
         await self._runner.run(update(projects).where(projects.c.id == project_id).values(**values, updated_at=now()))
@@ -162,6 +176,12 @@ class PipelineWrites(Writes):
         )
         if changed.rowcount == 0:
             raise KeyError(project_id)
+
+
+def lost_to(owner: str | None) -> str:
+    """What a process is told that does not run the project any more."""
+    who = f"{owner.partition(' since ')[0]} runs it now" if owner else "it was given back"
+    return f"The project was taken from this process: {who}."
 
 
 def _moved(phase: PhaseState, new: PhaseStatus, feedback: str | None) -> PhaseState:

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from copy import copy
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, select, update
 
 from orchestrator_tui.database import overviews, queries
 from orchestrator_tui.database.base import Store
@@ -16,6 +17,7 @@ from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.references import find_project
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import LeaseLost
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
@@ -23,6 +25,7 @@ from orchestrator_tui.domain.records import (
     Comment,
     InputRequest,
     ItemCounts,
+    Lease,
     PipelineState,
     Project,
     ProjectOverview,
@@ -67,17 +70,26 @@ class SqlStore(Store):
         self._log = EventWriter(database.writes.dialect)
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any] | None] = set()
+        self._lease: Lease | None = None
 
     @property
     def connections_in_use(self) -> int:
         """How many connections are checked out at this moment."""
         return self._database.writes.pool.checkedout()  # type: ignore[attr-defined,no-any-return]
 
+    def fenced(self, lease: Lease) -> "SqlStore":
+        # A shallow copy: the same connections, the same turns.
+        fenced = copy(self)
+        fenced._lease = lease
+        return fenced
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlUnitOfWork]:
         with self._not_nested():
             async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
                 unit = SqlUnitOfWork(runner, self._log, one_writer=self._database.one_writer)
+                if self._lease is not None:
+                    await unit.hold_lease(self._lease)
                 yield unit
                 # Cut short, it could be stored without ever being published.
                 await finish(self._commit(runner, unit))
@@ -115,18 +127,21 @@ class SqlStore(Store):
     def _reading(self) -> AbstractAsyncContextManager[Runner]:
         return connected(self._database.reads, self._database.place)
 
-    async def beat(self, project_id: str, owner: str, epoch: int) -> bool:
-        lease = pipeline_states.c
-        renewal = (
-            update(pipeline_states)
-            .where(lease.project_id == project_id, lease.owner == owner, lease.epoch == epoch)
-            .values(heartbeat=now())
-        )
+    async def beat(self, lease: Lease) -> bool:
+        renewal = update(pipeline_states).where(*_held(lease)).values(heartbeat=now())
         with self._not_nested():
             async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
                 renewed = await runner.run(renewal)
                 await runner.commit()
                 return renewed.rowcount == 1
+
+    async def stop_is_wanted(self, lease: Lease) -> bool:
+        async with self._reading() as runner:
+            asked = await runner.run(select(pipeline_states.c.shutdown_requested).where(*_held(lease)))
+            row = asked.one_or_none()
+            if row is None:
+                raise LeaseLost
+            return bool(row.shutdown_requested)
 
     async def find_project(self, reference: str) -> Project:
         async with self._reading() as runner:
@@ -221,3 +236,8 @@ class SqlStore(Store):
     async def last_seq(self) -> int:
         async with self._reading() as runner:
             return await last_seq(runner)
+
+
+def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    column = pipeline_states.c
+    return column.project_id == lease.project_id, column.owner == lease.owner, column.epoch == lease.epoch

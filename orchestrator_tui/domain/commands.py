@@ -27,6 +27,7 @@ class ResumeProject:
 class StopProject:
     project_id: str
     reason: str = "user_request"
+    force: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

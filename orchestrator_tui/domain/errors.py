@@ -113,6 +113,13 @@ class AlreadyOwned(OrchestratorError):
         self.owner = owner
 
 
+class LeaseLost(OrchestratorError):
+    """Another process has taken the project over; this one writes nothing more about it."""
+
+    title = "Taken over"
+    hint = "Follow it there, or stop it there first."
+
+
 class RequestClosed(OrchestratorError):
     """The question was answered already, or its content changed."""
 

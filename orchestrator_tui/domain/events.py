@@ -58,6 +58,35 @@ class PhaseStatusChanged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TakeoverAwaited:
+    """Its owner gave no sign; if it gives none for `seconds` more, another process takes the project over."""
+
+    owner: str
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopRequested:
+    """Another process than the owner's wants the project to stop; the owner will see to it."""
+
+    owner: str
+    reason: str
+
+
+STOP_STEPS = 5
+"""Steps of a graceful stop (the seed's shutdown flow)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StopProgressed:
+    """A graceful stop got to its next step; `details` are lines about what was found there."""
+
+    step: int
+    text: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseProgressed:
     """How far a phase is, in its own units; `total` 0 means the end is not known yet."""
 
@@ -253,6 +282,9 @@ Event = (
     ProjectCreated
     | PipelineStatusChanged
     | LeaseTaken
+    | TakeoverAwaited
+    | StopRequested
+    | StopProgressed
     | PhaseStatusChanged
     | PhaseProgressed
     | ArtifactStored

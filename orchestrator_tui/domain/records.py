@@ -118,6 +118,15 @@ class PipelineState:
     epoch: int = 0
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """The right of one process to run one project. `epoch` grows with every taking: the fencing token."""
+
+    project_id: str
+    owner: str
+    epoch: int
+
+
 def is_complete(state: PipelineState) -> bool:
     """Whether every phase is completed or skipped (the seed's completion rule)."""
     return all(p.status in (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED) for p in state.phases.values())

@@ -41,6 +41,16 @@ def spent(usage: Usage) -> str:
     return f"{tokens(usage.tokens)}  {money(usage.cost_usd)}"
 
 
+def owner(name: str) -> str:
+    """The process that runs a project, as people are told of it."""
+    return name.partition(" since ")[0]
+
+
+def takeover(name: str, seconds: float) -> str:
+    """That a project is about to be taken from an owner that gives no sign."""
+    return f"{owner(name)} gave no sign; taken over if it gives none for {seconds:g} s more"
+
+
 def title(name: str) -> str:
     """`task_breakdown` as people write it."""
     return name.replace("_", " ")

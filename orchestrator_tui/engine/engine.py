@@ -3,16 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, assert_never
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import (
     AnswerRequest,
     Command,
@@ -21,7 +19,7 @@ from orchestrator_tui.domain.commands import (
     ResumeProject,
     StopProject,
 )
-from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, StoreUnavailable
+from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
@@ -29,6 +27,7 @@ from orchestrator_tui.domain.records import (
     Comment,
     CommitEntry,
     InputRequest,
+    Lease,
     PipelineState,
     Project,
     ProjectOverview,
@@ -42,16 +41,14 @@ from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.run import Run, last_sign_of_life
+from orchestrator_tui.engine.takeover import take_lease
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
 
 logger = logging.getLogger(__name__)
 
-STALE = timedelta(minutes=5)
-"""Age of a heartbeat after which its owner counts as gone (the seed's threshold)."""
-
-RunFactory = Callable[[Project], Awaitable[Run]]
-"""Makes everything a project's run needs, from the project's own stored settings."""
+OpenRun = Callable[[Project, Lease], AbstractAsyncContextManager[Run]]
+"""Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +58,8 @@ class EngineOptions:
     Attributes:
         config: what is stored with a new project, so that a resume finds the same settings.
         workspace_of: the folder of a project, for looking at it.
+        end_leftovers: ends every process that an earlier run of a project left behind; blocks for some milliseconds.
+        lease_seconds, stop_seconds: see `RunSettings`.
         preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
     """
 
@@ -68,19 +67,27 @@ class EngineOptions:
     config: Mapping[str, Any]
     preflight: Callable[[bool], Awaitable[None]]
     workspace_of: Callable[[Project], Workspace]
-    heartbeat_seconds: float = 10.0
+    end_leftovers: Callable[[str], int]
+    lease_seconds: float
+    stop_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    run: Run
+    task: asyncio.Task[None]
 
 
 class LocalEngine(EngineClient):
     """An async context manager; leaving it stops every run of this process gracefully."""
 
-    def __init__(self, store: Store, bus: Bus, make_run: RunFactory, options: EngineOptions) -> None:
+    def __init__(self, store: Store, bus: Bus, open_run: OpenRun, options: EngineOptions) -> None:
         self._store = store
         self._bus = bus
-        self._make_run = make_run
+        self._open_run = open_run
         self._options = options
         self._owner = owner.this_process()
-        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, _Running] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -105,8 +112,8 @@ class LocalEngine(EngineClient):
             case ResumeProject(project_id=project_id):
                 await self._resume(await self._store.find_project(project_id))
                 return project_id
-            case StopProject(project_id=project_id, reason=reason):
-                await self._stop(await self._store.find_project(project_id), reason)
+            case StopProject(project_id=project_id):
+                await self._stop(await self._store.find_project(project_id), command.reason, force=command.force)
                 return project_id
             case AnswerRequest():
                 return await self._answer(command)
@@ -155,40 +162,45 @@ class LocalEngine(EngineClient):
         if await self._is_running(project):
             raise IllegalTransition(f"{project.name} is running already.", hint="Follow it, or stop it first.")
         before = await self._store.pipeline_state(project.id)
-        epoch = await self._take_lease(project, before)
+        lease = await self._take_lease(before)
+        stack = AsyncExitStack()
         try:
-            run = await self._make_run(project)
-            something_to_do = await run.prepare(last_sign_of_life(before))
+            stack.push_async_callback(self._release, lease)
+            await asyncio.to_thread(self._options.end_leftovers, project.id)
+            run = await stack.enter_async_context(self._open_run(project, lease))
+            if not await run.prepare(last_sign_of_life(before)):
+                await stack.aclose()
+                return
         except BaseException:
-            await self._release(project)
+            await finish(stack.aclose())
             raise
-        if not something_to_do:
-            await self._release(project)
-            return
-        task = asyncio.create_task(self._run(project, run, epoch), name=f"pipeline-{project.slug}")
-        self._runs[project.id] = task
+        task = asyncio.create_task(self._run(project, run, lease, stack), name=f"pipeline-{project.slug}")
+        self._runs[project.id] = _Running(run, task)
         task.add_done_callback(lambda _: self._runs.pop(project.id, None))
 
     async def _is_running(self, project: Project) -> bool:
         """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
-        task = self._runs.get(project.id)
-        if task is None:
+        running = self._runs.get(project.id)
+        if running is None:
             return False
         if project.status is PipelineStatus.RUNNING:
             return True
-        await asyncio.wait({task})
+        await asyncio.wait({running.task})
         return False
 
-    async def _run(self, project: Project, run: Run, epoch: int) -> None:
+    async def _run(self, project: Project, run: Run, lease: Lease, stack: AsyncExitStack) -> None:
+        options = self._options
         try:
-            await run.go(owner=self._owner, epoch=epoch, every_seconds=self._options.heartbeat_seconds)
+            await run.go(lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
         except asyncio.CancelledError:
             raise
+        except LeaseLost as lost:
+            logger.warning("%s: %s", project.slug, lost.message)
         except Exception as error:
             logger.exception("the run of %s broke", project.slug)
             await self._tell(run, error)
         finally:
-            await finish(self._release_if_possible(project, run))
+            await finish(stack.aclose())
 
     async def _tell(self, run: Run, error: Exception) -> None:
         """Store that a run broke; when even that cannot be stored, tell whoever listens."""
@@ -197,53 +209,56 @@ class LocalEngine(EngineClient):
         except StoreUnavailable as unavailable:
             self._bus.fail(unavailable)
 
-    async def _release_if_possible(self, project: Project, run: Run) -> None:
+    async def _take_lease(self, state: PipelineState) -> Lease:
+        return await take_lease(self._store, state, self._owner, lease_seconds=self._options.lease_seconds)
+
+    async def _release(self, lease: Lease) -> None:
         """A lease that cannot be given back is found to be that of an ended process later."""
         with suppress(StoreUnavailable):
-            await self._release(project)
-            await run.pipeline.mirror()
+            async with self._store.transaction() as unit:
+                await unit.release_lease(lease)
 
-    async def _take_lease(self, project: Project, state: PipelineState) -> int:
-        gone = state.owner is not None and owner.is_gone(state.owner)
-        async with self._store.transaction() as unit:
-            epoch = await unit.take_lease(project.id, self._owner, stale_before=now() - STALE, takeover=gone)
-            unit.record(project.id, events.LeaseTaken(owner=self._owner, epoch=epoch))
-        return epoch
-
-    async def _release(self, project: Project) -> None:
-        async with self._store.transaction() as unit:
-            await unit.release_lease(project.id, self._owner)
-
-    async def _stop(self, project: Project, reason: str) -> None:
-        task = self._runs.get(project.id)
-        if task is None:
+    async def _stop(self, project: Project, reason: str, *, force: bool = False) -> None:
+        running = self._runs.get(project.id)
+        if running is None:
             await self._stop_idle(project, reason)
             return
-        task.cancel(reason)
-        await asyncio.wait({task})
+        running.run.stop.give(reason, force=force)
+        await asyncio.wait({running.task})
         project = await self._store.find_project(project.id)
         if project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
             # It came to rest by itself in the moment it was to be stopped.
             await self._stop_idle(project, reason)
 
     async def _stop_idle(self, project: Project, reason: str) -> None:
-        """Stop a project that nobody runs: it only waits for a person, or its process is gone."""
-        state = await self._store.pipeline_state(project.id)
-        if state.owner is not None and state.owner != self._owner and not owner.is_gone(state.owner):
-            raise AlreadyOwned(state.owner)
+        """Stop a project that no run of ours has: it only waits for a person, or another process has it, or had it."""
         if project.status is PipelineStatus.STOPPED:
             return
-        if project.status not in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
+        if project.status not in (PipelineStatus.PAUSED, PipelineStatus.RUNNING, PipelineStatus.STOPPING):
             raise IllegalTransition(f"{project.name} is {project.status}.", hint="There is nothing to stop.")
-        run = await self._make_run(project)
-        await run.stopped(reason)
+        try:
+            lease = await self._take_lease(await self._store.pipeline_state(project.id))
+        except AlreadyOwned as error:
+            await self._stop_elsewhere(project, error.owner, reason)
+            return
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._release, lease)
+            await asyncio.to_thread(self._options.end_leftovers, project.id)
+            run = await stack.enter_async_context(self._open_run(project, lease))
+            await run.stopped(reason)
+
+    async def _stop_elsewhere(self, project: Project, owner: str, reason: str) -> None:
+        """Ask the process that runs the project to stop it; its events tell how that goes."""
+        async with self._store.transaction() as unit:
+            if await unit.request_stop(project.id, owner):
+                unit.record(project.id, events.StopRequested(owner=owner, reason=reason))
 
     async def _stop_all(self) -> None:
-        tasks = list(self._runs.values())
-        for task in tasks:
-            task.cancel("shutdown")
-        if tasks:
-            await asyncio.wait(tasks)
+        running = list(self._runs.values())
+        for one in running:
+            one.run.stop.give("shutdown")
+        if running:
+            await asyncio.wait([one.task for one in running])
 
     # Questions
 

@@ -1,33 +1,62 @@
-"""Renews a project's heartbeat, and says when another process has taken the project over."""
+"""Renews a run's lease, and tells it when the lease is lost or somebody wants the project to stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.domain.errors import StoreUnavailable
+from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
+from orchestrator_tui.domain.records import Lease
+
+LOOK_SECONDS = 1.0
+"""How often it is looked whether another process wants the project to stop."""
+BEATS = 3
+"""How often a lease is renewed before it runs out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a run must heed: `lost` once another process has the project, `stop` once somebody wants it to stop."""
+
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @asynccontextmanager
-async def heartbeat(
-    store: Store, project_id: str, owner: str, epoch: int, *, every_seconds: float, lost: asyncio.Event
-) -> AsyncIterator[None]:
-    """Beat while the context is open; `lost` is set once the lease is no longer ours."""
+async def heartbeat(store: Store, lease: Lease, *, lease_seconds: float, signs: Signs) -> AsyncIterator[None]:
+    """Beat while the context is open. A store that cannot be reached is tried again at the next beat."""
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(lease_seconds / BEATS)
             try:
-                if not await store.beat(project_id, owner, epoch):
-                    lost.set()
+                if not await store.beat(lease):
+                    signs.lost.set()
                     return
             except StoreUnavailable:
-                # The next beat tries again; a lease that ran out meanwhile is noticed then.
+                # A lease that ran out meanwhile is noticed by the next beat, and by every write.
                 continue
 
-    task = asyncio.create_task(beat(), name=f"heartbeat-{project_id[:8]}")
+    async def look() -> None:
+        while not signs.stop.is_set():
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                if await store.stop_is_wanted(lease):
+                    signs.stop.set()
+            except LeaseLost:
+                signs.lost.set()
+                return
+            except StoreUnavailable:
+                continue
+
+    tasks = [
+        asyncio.create_task(beat(), name=f"heartbeat-{lease.project_id[:8]}"),
+        asyncio.create_task(look(), name=f"stop-asked-{lease.project_id[:8]}"),
+    ]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -62,20 +62,27 @@ class Pipeline:
         self._store = parts.store
 
     async def run(self) -> None:
-        """Run phases until the pipeline is completed, paused or failed; its status says which.
+        """Run phases until the pipeline is completed, paused, failed or about to stop; its status says which.
 
         A failure of a phase does not raise: it is stored, and shown as an event.
         """
         while True:
             state = await self._store.pipeline_state(self._project.id)
+            if state.status is PipelineStatus.STOPPING:
+                return
             phase = machine.next_phase(state)
             if phase is None:
                 assert is_complete(state)
-                await self._set_status(state.status, PipelineStatus.COMPLETED, None)
+                async with self._store.transaction() as unit:
+                    if (await unit.pipeline(self._project.id)).status is not PipelineStatus.STOPPING:
+                        await self._change_status(unit, state.status, PipelineStatus.COMPLETED, None)
+                await self.mirror()
                 return
             if phase.status is PhaseStatus.AWAITING_APPROVAL:
                 if await self._waits_for_person(phase):
-                    await self._set_status(state.status, PipelineStatus.PAUSED, PauseReason.APPROVAL.value)
+                    async with self._store.transaction() as unit:
+                        await self._rest(unit, PipelineStatus.PAUSED, PauseReason.APPROVAL)
+                    await self.mirror()
                     return
                 await self._accept(phase)
                 continue
@@ -191,9 +198,7 @@ class Pipeline:
             await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.AWAITING_APPROVAL)
             if asks:
                 await self._open(unit, self._approval(phase, artifact, result.markdown))
-                await self._change_status(
-                    unit, PipelineStatus.RUNNING, PipelineStatus.PAUSED, PauseReason.APPROVAL.value
-                )
+                await self._rest(unit, PipelineStatus.PAUSED, PauseReason.APPROVAL)
         await self.mirror()
         return not asks
 
@@ -239,11 +244,8 @@ class Pipeline:
             )
             if asks:
                 await self._open(unit, self._error_decision(phase, error))
-            await self._change_status(
-                unit,
-                PipelineStatus.RUNNING,
-                PipelineStatus.PAUSED if reason else PipelineStatus.FAILED,
-                (reason or PauseReason.ERROR).value,
+            await self._rest(
+                unit, PipelineStatus.PAUSED if reason else PipelineStatus.FAILED, reason or PauseReason.ERROR
             )
         await self.mirror()
 
@@ -315,10 +317,10 @@ class Pipeline:
             ),
         )
 
-    async def _set_status(self, old: PipelineStatus, new: PipelineStatus, reason: str | None) -> None:
-        async with self._store.transaction() as unit:
-            await self._change_status(unit, old, new, reason)
-        await self.mirror()
+    async def _rest(self, unit: UnitOfWork, new: PipelineStatus, reason: PauseReason) -> None:
+        """`running → new`; a pipeline that is being stopped meanwhile comes to rest as stopped."""
+        if (await unit.pipeline(self._project.id)).status is not PipelineStatus.STOPPING:
+            await self._change_status(unit, PipelineStatus.RUNNING, new, reason.value)
 
     async def _change_status(
         self, unit: UnitOfWork, old: PipelineStatus, new: PipelineStatus, reason: str | None

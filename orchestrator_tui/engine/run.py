@@ -1,24 +1,27 @@
 """One run of a project in this process: from taking it up, through its pipeline, to leaving it in order."""
 
 import asyncio
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from orchestrator_tui.backends.base import WorkTracker
-from orchestrator_tui.database.base import Store
+from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import PipelineState, Project, SessionLog, WorkItem
+from orchestrator_tui.domain.records import Lease, PipelineState, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
-from orchestrator_tui.engine import machine
+from orchestrator_tui.engine import machine, shutdown
 from orchestrator_tui.engine.eventlog import EventLog
-from orchestrator_tui.engine.heartbeat import heartbeat
+from orchestrator_tui.engine.handback import hand_back
+from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.pipeline import Pipeline
+from orchestrator_tui.engine.sessions import Sessions
+from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.workspace import Workspace, verified_commit
 
-ENGINE = "engine"
+USER_REQUEST = "user_request"
 _STARTABLE = (
     PipelineStatus.NOT_STARTED,
     PipelineStatus.PAUSED,
@@ -37,7 +40,9 @@ class Run:
     tracker: WorkTracker
     workspace: Workspace
     log: EventLog
+    sessions: Sessions
     pipeline: Pipeline
+    stop: StopOrder = field(default_factory=StopOrder)
 
     async def prepare(self, last_sign_of_life: datetime) -> bool:
         """Bring the project to `running`, whatever the last run left behind; False when there is nothing to do.
@@ -62,28 +67,117 @@ class Run:
         await self._retry_failed_phase()
         return True
 
-    async def go(self, *, owner: str, epoch: int, every_seconds: float) -> None:
-        """Run the pipeline until it rests; on cancellation leave everything so that a resume goes on."""
-        lost = asyncio.Event()
-        try:
-            async with heartbeat(self.store, self.project.id, owner, epoch, every_seconds=every_seconds, lost=lost):
-                await self._until_lost(lost)
-        except asyncio.CancelledError as cancelled:
-            if not lost.is_set():
-                await finish(self.stopped(str(cancelled.args[0]) if cancelled.args else "user_request"))
-            raise
+    async def go(self, lease: Lease, *, lease_seconds: float, stop_seconds: float) -> None:
+        """Run the pipeline until it rests or is to stop; when cancelled, it is stopped without waiting for anything.
 
-    async def stopped(self, reason: str) -> None:
-        """The ordered end of a run that was interrupted: `stopping`, phase back in the queue, `stopped`."""
+        Raises:
+            LeaseLost: another process has taken the project over; nothing more was written.
+            StoreUnavailable: events cannot be stored.
+        """
+        signs = Signs()
+        work = asyncio.create_task(self.pipeline.run(), name=f"phases-{self.project.slug}")
+        try:
+            async with heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs):
+                await self._watch(work, signs)
+                if not work.done():
+                    self.stop.give(USER_REQUEST)
+                    await self._stop(work, stop_seconds)
+                    return
+        except asyncio.CancelledError as cancelled:
+            await finish(self._ended(work))
+            await finish(self.stopped(str(cancelled.args[0]) if cancelled.args else USER_REQUEST))
+            raise
+        finally:
+            await finish(self._ended(work))
+        if self.stop.wanted.is_set():
+            # It came to rest by itself in the moment it was to be stopped.
+            await self.stopped(self.stop.reason)
+
+    async def _watch(self, work: "asyncio.Task[None]", signs: Signs) -> None:
+        """Returns once the work is done or is to stop.
+
+        Raises:
+            LeaseLost, StoreUnavailable: the work was ended first.
+        """
+        tasks = {
+            asyncio.create_task(event.wait(), name=f"{name}-{self.project.slug}")
+            for name, event in (
+                ("lost", signs.lost),
+                ("stop", self.stop.wanted),
+                ("stop-elsewhere", signs.stop),
+                ("trouble", self.log.trouble),
+            )
+        }
+        try:
+            await asyncio.wait({work, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if signs.lost.is_set():
+            await self._ended(work)
+            raise LeaseLost
+        if self.log.trouble.is_set():
+            await self._ended(work)
+            await self.log.flush()
+        if work.done():
+            await work
+
+    async def _ended(self, work: "asyncio.Task[None]") -> None:
+        """End the work, agents and all; what it raises is not told any more."""
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    async def _stop(self, work: "asyncio.Task[None]", seconds: float) -> None:
+        """The graceful stop: the five steps of `engine/shutdown.py`."""
+        reason = self.stop.reason
+        async with self.store.transaction() as unit:
+            state = await unit.pipeline(self.project.id)
+            if state.status is PipelineStatus.RUNNING:
+                await self._change_status(unit, state.status, PipelineStatus.STOPPING, reason)
+            unit.record(self.project.id, shutdown.signaled())
+        await self.pipeline.mirror()
+        self.log.add(self.project.id, shutdown.waiting(len(self.sessions.snapshots()), seconds))
+        safe = await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
+        await self._capture(safe=safe)
+        await self._ended(work)
+        await self.stopped(reason, told=True)
+
+    async def _capture(self, *, safe: bool) -> None:
+        snapshots = self.sessions.snapshots()
+        items = await self._items_in_progress()
         await self.log.flush()
-        project = await self.store.find_project(self.project.id)
-        if project.status in (PipelineStatus.RUNNING, PipelineStatus.PAUSED):
-            await self._set_status(project.status, PipelineStatus.STOPPING, reason)
-        await self._requeue_items(f"stopped: {reason}")
+        async with self.store.transaction() as unit:
+            await unit.save_pipeline(
+                self.project.id,
+                agent_snapshots=snapshots,
+                interrupted_work_items=tuple(item.id for item in items),
+            )
+            unit.record(self.project.id, shutdown.captured(snapshots, safe=safe))
+        await self.pipeline.mirror()
+
+    async def stopped(self, reason: str, *, told: bool = False) -> None:
+        """The ordered end of a run that was interrupted: `stopping`, phase back in the queue, `stopped`.
+
+        `told` says that the steps of a graceful stop are being told.
+        """
+        await self.log.flush()
+        # Also the check that the project is still ours, before anything in its folder is touched.
+        async with self.store.transaction() as unit:
+            state = await unit.pipeline(self.project.id)
+            if state.status in (PipelineStatus.RUNNING, PipelineStatus.PAUSED):
+                await self._change_status(unit, state.status, PipelineStatus.STOPPING, reason)
+        items = await self._hand_back(f"stopped: {reason}")
+        if told:
+            self.log.add(self.project.id, shutdown.handed_back(items))
         await self.pipeline.interrupted()
-        project = await self.store.find_project(self.project.id)
-        if project.status is PipelineStatus.STOPPING:
-            await self._set_status(PipelineStatus.STOPPING, PipelineStatus.STOPPED, reason)
+        await self.log.flush()
+        async with self.store.transaction() as unit:
+            if (await unit.pipeline(self.project.id)).status is PipelineStatus.STOPPING:
+                if told:
+                    unit.record(self.project.id, shutdown.saved())
+                await self._change_status(unit, PipelineStatus.STOPPING, PipelineStatus.STOPPED, reason)
+        await self.pipeline.mirror()
 
     async def broke(self, error: Exception) -> None:
         """Something nobody planned for: the pipeline has failed, and says so."""
@@ -91,7 +185,7 @@ class Run:
         project = await self.store.find_project(self.project.id)
         if project.status is not PipelineStatus.RUNNING:
             return
-        await self._requeue_items("the run broke")
+        await self._hand_back("the run broke")
         await self.pipeline.interrupted()
         async with self.store.transaction() as unit:
             await unit.set_pipeline_status(
@@ -108,31 +202,10 @@ class Run:
             )
         await self.pipeline.mirror()
 
-    async def _until_lost(self, lost: asyncio.Event) -> None:
-        """Run the pipeline; end it at once when another process has taken the project over or nothing can be stored.
-
-        Raises:
-            StoreUnavailable: events cannot be stored.
-        """
-        work = asyncio.create_task(self.pipeline.run(), name=f"phases-{self.project.slug}")
-        lease = asyncio.create_task(lost.wait(), name=f"lease-{self.project.slug}")
-        trouble = asyncio.create_task(self.log.trouble.wait(), name=f"store-{self.project.slug}")
-        tasks = (work, lease, trouble)
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                await work
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        if self.log.trouble.is_set():
-            await self.log.flush()
-
     async def _after_crash(self, status: PipelineStatus, ended_at: datetime) -> None:
         state = await self.store.pipeline_state(self.project.id)
         await self._close_sessions(ended_at)
-        await self._requeue_items("the process ended without warning")
+        await self._hand_back("the process ended without warning")
         for phase in state.phases.values():
             if phase.status is PhaseStatus.RUNNING:
                 await self.pipeline.put_back(phase, reason="the process ended without warning", at=ended_at)
@@ -165,15 +238,14 @@ class Run:
                 ),
             )
 
-    async def _requeue_items(self, why: str) -> None:
-        """Items that were being worked on go back to `todo`; their half-made changes are kept as a patch."""
-        for item in await self.tracker.list_work_items(self.project.id, status=WorkItemStatus.IN_PROGRESS):
-            patch = await self.workspace.set_aside(item.key, now())
-            kept = f"; its unfinished work is kept in {patch.name}" if patch else ""
-            await self.tracker.add_comment(
-                item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE
-            )
-            await self._back_to_todo(item, {"interrupted": True}, "interrupted")
+    async def _items_in_progress(self) -> Sequence[WorkItem]:
+        return await self.tracker.list_work_items(self.project.id, status=WorkItemStatus.IN_PROGRESS)
+
+    async def _hand_back(self, why: str) -> tuple[WorkItem, ...]:
+        items = tuple(await self._items_in_progress())
+        for item in items:
+            await hand_back(self.tracker, self.workspace, item, why)
+        return items
 
     async def _give_blocked_another_try(self) -> None:
         for item in await self.tracker.list_work_items(self.project.id, status=WorkItemStatus.BLOCKED, limit=5000):
@@ -194,11 +266,16 @@ class Run:
                 await self.pipeline.put_back(phase, reason="resumed")
 
     async def _set_status(self, old: PipelineStatus, new: PipelineStatus, reason: str | None) -> None:
-        machine.check(old, new, what=f"Project {self.project.name}")
         async with self.store.transaction() as unit:
-            await unit.set_pipeline_status(self.project.id, old, new, shutdown_reason=reason)
-            unit.record(self.project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))
+            await self._change_status(unit, old, new, reason)
         await self.pipeline.mirror()
+
+    async def _change_status(
+        self, unit: UnitOfWork, old: PipelineStatus, new: PipelineStatus, reason: str | None
+    ) -> None:
+        machine.check(old, new, what=f"Project {self.project.name}")
+        await unit.set_pipeline_status(self.project.id, old, new, shutdown_reason=reason)
+        unit.record(self.project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))
 
 
 def last_sign_of_life(state: PipelineState) -> datetime:

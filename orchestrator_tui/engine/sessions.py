@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
+from orchestrator_tui.domain.records import AgentSnapshot, Project, SessionLog, ToolCall, Usage, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
@@ -71,6 +72,10 @@ class _Account:
     """What a running session has done so far."""
 
     log: SessionLog
+    task: Task
+    session: AgentSession | None = None
+    last_activity: datetime = field(default_factory=now)
+    last_call: str = ""
     calls: dict[str, ToolCall] = field(default_factory=dict)
     called_at: dict[str, float] = field(default_factory=dict)
     last_text: str = ""
@@ -147,6 +152,7 @@ class Conversation:
 
     def _take(self, output: AgentOutput) -> None:
         account, agent_id = self._account, self._account.log.id
+        account.last_activity = now()
         match output:
             case TextDelta(text=text):
                 self._add_delta(text)
@@ -157,6 +163,7 @@ class Conversation:
             case CalledTool(call_id=call_id, tool=tool, arguments=arguments):
                 self._flush_delta()
                 call = ToolCall(call_id=call_id, tool=tool, summary=self._summary(tool, arguments))
+                account.last_call = f"{tool} ({call.summary})" if call.summary else tool
                 if len(account.calls) < KEPT_TOOL_CALLS:
                     account.calls[call_id] = call
                 account.called_at[call_id] = time.monotonic()
@@ -243,6 +250,23 @@ class Sessions:
         self._max_sessions = max_sessions
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
+        self._accounts: dict[str, _Account] = {}
+        self._closing = False
+
+    async def may_begin(self) -> None:
+        """Returns at once, or never when the run is about to stop: nothing new begins then."""
+        if self._closing:
+            await asyncio.Event().wait()
+
+    async def settle(self) -> None:
+        """Let no session and no tool call begin any more; returns when none is under way."""
+        self._closing = True
+        sessions = [account.session for account in self._accounts.values() if account.session is not None]
+        await asyncio.gather(*(session.settle() for session in sessions))
+
+    def snapshots(self) -> tuple[AgentSnapshot, ...]:
+        """What is to be kept of the agents at work, if they are stopped now."""
+        return tuple(_snapshot(account) for account in self._accounts.values())
 
     @asynccontextmanager
     async def open(self, task: Task) -> AsyncIterator[Conversation]:
@@ -253,9 +277,13 @@ class Sessions:
             LimitReached: the project has used up its sessions.
         """
         async with self._places:
-            account = _Account(log=await self._start(task))
+            await self.may_begin()
+            account = _Account(log=await self._start(task), task=task)
+            self._accounts[account.log.id] = account
             try:
                 async with self._runtime.session(self._request(task, account.log.id)) as session:
+                    account.session = session
+                    await self.may_begin()
                     try:
                         yield self._conversation(session, task, account)
                     finally:
@@ -269,6 +297,8 @@ class Sessions:
             except BaseException as error:
                 await self._end(task, account, AgentStatus.FAILED, type(error).__name__)
                 raise
+            finally:
+                del self._accounts[account.log.id]
             await self._end(task, account, AgentStatus.COMPLETED, None)
 
     def _conversation(self, session: AgentSession, task: Task, account: _Account) -> Conversation:
@@ -359,6 +389,19 @@ class Sessions:
                     seconds=round((now() - ended.started_at).total_seconds(), 3),
                 ),
             )
+
+
+def _snapshot(account: _Account) -> AgentSnapshot:
+    return AgentSnapshot(
+        agent_id=account.log.id,
+        phase=account.log.phase,
+        started_at=account.log.started_at,
+        last_activity=account.last_activity,
+        current_work_item=account.task.item.key if account.task.item else None,
+        last_tool_call=one_line(account.last_call, 200) or None,
+        conversation_summary=shorten(account.last_text, SUMMARY),
+        can_resume=account.cli_session_id is not None,
+    )
 
 
 HINTS = {

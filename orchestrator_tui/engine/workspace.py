@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from orchestrator_tui.domain.errors import DirectoryUnusable, PhaseFailed
+from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import CommitEntry
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import process
@@ -234,13 +235,16 @@ class Workspace:
 
     async def _run(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> process.Finished:
         try:
-            return await process.run(
-                ["git", *_QUIET, *arguments],
-                directory=self.directory,
-                environment={**self._environment, **environment},
-                timeout=GIT_TIMEOUT,
-                head=OUTPUT,
-                tail=OUTPUT,
+            # Cut short, git leaves a lock behind that keeps it from ever working again.
+            return await finish(
+                process.run(
+                    ["git", *_QUIET, *arguments],
+                    directory=self.directory,
+                    environment={**self._environment, **environment},
+                    timeout=GIT_TIMEOUT,
+                    head=OUTPUT,
+                    tail=OUTPUT,
+                )
             )
         except OSError as error:
             raise PhaseFailed(f"git could not be started in {self.directory}: {error.strerror or error}.") from error

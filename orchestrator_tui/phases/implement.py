@@ -1,16 +1,15 @@
 """Implement: one session an item, and the engine's own check decides whether it is done."""
 
-import asyncio
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import AgentFailed, PhaseFailed
-from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.errors import AgentFailed, LeaseLost, PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
+from orchestrator_tui.engine.handback import hand_back
 from orchestrator_tui.engine.sessions import Conversation, Task
 from orchestrator_tui.engine.workspace import verified
 from orchestrator_tui.phases import context
@@ -43,15 +42,22 @@ class ImplementPhase(Phase):
     ) -> PhaseResult:
         given, command = input_data, verify_command(input_data)
         await self._repair.make_green(given, command)
-        while (item := await work_tracker.get_next_work_item(given.project.id, self.name)) is not None:
+        while (item := await self._next(given, work_tracker)) is not None:
             try:
                 await self._work(given, work_tracker, item, command)
-            except (asyncio.CancelledError, Exception) as error:
-                await finish(self._give_back(work_tracker, item, error))
+            except LeaseLost:
+                raise
+            except Exception as error:
+                # A stop gives items back by itself, as its fourth step.
+                await hand_back(work_tracker, self._services.workspace, item, str(error))
                 raise
             await self._progress(given, work_tracker)
             await self._repair.make_green(given, command)
         return await self._result(given, work_tracker)
+
+    async def _next(self, given: PhaseInput, tracker: WorkTracker) -> WorkItem | None:
+        await self._services.sessions.may_begin()
+        return await tracker.get_next_work_item(given.project.id, self.name)
 
     async def still_holds(self, input_data: PhaseInput) -> bool:
         return (await self._services.verify(input_data, verify_command(input_data))).passed
@@ -199,24 +205,6 @@ class ImplementPhase(Phase):
                 phase=self.name,
                 work_item_id=item.id,
             ),
-        )
-
-    async def _give_back(self, tracker: WorkTracker, item: WorkItem, error: BaseException) -> None:
-        """An interrupted item goes back to the queue; its half-made changes are kept as a patch."""
-        patch = await self._services.workspace.set_aside(item.key, now())
-        why = "stopped" if isinstance(error, asyncio.CancelledError) else str(error)
-        kept = (
-            f"; its unfinished work is kept in {patch.relative_to(self._services.workspace.directory)}" if patch else ""
-        )
-        current = await tracker.get_work_item(item.id)
-        if current.status is not WorkItemStatus.IN_PROGRESS:
-            return
-        await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
-        await tracker.update_work_item(
-            item.id,
-            {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True}},
-            expected=WorkItemStatus.IN_PROGRESS,
-            reason="interrupted",
         )
 
     async def _progress(self, given: PhaseInput, tracker: WorkTracker) -> None:

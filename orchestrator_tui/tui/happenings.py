@@ -108,6 +108,9 @@ def _said(event: Event, names: Names) -> Said | None:
             events.ProjectCreated()
             | events.PipelineStatusChanged()
             | events.LeaseTaken()
+            | events.TakeoverAwaited()
+            | events.StopRequested()
+            | events.StopProgressed()
             | events.PhaseStatusChanged()
             | events.PhaseProgressed()
             | events.ArtifactStored()
@@ -140,6 +143,9 @@ def _of_phase(
     event: events.ProjectCreated
     | events.PipelineStatusChanged
     | events.LeaseTaken
+    | events.TakeoverAwaited
+    | events.StopRequested
+    | events.StopProgressed
     | events.PhaseStatusChanged
     | events.PhaseProgressed
     | events.ArtifactStored
@@ -163,6 +169,14 @@ def _of_phase(
             return Said(Kind.PHASE, _QUIET, f"{words.title(event.output_type)} stored{where}{again}")
         case events.SwarmMerged():
             return _merged(event)
+        case events.TakeoverAwaited():
+            return Said(Kind.PHASE, _ASKS, words.takeover(event.owner, event.seconds))
+        case events.StopRequested():
+            return Said(Kind.PHASE, _QUIET, f"asked {words.owner(event.owner)} to stop it")
+        case events.StopProgressed():
+            return Said(
+                Kind.PHASE, _QUIET, f"{event.step}/{events.STOP_STEPS} {event.text}", detail="\n".join(event.details)
+            )
         case events.LeaseTaken():
             return None
         case _:

@@ -7,7 +7,7 @@ from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import StaleState
 from orchestrator_tui.domain.events import AgentCalledTool, PipelineStatusChanged, Recorded
-from orchestrator_tui.domain.records import Project
+from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.conftest import make_project
 from tests.database.samples import said
@@ -180,4 +180,4 @@ async def test_a_task_cancelled_at_any_moment_leaves_no_transaction_open(
 async def test_a_transaction_inside_another_of_the_same_task_is_refused(store: SqlStore, project: Project) -> None:
     with pytest.raises(RuntimeError, match="open already"):
         async with store.transaction():
-            await store.beat(project.id, "me", 1)
+            await store.beat(Lease(project_id=project.id, owner="me", epoch=1))

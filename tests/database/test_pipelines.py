@@ -5,9 +5,9 @@ import pytest
 
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import AlreadyOwned, ProjectNotFound, StaleState
+from orchestrator_tui.domain.errors import AlreadyOwned, LeaseLost, ProjectNotFound, StaleState
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.records import AgentSnapshot, Project
+from orchestrator_tui.domain.records import AgentSnapshot, Lease, PipelineState, Project
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus
 from tests.conftest import make_project
 from tests.database.samples import said
@@ -132,49 +132,83 @@ async def test_what_is_needed_to_resume_is_kept(store: SqlStore, project: Projec
     assert (state.last_successful_step, state.interrupted_work_items) == ("drafts", ("TASK-1",))
 
 
-async def test_the_lease_is_refused_while_its_owner_lives(store: SqlStore, project: Project) -> None:
-    stale_before = now() - timedelta(seconds=30)
+async def take(store: SqlStore, project: Project, owner: str, over: PipelineState | None = None) -> Lease:
     async with store.transaction() as unit:
-        assert await unit.take_lease(project.id, "a", stale_before=stale_before) == 1
+        return await unit.take_lease(project.id, owner, over=over)
+
+
+async def test_the_lease_is_refused_while_another_has_it(store: SqlStore, project: Project) -> None:
+    assert (await take(store, project, "a")).epoch == 1
     with pytest.raises(AlreadyOwned, match="running in a"):
-        async with store.transaction() as unit:
-            await unit.take_lease(project.id, "b", stale_before=stale_before)
-    async with store.transaction() as unit:
-        assert await unit.take_lease(project.id, "a", stale_before=stale_before) == 2
+        await take(store, project, "b")
+    assert (await take(store, project, "a")).epoch == 2
 
 
-@pytest.mark.parametrize(("seconds_allowed", "takeover"), [(-1, False), (30, True)])
-async def test_a_stale_or_forced_takeover_ends_the_old_owners_heartbeat(
-    store: SqlStore, project: Project, seconds_allowed: int, takeover: bool
-) -> None:
-    async with store.transaction() as unit:
-        old = await unit.take_lease(project.id, "a", stale_before=now())
-    assert await store.beat(project.id, "a", old)
-    stale_before = now() - timedelta(seconds=seconds_allowed)
-    async with store.transaction() as unit:
-        new = await unit.take_lease(project.id, "b", stale_before=stale_before, takeover=takeover)
-    assert new == old + 1
-    assert not await store.beat(project.id, "a", old)
-    assert await store.beat(project.id, "b", new)
+async def test_a_takeover_ends_the_old_owner_s_heartbeat(store: SqlStore, project: Project) -> None:
+    old = await take(store, project, "a")
+    assert await store.beat(old)
+    new = await take(store, project, "b", over=await store.pipeline_state(project.id))
+    assert new.epoch == old.epoch + 1
+    assert not await store.beat(old)
+    assert await store.beat(new)
+
+
+async def test_an_owner_who_gave_a_sign_meanwhile_is_not_taken_over(store: SqlStore, project: Project) -> None:
+    lease = await take(store, project, "a")
+    seen = await store.pipeline_state(project.id)
+    assert await store.beat(lease)
+    with pytest.raises(AlreadyOwned):
+        await take(store, project, "b", over=seen)
 
 
 async def test_only_one_of_many_processes_gets_a_free_lease(store: SqlStore, project: Project) -> None:
-    async def take(owner: str) -> int:
-        async with store.transaction() as unit:
-            return await unit.take_lease(project.id, owner, stale_before=now() - timedelta(seconds=30))
-
-    results = await asyncio.gather(*(take(f"worker {number}") for number in range(5)), return_exceptions=True)
-    assert [result for result in results if not isinstance(result, AlreadyOwned)] == [1]
+    owners = [take(store, project, f"worker {number}") for number in range(5)]
+    results = await asyncio.gather(*owners, return_exceptions=True)
+    assert [result.epoch for result in results if isinstance(result, Lease)] == [1]
+    assert sum(isinstance(result, AlreadyOwned) for result in results) == 4
 
 
-async def test_a_released_lease_is_free_and_only_its_owner_releases_it(store: SqlStore, project: Project) -> None:
+async def test_only_one_of_many_processes_takes_over(store: SqlStore, project: Project) -> None:
+    await take(store, project, "gone")
+    seen = await store.pipeline_state(project.id)
+    owners = [take(store, project, f"worker {number}", seen) for number in range(5)]
+    results = await asyncio.gather(*owners, return_exceptions=True)
+    assert [result.epoch for result in results if isinstance(result, Lease)] == [2]
+
+
+async def test_a_released_lease_is_free_and_only_who_holds_it_releases_it(store: SqlStore, project: Project) -> None:
+    old = await take(store, project, "a")
+    new = await take(store, project, "a")
     async with store.transaction() as unit:
-        await unit.take_lease(project.id, "a", stale_before=now())
-        await unit.release_lease(project.id, "b")
+        await unit.release_lease(old)
         assert (await unit.pipeline(project.id)).owner == "a"
-        await unit.release_lease(project.id, "a")
+        await unit.release_lease(new)
+    assert (await take(store, project, "b")).epoch == 3
+
+
+async def test_who_lost_the_lease_writes_nothing_more(store: SqlStore, project: Project) -> None:
+    lease = await take(store, project, "a")
+    fenced = store.fenced(lease)
+    async with fenced.transaction() as unit:
+        await unit.save_pipeline(project.id, last_successful_step="mine")
+    await take(store, project, "b", over=await store.pipeline_state(project.id))
+    before = await store.last_seq()
+    with pytest.raises(LeaseLost, match="b runs it now"):
+        async with fenced.transaction() as unit:
+            await unit.save_pipeline(project.id, last_successful_step="too late")
+    assert (await store.pipeline_state(project.id)).last_successful_step == "mine"
+    assert await store.last_seq() == before
+    with pytest.raises(LeaseLost):
+        await store.stop_is_wanted(lease)
+
+
+async def test_a_stop_reaches_the_owner_and_nobody_else(store: SqlStore, project: Project) -> None:
+    lease = await take(store, project, "a")
+    assert not await store.stop_is_wanted(lease)
     async with store.transaction() as unit:
-        assert await unit.take_lease(project.id, "b", stale_before=now() - timedelta(days=1)) == 2
+        assert not await unit.request_stop(project.id, "b")
+        assert await unit.request_stop(project.id, "a")
+    assert await store.stop_is_wanted(lease)
 
 
 async def test_a_project_is_found_by_number_slug_id_and_start_of_id(store: SqlStore, project: Project) -> None:

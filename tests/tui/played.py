@@ -53,6 +53,9 @@ class SpeakingSession:
     def usage(self) -> Usage:
         return self.session.usage
 
+    async def settle(self) -> None:
+        await self.session.settle()
+
     async def interrupt(self) -> None:
         await self.session.interrupt()
 

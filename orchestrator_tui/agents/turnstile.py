@@ -1,0 +1,36 @@
+"""Where every tool call of a session passes before it runs, so that a stop never comes in the middle of one."""
+
+import asyncio
+
+
+class Turnstile:
+    """Knows which calls are under way. Once it is closing, a new call waits until the session ends."""
+
+    def __init__(self) -> None:
+        self._inside: set[str] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._closing = False
+
+    async def enter(self, call_id: str) -> None:
+        """Let a call run; while closing this never returns."""
+        if self._closing:
+            await asyncio.Event().wait()
+        self._inside.add(call_id)
+        self._empty.clear()
+
+    def leave(self, call_id: str) -> None:
+        """A call has returned."""
+        self._inside.discard(call_id)
+        if not self._inside:
+            self._empty.set()
+
+    def leave_all(self) -> None:
+        """Nothing runs any more: the turn has ended, or the process has."""
+        self._inside.clear()
+        self._empty.set()
+
+    async def close(self) -> None:
+        """Let nobody new in, and wait until those inside are out."""
+        self._closing = True
+        await self._empty.wait()

@@ -1,0 +1,64 @@
+"""Shows what a project has done so far, and what it does from now on while it runs somewhere."""
+
+from orchestrator_tui.console.fold import ConsoleState, fold
+from orchestrator_tui.console.view import View
+from orchestrator_tui.domain.commands import StopProject
+from orchestrator_tui.domain.events import PipelineStatusChanged, Recorded
+from orchestrator_tui.domain.records import Project
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine.client import EngineClient
+
+AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+
+
+class Past:
+    """One project's events, folded as they are shown, so that every line knows who did what."""
+
+    def __init__(self, engine: EngineClient, view: View, project: Project) -> None:
+        self._engine = engine
+        self._view = view
+        self._project_id = project.id
+        self._state = ConsoleState()
+
+    async def show(self) -> None:
+        """Every stored event, the oldest first."""
+        await self._read(shown=True)
+
+    async def follow(self) -> None:
+        """What happens from here on, until the project rests."""
+        if await self._status() not in AT_WORK:
+            return
+        async with self._engine.subscribe(self._state.seq, project_id=self._project_id) as stream:
+            async for live in stream:
+                if isinstance(live, Recorded) and live.seq > self._state.seq:
+                    await self._take(live, shown=True)
+                    if isinstance(live.event, PipelineStatusChanged) and await self._status() not in AT_WORK:
+                        return
+
+    async def stop(self) -> PipelineStatus:
+        """Stop the project, whichever process runs it, and show how that goes; the status it rests in.
+
+        Raises:
+            IllegalTransition: there is nothing to stop.
+        """
+        await self._read(shown=False)
+        while True:
+            await self._engine.submit(StopProject(project_id=self._project_id))
+            await self.follow()
+            await self._read(shown=True)
+            # A project that paused in the moment its stop was asked for has not stopped yet.
+            if (status := await self._status()) is not PipelineStatus.PAUSED:
+                return status
+
+    async def _read(self, *, shown: bool) -> None:
+        while page := await self._engine.events(after_seq=self._state.seq, project_id=self._project_id):
+            for recorded in page:
+                await self._take(recorded, shown=shown)
+
+    async def _take(self, recorded: Recorded, *, shown: bool) -> None:
+        before, self._state = self._state, fold(self._state, recorded)
+        if shown:
+            await self._view.event(before, self._state, recorded)
+
+    async def _status(self) -> PipelineStatus:
+        return (await self._engine.find_project(self._project_id)).status

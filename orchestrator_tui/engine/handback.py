@@ -1,0 +1,25 @@
+"""Gives an item back whose work was interrupted: to the queue, with a comment, its changes kept as a patch."""
+
+from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.records import WorkItem
+from orchestrator_tui.domain.statuses import WorkItemStatus
+from orchestrator_tui.engine.workspace import Workspace
+
+ENGINE = "engine"
+
+
+async def hand_back(tracker: WorkTracker, workspace: Workspace, item: WorkItem, why: str) -> None:
+    """`in_progress → todo`; nothing happens to an item that is in another state by now."""
+    patch = await workspace.set_aside(item.key, now())
+    current = await tracker.get_work_item(item.id)
+    if current.status is not WorkItemStatus.IN_PROGRESS:
+        return
+    kept = f"; its unfinished work is kept in {patch.relative_to(workspace.directory)}" if patch else ""
+    await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
+    await tracker.update_work_item(
+        item.id,
+        {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True}},
+        expected=WorkItemStatus.IN_PROGRESS,
+        reason="interrupted",
+    )

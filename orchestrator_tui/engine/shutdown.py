@@ -1,0 +1,79 @@
+"""The five steps of a graceful stop, told as events while they are taken (the seed's shutdown flow)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from orchestrator_tui.domain.events import StopProgressed
+from orchestrator_tui.domain.records import AgentSnapshot, WorkItem
+from orchestrator_tui.domain.words import title
+
+
+class StopOrder:
+    """Somebody wants a run to stop. The first reason counts; `force` means not to wait for safe points any longer."""
+
+    def __init__(self) -> None:
+        self.wanted = asyncio.Event()
+        self.forced = asyncio.Event()
+        self.reason = ""
+
+    def give(self, reason: str, *, force: bool = False) -> None:
+        """Want the run to stop."""
+        if not self.wanted.is_set():
+            self.reason = reason
+            self.wanted.set()
+        if force:
+            self.forced.set()
+
+
+async def at_safe_point(settle: Callable[[], Awaitable[None]], order: StopOrder, *, seconds: float) -> bool:
+    """Wait until no tool call is under way, at most `seconds` and not once the stop is forced; whether it is so."""
+    settled = asyncio.create_task(_await(settle()), name="settle")
+    forced = asyncio.create_task(order.forced.wait(), name="forced")
+    try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.wait({settled, forced}, return_when=asyncio.FIRST_COMPLETED)
+        return settled.done()
+    finally:
+        for task in (settled, forced):
+            task.cancel()
+        await asyncio.gather(settled, forced, return_exceptions=True)
+
+
+async def _await(work: Awaitable[None]) -> None:
+    await work
+
+
+def signaled() -> StopProgressed:
+    return StopProgressed(step=1, text="Signaling agents to finish their current step")
+
+
+def waiting(agents: int, seconds: float) -> StopProgressed:
+    who = "agent" if agents == 1 else f"{agents} agents"
+    return StopProgressed(step=2, text=f"Waiting for {who} to reach a safe point (at most {seconds:g} s)")
+
+
+def captured(snapshots: tuple[AgentSnapshot, ...], *, safe: bool) -> StopProgressed:
+    details = tuple(_told(snapshot) for snapshot in snapshots) or ("no agent was at work",)
+    if not safe:
+        details = ("not every agent came to a safe point; what it was at is cut short", *details)
+    return StopProgressed(step=3, text="Capturing agent snapshots", details=details)
+
+
+def _told(snapshot: AgentSnapshot) -> str:
+    parts = [f"phase: {title(snapshot.phase)}"]
+    if snapshot.current_work_item:
+        parts.append(f"work item: {snapshot.current_work_item}")
+    if snapshot.last_tool_call:
+        parts.append(f"last tool: {snapshot.last_tool_call}")
+    return " · ".join(parts)
+
+
+def handed_back(items: tuple[WorkItem, ...]) -> StopProgressed:
+    details = tuple(f"{item.key} → todo (will be taken up again on resume)" for item in items)
+    return StopProgressed(step=4, text="Marking interrupted items", details=details or ("none was under way",))
+
+
+def saved() -> StopProgressed:
+    return StopProgressed(step=5, text="Saving state atomically")

@@ -1,0 +1,48 @@
+"""Takes a project's lease, from nobody or from an owner that is gone."""
+
+import asyncio
+
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import AlreadyOwned
+from orchestrator_tui.domain.records import Lease, PipelineState
+from orchestrator_tui.engine import owner
+
+LOOK_SECONDS = 0.5
+
+
+async def take_lease(store: Store, state: PipelineState, me: str, *, lease_seconds: float) -> Lease:
+    """Become the owner of the project in `state`.
+
+    An owner whose process is known to be gone is followed at once, any other only after `lease_seconds` on our own
+    monotonic clock in which its lease was not renewed: wall clocks of two hosts may differ, and jump.
+
+    Raises:
+        AlreadyOwned: another process runs the project.
+    """
+    over = None
+    if state.owner is not None and state.owner != me:
+        if not owner.is_gone(state.owner):
+            await _watch(store, state, lease_seconds)
+        over = state
+    async with store.transaction() as unit:
+        lease = await unit.take_lease(state.project_id, me, over=over)
+        unit.record(state.project_id, events.LeaseTaken(owner=me, epoch=lease.epoch))
+    return lease
+
+
+async def _watch(store: Store, state: PipelineState, lease_seconds: float) -> None:
+    """Wait until the lease has run out; a fresh one is believed at once."""
+    assert state.owner is not None
+    age = (now() - state.heartbeat).total_seconds() if state.heartbeat else lease_seconds
+    if 0 <= age < lease_seconds:
+        raise AlreadyOwned(state.owner)
+    async with store.transaction() as unit:
+        unit.record(state.project_id, events.TakeoverAwaited(owner=state.owner, seconds=lease_seconds))
+    end = asyncio.get_running_loop().time() + lease_seconds
+    while asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(LOOK_SECONDS)
+        seen = await store.pipeline_state(state.project_id)
+        if (seen.epoch, seen.heartbeat) != (state.epoch, state.heartbeat):
+            raise AlreadyOwned(seen.owner or state.owner)
