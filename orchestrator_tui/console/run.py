@@ -16,13 +16,15 @@ from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command, ResumeProject, StopProject
-from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError
+from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
 from orchestrator_tui.engine.client import EngineClient
 
 BY = "console"
+RETRY_SECONDS = 2.0
+"""How long it takes until a database that cannot be read is tried again."""
 
 
 class Ending(Enum):
@@ -104,6 +106,14 @@ class Run:
     # Watching
 
     async def _watch(self) -> Ending:
+        while True:
+            try:
+                return await self._watch_once()
+            except StoreUnavailable as error:
+                await self._view.notice([words.clean(f"{error.title}: {error.line()} It is tried again.")])
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _watch_once(self) -> Ending:
         async with self._engine.subscribe(self._state.seq, project_id=self._project_id) as stream:
             async for live in stream:
                 # The engine itself reads on from the store after a `Resync`.

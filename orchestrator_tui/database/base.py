@@ -180,8 +180,11 @@ class Store(Protocol):
     """Everything that is kept. Reads take their own short transactions."""
 
     def fenced(self, lease: Lease) -> "Store":
-        """The same store for the one who holds `lease`: every transaction begins with its check, so that a process
-        that lost the project without knowing it writes nothing more about it (`LeaseLost`)."""
+        """The same store for the run that holds `lease`: every transaction begins with its check, so that a process
+        that lost the project without knowing it writes nothing more about it (`LeaseLost`).
+
+        Reads, and transactions that are to begin, wait for a database that cannot be used, as long as it takes.
+        """
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:

@@ -131,7 +131,7 @@ def _unless(closed: asyncio.Event, place: str, connect: Connect) -> Connect:
 
     async def guarded() -> Any:
         if closed.is_set():
-            raise StoreUnavailable(f"{place}: it is closed.")
+            raise StoreUnavailable(f"{place}: it is closed.", final=True)
         return await connect()
 
     return guarded

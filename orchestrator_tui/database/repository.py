@@ -1,10 +1,10 @@
 """The store on SQLite or PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from copy import copy
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
@@ -14,6 +14,7 @@ from orchestrator_tui.database.connection import Database, Runner, connected, op
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
 from orchestrator_tui.database.migrate import migrate
 from orchestrator_tui.database.models import pipeline_states
+from orchestrator_tui.database.patience import patiently
 from orchestrator_tui.database.references import find_project
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
@@ -39,6 +40,7 @@ from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 MOST_UNFINISHED = 1_000
 """Projects that run or wait, in a snapshot; a list of more is read page by page."""
 
+T = TypeVar("T")
 Publish = Callable[[Sequence[Recorded]], None]
 
 
@@ -86,13 +88,26 @@ class SqlStore(Store):
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlUnitOfWork]:
         with self._not_nested():
-            async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
-                unit = SqlUnitOfWork(runner, self._log, one_writer=self._database.one_writer)
-                if self._lease is not None:
-                    await unit.hold_lease(self._lease)
+            async with AsyncExitStack() as stack:
+                runner, unit = await self._insist(lambda: self._begun(stack))
                 yield unit
                 # Cut short, it could be stored without ever being published.
                 await finish(self._commit(runner, unit))
+
+    async def _begun(self, stack: AsyncExitStack) -> tuple[Runner, SqlUnitOfWork]:
+        """A transaction that has begun, to be ended by `stack`; nothing stays open of one that could not begin."""
+        async with AsyncExitStack() as attempt:
+            await attempt.enter_async_context(self._writer_turn())
+            runner = await attempt.enter_async_context(connected(self._database.writes, self._database.place))
+            unit = SqlUnitOfWork(runner, self._log, one_writer=self._database.one_writer)
+            if self._lease is not None:
+                await unit.hold_lease(self._lease)
+            stack.push_async_callback(attempt.pop_all().aclose)
+            return runner, unit
+
+    async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """A run waits for a database in trouble, as long as it takes; a front end is told of it at once."""
+        return await (attempt() if self._lease is None else patiently(attempt))
 
     @contextmanager
     def _not_nested(self) -> Iterator[None]:
@@ -127,6 +142,13 @@ class SqlStore(Store):
     def _reading(self) -> AbstractAsyncContextManager[Runner]:
         return connected(self._database.reads, self._database.place)
 
+    async def _read(self, question: Callable[[Runner], Awaitable[T]]) -> T:
+        async def ask() -> T:
+            async with self._reading() as runner:
+                return await question(runner)
+
+        return await self._insist(ask)
+
     async def beat(self, lease: Lease) -> bool:
         renewal = update(pipeline_states).where(*_held(lease)).values(heartbeat=now())
         with self._not_nested():
@@ -144,98 +166,81 @@ class SqlStore(Store):
             return bool(row.shutdown_requested)
 
     async def find_project(self, reference: str) -> Project:
-        async with self._reading() as runner:
-            return await find_project(runner, reference)
+        return await self._read(lambda runner: find_project(runner, reference))
 
     async def list_projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]:
-        async with self._reading() as runner:
-            return await queries.list_projects(runner, after, limit)
+        return await self._read(lambda runner: queries.list_projects(runner, after, limit))
 
     async def pipeline_state(self, project_id: str) -> PipelineState:
-        async with self._reading() as runner:
-            return await queries.pipeline_state(runner, project_id)
+        return await self._read(lambda runner: queries.pipeline_state(runner, project_id))
 
     async def overview(self, project_id: str) -> ProjectOverview:
-        async with self._reading() as runner:
-            return await overviews.one(runner, project_id)
+        return await self._read(lambda runner: overviews.one(runner, project_id))
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
-        async with self._reading() as runner:
-            seq = await last_seq(runner)
-            found = list(await overviews.page(runner, before, limit))
-            if before is None:
-                known = {overview.project.id for overview in found}
-                unfinished = await overviews.unfinished(runner, MOST_UNFINISHED)
-                found += [overview for overview in unfinished if overview.project.id not in known]
-            return Snapshot(seq=seq, projects=tuple(found), total=await overviews.count(runner))
+        return await self._read(lambda runner: self._snapshot(runner, before, limit))
+
+    async def _snapshot(self, runner: Runner, before: int | None, limit: int) -> Snapshot:
+        seq = await last_seq(runner)
+        found = list(await overviews.page(runner, before, limit))
+        if before is None:
+            known = {overview.project.id for overview in found}
+            unfinished = await overviews.unfinished(runner, MOST_UNFINISHED)
+            found += [overview for overview in unfinished if overview.project.id not in known]
+        return Snapshot(seq=seq, projects=tuple(found), total=await overviews.count(runner))
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
-        async with self._reading() as runner:
-            return await queries.usage_by_phase(runner, project_id)
+        return await self._read(lambda runner: queries.usage_by_phase(runner, project_id))
 
     async def get_item(self, item_id: str) -> WorkItem:
-        async with self._reading() as runner:
-            return await queries.get_item(runner, item_id)
+        return await self._read(lambda runner: queries.get_item(runner, item_id))
 
     async def list_items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
     ) -> Sequence[WorkItem]:
-        async with self._reading() as runner:
-            return await queries.list_items(runner, project_id, status, after, limit)
+        return await self._read(lambda runner: queries.list_items(runner, project_id, status, after, limit))
 
     async def list_comments(self, item_id: str) -> Sequence[Comment]:
-        async with self._reading() as runner:
-            return await queries.list_comments(runner, item_id)
+        return await self._read(lambda runner: queries.list_comments(runner, item_id))
 
     async def item_counts(self, project_id: str) -> ItemCounts:
-        async with self._reading() as runner:
-            return await queries.item_counts(runner, project_id)
+        return await self._read(lambda runner: queries.item_counts(runner, project_id))
 
     async def latest_artifact(
         self, project_id: str, phase: PhaseName, output_type: str | None = None
     ) -> Artifact | None:
-        async with self._reading() as runner:
-            return await queries.latest_artifact(runner, project_id, phase, output_type)
+        return await self._read(lambda runner: queries.latest_artifact(runner, project_id, phase, output_type))
 
     async def get_artifact(self, artifact_id: str) -> Artifact:
-        async with self._reading() as runner:
-            return await queries.get_artifact(runner, artifact_id)
+        return await self._read(lambda runner: queries.get_artifact(runner, artifact_id))
 
     async def list_artifacts(self, project_id: str) -> Sequence[Artifact]:
-        async with self._reading() as runner:
-            return await queries.list_artifacts(runner, project_id)
+        return await self._read(lambda runner: queries.list_artifacts(runner, project_id))
 
     async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
-        async with self._reading() as runner:
-            return await queries.list_sessions(runner, project_id, after, limit)
+        return await self._read(lambda runner: queries.list_sessions(runner, project_id, after, limit))
 
     async def session_count(self, project_id: str) -> int:
-        async with self._reading() as runner:
-            return await queries.session_count(runner, project_id)
+        return await self._read(lambda runner: queries.session_count(runner, project_id))
 
     async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
-        async with self._reading() as runner:
-            return await queries.open_requests(runner, project_id)
+        return await self._read(lambda runner: queries.open_requests(runner, project_id))
 
     async def get_request(self, request_id: str) -> InputRequest:
-        async with self._reading() as runner:
-            return await queries.get_request(runner, request_id)
+        return await self._read(lambda runner: queries.get_request(runner, request_id))
 
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
     ) -> Sequence[Recorded]:
-        async with self._reading() as runner:
-            return await read_events(runner, after_seq, project_id, limit)
+        return await self._read(lambda runner: read_events(runner, after_seq, project_id, limit))
 
     async def latest_events(
         self, project_id: str, *, before_seq: int | None = None, limit: int = 500
     ) -> Sequence[Recorded]:
-        async with self._reading() as runner:
-            return await read_latest_events(runner, project_id, before_seq, limit)
+        return await self._read(lambda runner: read_latest_events(runner, project_id, before_seq, limit))
 
     async def last_seq(self) -> int:
-        async with self._reading() as runner:
-            return await last_seq(runner)
+        return await self._read(lambda runner: last_seq(runner))
 
 
 def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:

@@ -139,9 +139,13 @@ class WebUnavailable(UsageError):
 
 
 class StoreUnavailable(OrchestratorError):
-    """The database cannot be used."""
+    """The database cannot be used. `final`: not in this process any more."""
 
     title = "Database"
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None, final: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.final = final
 
 
 class AgentFailed(OrchestratorError):

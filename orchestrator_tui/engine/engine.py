@@ -19,7 +19,13 @@ from orchestrator_tui.domain.commands import (
     ResumeProject,
     StopProject,
 )
-from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, LeaseLost, StoreUnavailable
+from orchestrator_tui.domain.errors import (
+    AlreadyOwned,
+    IllegalTransition,
+    LeaseLost,
+    OrchestratorError,
+    StoreUnavailable,
+)
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
@@ -41,11 +47,15 @@ from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.run import Run, last_sign_of_life
+from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.takeover import take_lease
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
 
 logger = logging.getLogger(__name__)
+
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 5.0
+"""How long it takes at first, and at most, until it is tried again whether a lost database is back."""
 
 OpenRun = Callable[[Project, Lease], AbstractAsyncContextManager[Run]]
 """Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
@@ -72,10 +82,26 @@ class EngineOptions:
     stop_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Running:
+    """A project at work here: its present run, and the task that sees to it."""
+
     run: Run
-    task: asyncio.Task[None]
+    task: "asyncio.Task[None] | None" = None
+
+    async def ended(self) -> None:
+        """Wait until it no longer is."""
+        if self.task is not None:
+            await asyncio.wait({self.task})
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """A run that may go. `stack` closes it and gives its lease back."""
+
+    run: Run
+    lease: Lease
+    stack: AsyncExitStack
 
 
 class LocalEngine(EngineClient):
@@ -161,22 +187,26 @@ class LocalEngine(EngineClient):
         """Take the lease and run the project in a task of its own; it is running when this returns."""
         if await self._is_running(project):
             raise IllegalTransition(f"{project.name} is running already.", hint="Follow it, or stop it first.")
+        turn = await self._taken_up(project)
+        if turn is None:
+            return
+        running = _Running(turn.run)
+        task = running.task = asyncio.create_task(self._run(project, running, turn), name=f"pipeline-{project.slug}")
+        self._runs[project.id] = running
+        task.add_done_callback(lambda _: self._runs.pop(project.id, None))
+
+    async def _taken_up(self, project: Project) -> _Turn | None:
+        """The lease, and a run that may go; None when there is nothing to do."""
         before = await self._store.pipeline_state(project.id)
         lease = await self._take_lease(before)
-        stack = AsyncExitStack()
-        try:
+        async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
+            # Before anything else: what an earlier run left behind must not write beside the new one.
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease))
             if not await run.prepare(last_sign_of_life(before)):
-                await stack.aclose()
-                return
-        except BaseException:
-            await finish(stack.aclose())
-            raise
-        task = asyncio.create_task(self._run(project, run, lease, stack), name=f"pipeline-{project.slug}")
-        self._runs[project.id] = _Running(run, task)
-        task.add_done_callback(lambda _: self._runs.pop(project.id, None))
+                return None
+            return _Turn(run, lease, stack.pop_all())
 
     async def _is_running(self, project: Project) -> bool:
         """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
@@ -185,22 +215,48 @@ class LocalEngine(EngineClient):
             return False
         if project.status is PipelineStatus.RUNNING:
             return True
-        await asyncio.wait({running.task})
+        await running.ended()
         return False
 
-    async def _run(self, project: Project, run: Run, lease: Lease, stack: AsyncExitStack) -> None:
+    async def _run(self, project: Project, running: _Running, turn: _Turn | None) -> None:
+        """Run the project until it rests. One that lost its database is taken up again once it is back, in the same
+        way as after a crash."""
         options = self._options
-        try:
-            await run.go(lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
-        except asyncio.CancelledError:
-            raise
-        except LeaseLost as lost:
-            logger.warning("%s: %s", project.slug, lost.message)
-        except Exception as error:
-            logger.exception("the run of %s broke", project.slug)
-            await self._tell(run, error)
-        finally:
-            await finish(stack.aclose())
+        while turn is not None:
+            running.run = turn.run
+            try:
+                await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+                return
+            except asyncio.CancelledError:
+                raise
+            except LeaseLost as lost:
+                logger.warning("%s: %s", project.slug, lost.message)
+                return
+            except StoreUnavailable as error:
+                logger.warning("%s: %s", project.slug, error.message)
+            except Exception as error:
+                logger.exception("the run of %s broke", project.slug)
+                await self._tell(turn.run, error)
+                return
+            finally:
+                await finish(turn.stack.aclose())
+            turn = await self._once_the_store_is_back(project, turn.run.stop)
+
+    async def _once_the_store_is_back(self, project: Project, order: StopOrder) -> _Turn | None:
+        """The project's next turn; None when it is to stop, or somebody else has it by then."""
+        wait = FIRST_LOOK_SECONDS
+        while not order.wanted.is_set():
+            try:
+                return await self._taken_up(project)
+            except StoreUnavailable:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await order.wanted.wait()
+                wait = min(2 * wait, LONGEST_LOOK_SECONDS)
+            except OrchestratorError as error:
+                logger.warning("%s cannot go on: %s", project.slug, error.line())
+                return None
+        return None
 
     async def _tell(self, run: Run, error: Exception) -> None:
         """Store that a run broke; when even that cannot be stored, tell whoever listens."""
@@ -224,7 +280,7 @@ class LocalEngine(EngineClient):
             await self._stop_idle(project, reason)
             return
         running.run.stop.give(reason, force=force)
-        await asyncio.wait({running.task})
+        await running.ended()
         project = await self._store.find_project(project.id)
         if project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
             # It came to rest by itself in the moment it was to be stopped.
@@ -257,8 +313,8 @@ class LocalEngine(EngineClient):
         running = list(self._runs.values())
         for one in running:
             one.run.stop.give("shutdown")
-        if running:
-            await asyncio.wait([one.task for one in running])
+        for one in running:
+            await one.ended()
 
     # Questions
 

@@ -1,7 +1,7 @@
 """Stores the many small events of agents in batches, in the order they came."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -10,6 +10,8 @@ from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import Event
 
 BATCH = 200
+END_SECONDS = 10.0
+"""How long events still get to be stored when nobody waits for them any more."""
 
 
 class EventLog:
@@ -32,7 +34,9 @@ class EventLog:
         task = asyncio.create_task(self._write(), name="event-log")
 
         async def end() -> None:
-            await self._idle.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(END_SECONDS):
+                    await self._idle.wait()
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError
+from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, PipelineState, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
@@ -22,6 +22,8 @@ from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.workspace import Workspace, verified_commit
 
 USER_REQUEST = "user_request"
+STORE_SECONDS = 10.0
+"""How long a stop waits for a database in trouble, besides the time it gives the agents."""
 _STARTABLE = (
     PipelineStatus.NOT_STARTED,
     PipelineStatus.PAUSED,
@@ -81,7 +83,7 @@ class Run:
                 await self._watch(work, signs)
                 if not work.done():
                     self.stop.give(USER_REQUEST)
-                    await self._stop(work, stop_seconds)
+                    await self._stop_in_time(work, stop_seconds)
                     return
         except asyncio.CancelledError as cancelled:
             await finish(self._ended(work))
@@ -127,6 +129,14 @@ class Run:
         """End the work, agents and all; what it raises is not told any more."""
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
+
+    async def _stop_in_time(self, work: "asyncio.Task[None]", seconds: float) -> None:
+        try:
+            async with asyncio.timeout(2 * seconds + STORE_SECONDS):
+                await self._stop(work, seconds)
+        except TimeoutError as error:
+            hint = "What was stored before is enough to resume from."
+            raise StoreUnavailable("The state could not be saved in time.", hint=hint) from error
 
     async def _stop(self, work: "asyncio.Task[None]", seconds: float) -> None:
         """The graceful stop: the five steps of `engine/shutdown.py`."""
