@@ -16,6 +16,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    TranscriptKey,
     Usage,
     WorkItem,
 )
@@ -197,6 +198,31 @@ class Store(Protocol):
 
     async def beat(self, project_id: str, owner: str, epoch: int) -> bool:
         """Renew the heartbeat; False when another process took the project over."""
+        ...
+
+    async def append_transcript(self, key: TranscriptKey, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add entries at the end of a conversation, in order, all or none; one whose `uuid` is there already is left
+        out. Any number of processes may append at once.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or written.
+        """
+        ...
+
+    async def load_transcript(self, key: TranscriptKey) -> Sequence[dict[str, Any]]:
+        """All entries of a conversation in order; none when there is no such conversation."""
+        ...
+
+    async def list_transcripts(self, project_key: str) -> Mapping[str, datetime]:
+        """The session ids of a folder's main conversations, each with the moment of its last entry."""
+        ...
+
+    async def list_subpaths(self, project_key: str, session_id: str) -> Sequence[str]:
+        """The subpaths that a conversation has beside the main one, sorted."""
+        ...
+
+    async def delete_transcript(self, key: TranscriptKey) -> None:
+        """Forget a conversation; the main one takes everything below it along."""
         ...
 
     async def get_item(self, item_id: str) -> WorkItem: ...

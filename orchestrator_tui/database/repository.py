@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
 
-from orchestrator_tui.database import overviews, queries
+from orchestrator_tui.database import overviews, queries, transcripts
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -28,6 +29,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    TranscriptKey,
     Usage,
     WorkItem,
 )
@@ -115,6 +117,14 @@ class SqlStore(Store):
     def _reading(self) -> AbstractAsyncContextManager[Runner]:
         return connected(self._database.reads, self._database.place)
 
+    @asynccontextmanager
+    async def _writing_alone(self) -> AsyncIterator[Runner]:
+        """A short write transaction that no events tell of; it commits on leaving."""
+        with self._not_nested():
+            async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
+                yield runner
+                await runner.commit()
+
     async def beat(self, project_id: str, owner: str, epoch: int) -> bool:
         lease = pipeline_states.c
         renewal = (
@@ -122,11 +132,28 @@ class SqlStore(Store):
             .where(lease.project_id == project_id, lease.owner == owner, lease.epoch == epoch)
             .values(heartbeat=now())
         )
-        with self._not_nested():
-            async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
-                renewed = await runner.run(renewal)
-                await runner.commit()
-                return renewed.rowcount == 1
+        async with self._writing_alone() as runner:
+            return (await runner.run(renewal)).rowcount == 1
+
+    async def append_transcript(self, key: TranscriptKey, entries: Sequence[Mapping[str, Any]]) -> None:
+        async with self._writing_alone() as runner:
+            await transcripts.append(runner, key, entries, one_writer=self._database.one_writer)
+
+    async def load_transcript(self, key: TranscriptKey) -> Sequence[dict[str, Any]]:
+        async with self._reading() as runner:
+            return await transcripts.load(runner, key)
+
+    async def list_transcripts(self, project_key: str) -> Mapping[str, datetime]:
+        async with self._reading() as runner:
+            return await transcripts.sessions(runner, project_key)
+
+    async def list_subpaths(self, project_key: str, session_id: str) -> Sequence[str]:
+        async with self._reading() as runner:
+            return await transcripts.subpaths(runner, project_key, session_id)
+
+    async def delete_transcript(self, key: TranscriptKey) -> None:
+        async with self._writing_alone() as runner:
+            await transcripts.remove(runner, key)
 
     async def find_project(self, reference: str) -> Project:
         async with self._reading() as runner:

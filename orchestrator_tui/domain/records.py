@@ -223,6 +223,15 @@ class SessionLog:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptKey:
+    """Which conversation. `project_key` is the CLI's name for a folder; `subpath` is "" for the main conversation."""
+
+    project_key: str
+    session_id: str
+    subpath: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InputRequest:
     """Something a person is asked for. An answer counts only with the `content_hash` it was shown."""
 
