@@ -198,6 +198,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            transcripts=self._store,
         )
 
     async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
@@ -213,6 +214,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            transcripts=self._store,
         )
 
 

@@ -1,4 +1,4 @@
-"""Real Claude Code sessions, started by claude-agent-sdk: the only module that knows the SDK."""
+"""Real Claude Code sessions, started by claude-agent-sdk."""
 
 import asyncio
 import contextlib
@@ -44,6 +44,7 @@ from orchestrator_tui.agents.base import (
     SessionRequest,
     TextDelta,
     ToolReturned,
+    TranscriptStore,
     TurnEnded,
 )
 from orchestrator_tui.agents.cli_file import make_launcher
@@ -52,6 +53,7 @@ from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, confi
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import mask
@@ -76,6 +78,7 @@ class ClaudeRuntime:
         starts: bounds how many sessions start at once; as many as there are cores by default.
         run_id: put into the environment of every process of this runtime, to find them again.
         judge: decides every tool call.
+        transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class ClaudeRuntime:
         starts: asyncio.Semaphore | None = None,
         run_id: str | None = None,
         judge: gate.Judge = gate.judge,
+        transcripts: TranscriptStore | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._paths = paths
@@ -95,6 +99,7 @@ class ClaudeRuntime:
         self._api_retries = api_retries
         self._starts = starts or asyncio.Semaphore(os.cpu_count() or 1)
         self._judge = judge
+        self._transcripts = transcripts
         self.run_id = run_id or new_id()
 
     @property
@@ -106,8 +111,10 @@ class ClaudeRuntime:
         """A session for `request`; leaving the context ends its process and what it left running.
 
         Raises:
-            AgentFailed: the session could not be started; `kind` says why.
+            AgentFailed: the session could not be started; `kind` says why. It is `resume` when `request.resume` names
+                a conversation that cannot be gone on with.
             CredentialsMissing: the endpoint has none.
+            StoreUnavailable: the conversation to resume cannot be read.
         """
         session = await self._start(request)
         try:
@@ -119,9 +126,13 @@ class ClaudeRuntime:
         if not request.directory.is_dir():
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
+        mirror = TranscriptMirror(self._transcripts) if self._transcripts is not None else None
         async with self._starts:
             try:
-                options, secrets = await asyncio.to_thread(self._options, request, stderr)
+                options, secrets = await asyncio.to_thread(self._options, request, stderr, mirror)
+                if request.resume is not None and self._transcripts is not None:
+                    config = config_folder(self._paths, request.project_id)
+                    await bring_back(self._transcripts, request.resume, directory=request.directory, config=config)
             except OSError as error:
                 raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)
@@ -130,10 +141,14 @@ class ClaudeRuntime:
             except Exception as error:
                 await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
                 text = mask(" ".join([_why(error), *stderr]), secrets)
-                raise AgentFailed(f"Claude could not be started: {text}", kind="process") from error
-        return ClaudeSession(client, request.agent_id, stderr, secrets)
+                # The CLI ends by itself when it cannot take up a conversation.
+                kind = "resume" if request.resume is not None and isinstance(error, ProcessError) else "process"
+                raise AgentFailed(f"Claude could not be started: {text}", kind=kind) from error
+        return ClaudeSession(client, request, stderr, secrets, mirror)
 
-    def _options(self, request: SessionRequest, stderr: deque[str]) -> tuple[ClaudeAgentOptions, tuple[str, ...]]:
+    def _options(
+        self, request: SessionRequest, stderr: deque[str], mirror: TranscriptMirror | None
+    ) -> tuple[ClaudeAgentOptions, tuple[str, ...]]:
         environment = cli_environment(
             request,
             self._endpoint,
@@ -154,7 +169,8 @@ class ClaudeRuntime:
         options = ClaudeAgentOptions(
             cwd=request.directory,
             cli_path=make_launcher(self._paths),
-            env={VARIABLE: pack(cli, environment, os.getpid())},
+            # The launcher drops all but the first; the SDK finds the CLI's transcripts by the second.
+            env={VARIABLE: pack(cli, environment, os.getpid()), "CLAUDE_CONFIG_DIR": str(config)},
             model=request.model,
             system_prompt=request.system_prompt,
             verbatim_prompts=True,
@@ -171,6 +187,11 @@ class ClaudeRuntime:
             max_budget_usd=request.max_budget_usd,
             max_buffer_size=_LARGEST_LINE_BYTES,
             stderr=stderr.append,
+            session_store=mirror,
+            # At the end of each turn alone, what a killed program had not seen end would be lost.
+            session_store_flush="eager",
+            # Not `resume`: for that the SDK makes a config folder of its own, which a killed program leaves behind.
+            extra_args={} if request.resume is None else {"resume": request.resume},
         )
         return options, secret_values(environment)
 
@@ -193,20 +214,33 @@ class ClaudeRuntime:
 class ClaudeSession:
     """A live session; made by `ClaudeRuntime.session`."""
 
-    def __init__(self, client: ClaudeSDKClient, agent_id: str, stderr: deque[str], secrets: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        client: ClaudeSDKClient,
+        request: SessionRequest,
+        stderr: deque[str],
+        secrets: tuple[str, ...],
+        mirror: TranscriptMirror | None,
+    ) -> None:
         self._client = client
-        self._agent_id = agent_id
+        self._agent_id = request.agent_id
         self._stderr = stderr
         self._secrets = secrets
+        self._mirror = mirror
         self._feed = Feed()
-        self._log = TurnLog()
+        self._log = TurnLog(cli_session_id=request.resume)
         self._in_turn = False
         self._failure: str | None = None
-        self._reader = asyncio.create_task(self._read(), name=f"agent {agent_id} messages")
+        self._reader = asyncio.create_task(self._read(), name=f"agent {request.agent_id} messages")
 
     @property
     def usage(self) -> Usage:
         return self._log.used
+
+    @property
+    def cli_session_id(self) -> str | None:
+        """What `SessionRequest.resume` takes to go on with this conversation; None before the CLI has told it."""
+        return self._log.cli_session_id
 
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
@@ -218,16 +252,16 @@ class ClaudeSession:
         except ClaudeSDKError as error:
             self._failure = self._failure or _why(error)
             self._in_turn = False
-            yield self._lost()
+            yield await self._settled(self._lost())
             return
         while (output := await self._feed.take()) is not None:
             if isinstance(output, TurnEnded):
                 self._in_turn = False
-                yield self._masked(output)
+                yield await self._settled(self._masked(output))
                 return
             yield output
         self._in_turn = False
-        yield self._lost()
+        yield await self._settled(self._lost())
 
     async def interrupt(self) -> None:
         """Stop the current step; the turn ends with `error_kind="interrupted"`."""
@@ -254,10 +288,13 @@ class ClaudeSession:
             self._reader.cancel()
             await asyncio.wait([self._reader])
             await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
+            if self._mirror is not None:
+                await self._mirror.written()
 
     async def _read(self) -> None:
         try:
             async for message in self._client.receive_messages():
+                self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
                 for output in _outputs(message, self._log):
                     self._feed.put(output)
         except Exception as error:
@@ -268,6 +305,16 @@ class ClaudeSession:
     def _lost(self) -> TurnEnded:
         reason = " ".join([self._failure or "the CLI ended", *self._stderr])
         return self._masked(self._log.lost(f"The Claude process was lost: {reason}"))
+
+    async def _settled(self, ended: TurnEnded) -> TurnEnded:
+        """`ended` when its conversation is kept; a turn that nobody could go on from did not end well."""
+        if self._mirror is None:
+            return ended
+        await self._mirror.written()
+        if self._mirror.failure is None or ended.error_kind is not None:
+            return ended
+        error = f"The conversation cannot be kept: {self._mirror.failure}"
+        return self._masked(replace(ended, structured=None, error_kind="store", error=error))
 
     def _masked(self, ended: TurnEnded) -> TurnEnded:
         if ended.error is None:
@@ -284,6 +331,12 @@ def _why(error: Exception) -> str:
     if isinstance(error, ProcessError):
         return f"it exited with code {error.exit_code}"
     return str(error) or type(error).__name__
+
+
+def _session_id(message: Message) -> str | None:
+    """The conversation that a message belongs to, when it says so."""
+    told = message.data.get("session_id") if isinstance(message, SystemMessage) else None
+    return told or getattr(message, "session_id", None)
 
 
 def _output_format(request: SessionRequest) -> dict[str, Any] | None:

@@ -53,6 +53,10 @@ class SpeakingSession:
     def usage(self) -> Usage:
         return self.session.usage
 
+    @property
+    def cli_session_id(self) -> str | None:
+        return self.session.cli_session_id
+
     async def interrupt(self) -> None:
         await self.session.interrupt()
 
