@@ -50,7 +50,7 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
         bus.publish(recorded)
         journal.write(recorded)
 
-    async with open_store(url, publish=publish) as store:
+    async with open_store(url, publish=publish, trouble=bus.fail) as store:
         yield store
 
 
@@ -132,7 +132,8 @@ class _House:
         environment = self._environment(project)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
-        store = self._store.fenced(lease)
+        giving_up = asyncio.Event()
+        store = self._store.fenced(lease, giving_up)
         async with EventLog(store) as log:
             sessions = Sessions(
                 store=store,
@@ -170,6 +171,7 @@ class _House:
                 log=log,
                 sessions=sessions,
                 pipeline=Pipeline(project, parts),
+                giving_up=giving_up,
             )
 
     def workspace_of(self, project: Project) -> Workspace:
@@ -204,6 +206,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            transcripts=self._store,
         )
 
     async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
@@ -219,6 +222,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            transcripts=self._store,
         )
 
 

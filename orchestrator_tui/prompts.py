@@ -28,6 +28,7 @@ def _variables(names: str) -> frozenset[str]:
 PROMPT_VARIABLES: Mapping[str, frozenset[str]] = {
     "common/system": _variables("project_name phase role directory writes structured"),
     "common/invalid_answer": _variables("errors"),
+    "common/resumed": _variables("files"),
     "common/feedback": _variables("feedback"),
     "ideation/brainstorm": _variables("idea focus feedback previous"),
     "ideation/single": _variables("idea feedback previous"),

@@ -21,6 +21,10 @@ class ReplaySession:
     def usage(self) -> Usage:
         return Usage(input_tokens=10 * self.prompts, output_tokens=self.prompts)
 
+    @property
+    def cli_session_id(self) -> str | None:
+        return None
+
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         self.prompts += 1
         tools = self.tools = self.tools or Session(self.request.directory)

@@ -1,12 +1,13 @@
 """What the engine knows of agents: one Claude session, what it is asked, what it tells."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.records import TranscriptKey, Usage
 from orchestrator_tui.domain.statuses import PhaseName
 
 
@@ -23,6 +24,7 @@ class SessionRequest:
         tools: names of the CLI's tools the session may use.
         output_schema: JSON schema of the structured answer; None for plain text.
         max_budget_usd: money this session may use, in US dollars; None for no limit of its own.
+        resume: the `cli_session_id` of the conversation to go on with; None for a new one.
     """
 
     agent_id: str
@@ -39,6 +41,7 @@ class SessionRequest:
     output_schema: Mapping[str, Any] | None = None
     max_turns: int | None = None
     max_budget_usd: float | None = None
+    resume: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,7 +96,8 @@ class TurnEnded:
 
     Attributes:
         error_kind: None when all went well; otherwise `rate_limit`, `server_error`, `authentication_failed`,
-            `billing_error`, `invalid_request`, `max_turns`, `max_budget`, `interrupted`, `process`, `unknown`.
+            `billing_error`, `invalid_request`, `max_turns`, `max_budget`, `interrupted`, `process`, `store` (the turn
+            went well, but its conversation could not be kept), `unknown`.
         structured: the structured answer, unvalidated, or None.
         usage: what the whole session has used so far.
     """
@@ -118,6 +122,11 @@ class AgentSession(Protocol):
         """What the session has used so far, a turn under way included as far as it is known."""
         ...
 
+    @property
+    def cli_session_id(self) -> str | None:
+        """What `SessionRequest.resume` takes to go on with this conversation; None before the CLI has told it."""
+        ...
+
     def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
         ...
@@ -128,6 +137,30 @@ class AgentSession(Protocol):
 
     async def interrupt(self) -> None:
         """Stop the current step; the turn ends with `error_kind="interrupted"`."""
+        ...
+
+
+class TranscriptStore(Protocol):
+    """Where conversations are kept, entry by entry as the CLI writes them, so that any process can go on with them."""
+
+    async def append_transcript(self, key: TranscriptKey, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add entries at the end, in order; one whose `uuid` is there already is left out."""
+        ...
+
+    async def load_transcript(self, key: TranscriptKey) -> Sequence[dict[str, Any]]:
+        """All entries in order; none when there is no such conversation."""
+        ...
+
+    async def list_transcripts(self, project_key: str) -> Mapping[str, datetime]:
+        """The session ids of a folder's main conversations, each with the moment of its last entry."""
+        ...
+
+    async def list_subpaths(self, project_key: str, session_id: str) -> Sequence[str]:
+        """The subpaths that a conversation has beside the main one."""
+        ...
+
+    async def delete_transcript(self, key: TranscriptKey) -> None:
+        """Forget a conversation; the main one takes everything below it along."""
         ...
 
 
@@ -154,6 +187,8 @@ class AgentRuntime(Protocol):
         The caller says the first `turn(request.prompt)` itself.
 
         Raises:
-            AgentFailed: the session could not be started; `kind` says why.
+            AgentFailed: the session could not be started; `kind` says why. It is `resume` when `request.resume` names
+                a conversation that cannot be gone on with: a new one may still start.
+            StoreUnavailable: the conversation to resume cannot be read.
         """
         ...

@@ -1,4 +1,4 @@
-"""Real Claude Code sessions, started by claude-agent-sdk: the only module that knows the SDK."""
+"""Real Claude Code sessions, started by claude-agent-sdk."""
 
 import asyncio
 import contextlib
@@ -44,6 +44,7 @@ from orchestrator_tui.agents.base import (
     SessionRequest,
     TextDelta,
     ToolReturned,
+    TranscriptStore,
     TurnEnded,
 )
 from orchestrator_tui.agents.cli_file import make_launcher
@@ -52,6 +53,7 @@ from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, confi
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_uuid
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.config.paths import Paths
@@ -77,6 +79,7 @@ class ClaudeRuntime:
         starts: bounds how many sessions start at once; as many as there are cores by default.
         run_id: put into the environment of every process of this runtime, to find them again.
         judge: decides every tool call.
+        transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class ClaudeRuntime:
         starts: asyncio.Semaphore | None = None,
         run_id: str | None = None,
         judge: gate.Judge = gate.judge,
+        transcripts: TranscriptStore | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._paths = paths
@@ -96,6 +100,7 @@ class ClaudeRuntime:
         self._api_retries = api_retries
         self._starts = starts or asyncio.Semaphore(os.cpu_count() or 1)
         self._judge = judge
+        self._transcripts = transcripts
         self.run_id = run_id or new_id()
 
     @property
@@ -107,8 +112,10 @@ class ClaudeRuntime:
         """A session for `request`; leaving the context ends its process and what it left running.
 
         Raises:
-            AgentFailed: the session could not be started; `kind` says why.
+            AgentFailed: the session could not be started; `kind` says why. It is `resume` when `request.resume` names
+                a conversation that cannot be gone on with.
             CredentialsMissing: the endpoint has none.
+            StoreUnavailable: the conversation to resume cannot be read.
         """
         session = await self._start(request)
         try:
@@ -121,9 +128,13 @@ class ClaudeRuntime:
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
+        mirror = TranscriptMirror(self._transcripts) if self._transcripts is not None else None
         async with self._starts:
             try:
-                options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile)
+                options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile, mirror)
+                if request.resume is not None and self._transcripts is not None:
+                    config = config_folder(self._paths, request.project_id)
+                    await bring_back(self._transcripts, request.resume, directory=request.directory, config=config)
             except OSError as error:
                 raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)
@@ -132,11 +143,13 @@ class ClaudeRuntime:
             except Exception as error:
                 await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
                 text = mask(" ".join([_why(error), *stderr]), secrets)
-                raise AgentFailed(f"Claude could not be started: {text}", kind="process") from error
-        return ClaudeSession(client, request.agent_id, stderr, secrets, turnstile)
+                # The CLI ends by itself when it cannot take up a conversation.
+                kind = "resume" if request.resume is not None and isinstance(error, ProcessError) else "process"
+                raise AgentFailed(f"Claude could not be started: {text}", kind=kind) from error
+        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror)
 
     def _options(
-        self, request: SessionRequest, stderr: deque[str], turnstile: Turnstile
+        self, request: SessionRequest, stderr: deque[str], turnstile: Turnstile, mirror: TranscriptMirror | None
     ) -> tuple[ClaudeAgentOptions, tuple[str, ...]]:
         environment = cli_environment(
             request,
@@ -158,7 +171,8 @@ class ClaudeRuntime:
         options = ClaudeAgentOptions(
             cwd=request.directory,
             cli_path=make_launcher(self._paths),
-            env={VARIABLE: pack(cli, environment, os.getpid())},
+            # The launcher drops all but the first; the SDK finds the CLI's transcripts by the second.
+            env={VARIABLE: pack(cli, environment, os.getpid()), "CLAUDE_CONFIG_DIR": str(config)},
             model=request.model,
             system_prompt=request.system_prompt,
             verbatim_prompts=True,
@@ -175,6 +189,11 @@ class ClaudeRuntime:
             max_budget_usd=request.max_budget_usd,
             max_buffer_size=_LARGEST_LINE_BYTES,
             stderr=stderr.append,
+            session_store=mirror,
+            # At the end of each turn alone, what a killed program had not seen end would be lost.
+            session_store_flush="eager",
+            # Not `resume`: for that the SDK makes a config folder of its own, which a killed program leaves behind.
+            extra_args=_conversation(request),
         )
         return options, secret_values(environment)
 
@@ -203,25 +222,32 @@ class ClaudeSession:
     def __init__(
         self,
         client: ClaudeSDKClient,
-        agent_id: str,
+        request: SessionRequest,
         stderr: deque[str],
         secrets: tuple[str, ...],
         turnstile: Turnstile,
+        mirror: TranscriptMirror | None,
     ) -> None:
         self._client = client
-        self._agent_id = agent_id
+        self._agent_id = request.agent_id
         self._stderr = stderr
         self._secrets = secrets
         self._turnstile = turnstile
+        self._mirror = mirror
         self._feed = Feed()
-        self._log = TurnLog()
+        self._log = TurnLog(cli_session_id=request.resume)
         self._in_turn = False
         self._failure: str | None = None
-        self._reader = asyncio.create_task(self._read(), name=f"agent {agent_id} messages")
+        self._reader = asyncio.create_task(self._read(), name=f"agent {request.agent_id} messages")
 
     @property
     def usage(self) -> Usage:
         return self._log.used
+
+    @property
+    def cli_session_id(self) -> str | None:
+        """What `SessionRequest.resume` takes to go on with this conversation; None before the CLI has told it."""
+        return self._log.cli_session_id
 
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
@@ -233,16 +259,16 @@ class ClaudeSession:
         except ClaudeSDKError as error:
             self._failure = self._failure or _why(error)
             self._in_turn = False
-            yield self._lost()
+            yield await self._settled(self._lost())
             return
         while (output := await self._feed.take()) is not None:
             if isinstance(output, TurnEnded):
                 self._in_turn = False
-                yield self._masked(output)
+                yield await self._settled(self._masked(output))
                 return
             yield output
         self._in_turn = False
-        yield self._lost()
+        yield await self._settled(self._lost())
 
     async def settle(self) -> None:
         """Let no further tool call begin, and wait until none is under way."""
@@ -273,10 +299,16 @@ class ClaudeSession:
             self._reader.cancel()
             await asyncio.wait([self._reader])
             await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
+            if self._mirror is not None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_GOODBYE_SECONDS):
+                        await self._mirror.written()
+                await self._mirror.close()
 
     async def _read(self) -> None:
         try:
             async for message in self._client.receive_messages():
+                self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
                 for output in _outputs(message, self._log):
                     self._pass_turnstile(output)
                     self._feed.put(output)
@@ -296,10 +328,28 @@ class ClaudeSession:
         reason = " ".join([self._failure or "the CLI ended", *self._stderr])
         return self._masked(self._log.lost(f"The Claude process was lost: {reason}"))
 
+    async def _settled(self, ended: TurnEnded) -> TurnEnded:
+        """`ended` when its conversation is kept; a turn that nobody could go on from did not end well."""
+        if self._mirror is None:
+            return ended
+        await self._mirror.written()
+        if self._mirror.failure is None or ended.error_kind is not None:
+            return ended
+        error = f"The conversation cannot be kept: {self._mirror.failure}"
+        return self._masked(replace(ended, structured=None, error_kind="store", error=error))
+
     def _masked(self, ended: TurnEnded) -> TurnEnded:
         if ended.error is None:
             return ended
         return replace(ended, error=mask(ended.error, self._secrets))
+
+
+def _conversation(request: SessionRequest) -> dict[str, str | None]:
+    """Which conversation it is: the one to go on with, or a new one with its agent's id, so that its id is known
+    before anything can go wrong."""
+    if request.resume is not None:
+        return {"resume": request.resume}
+    return {"session-id": request.agent_id} if is_uuid(request.agent_id) else {}
 
 
 async def _refuse_tool(tool: str, arguments: dict[str, Any], context: ToolPermissionContext) -> PermissionResultDeny:
@@ -311,6 +361,12 @@ def _why(error: Exception) -> str:
     if isinstance(error, ProcessError):
         return f"it exited with code {error.exit_code}"
     return str(error) or type(error).__name__
+
+
+def _session_id(message: Message) -> str | None:
+    """The conversation that a message belongs to, when it says so."""
+    told = message.data.get("session_id") if isinstance(message, SystemMessage) else None
+    return told or getattr(message, "session_id", None)
 
 
 def _output_format(request: SessionRequest) -> dict[str, Any] | None:

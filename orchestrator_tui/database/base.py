@@ -1,5 +1,6 @@
 """The store's interface: records in, records out, and every change together with its events in one transaction."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -17,6 +18,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    TranscriptKey,
     Usage,
     WorkItem,
 )
@@ -179,11 +181,11 @@ class UnitOfWork(Protocol):
 class Store(Protocol):
     """Everything that is kept. Reads take their own short transactions."""
 
-    def fenced(self, lease: Lease) -> "Store":
+    def fenced(self, lease: Lease, giving_up: asyncio.Event) -> "Store":
         """The same store for the run that holds `lease`: every transaction begins with its check, so that a process
         that lost the project without knowing it writes nothing more about it (`LeaseLost`).
 
-        Reads, and transactions that are to begin, wait for a database that cannot be used, as long as it takes.
+        Reads, and transactions that are to begin, wait for a database that cannot be used, until `giving_up` is set.
         """
         ...
 
@@ -230,6 +232,31 @@ class Store(Protocol):
         """
         ...
 
+    async def append_transcript(self, key: TranscriptKey, entries: Sequence[Mapping[str, Any]]) -> None:
+        """Add entries at the end of a conversation, in order, all or none; one whose `uuid` is there already is left
+        out. Any number of processes may append at once.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached or written.
+        """
+        ...
+
+    async def load_transcript(self, key: TranscriptKey) -> Sequence[dict[str, Any]]:
+        """All entries of a conversation in order; none when there is no such conversation."""
+        ...
+
+    async def list_transcripts(self, project_key: str) -> Mapping[str, datetime]:
+        """The session ids of a folder's main conversations, each with the moment of its last entry."""
+        ...
+
+    async def list_subpaths(self, project_key: str, session_id: str) -> Sequence[str]:
+        """The subpaths that a conversation has beside the main one, sorted."""
+        ...
+
+    async def delete_transcript(self, key: TranscriptKey) -> None:
+        """Forget a conversation; the main one takes everything below it along."""
+        ...
+
     async def get_item(self, item_id: str) -> WorkItem: ...
 
     async def list_items(
@@ -250,6 +277,18 @@ class Store(Protocol):
 
     async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         """Sessions with a number above `after`, in order of number."""
+        ...
+
+    async def last_session(
+        self, project_id: str, phase: PhaseName, role: str, work_item_id: str | None
+    ) -> SessionLog | None:
+        """The newest session of that role at that work."""
+        ...
+
+    async def answered_session(
+        self, project_id: str, phase: PhaseName, role: str, prompt_hash: str
+    ) -> SessionLog | None:
+        """The newest completed session that was given exactly that task."""
         ...
 
     async def session_count(self, project_id: str) -> int: ...

@@ -178,6 +178,9 @@ class SessionLogRow(Base):
     cache_write_tokens: Mapped[Count]
     cost_usd: Mapped[float]
     cli_session_id: Mapped[str | None] = mapped_column(String(100))
+    attempt: Mapped[int] = mapped_column(server_default="1")
+    prompt_hash: Mapped[str | None] = mapped_column(String(64))
+    answer: Mapped[dict[str, Any] | None]
 
 
 class InputRequestRow(Base):

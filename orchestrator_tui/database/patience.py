@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from orchestrator_tui.domain.errors import StoreUnavailable
@@ -14,22 +15,27 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-async def patiently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """What `attempt` returns, once it does not fail any more; cancel to give up.
+async def patiently(
+    attempt: Callable[[], Awaitable[T]], tell: Callable[[StoreUnavailable], None], giving_up: asyncio.Event
+) -> T:
+    """What `attempt` returns, once it does not fail any more. `tell` gets the first failure.
 
     Raises:
-        StoreUnavailable: it never can work, because the database is closed.
+        StoreUnavailable: it never can work, because the database is closed; or `giving_up` was set.
     """
     wait = FIRST_SECONDS
     while True:
         try:
             result = await attempt()
         except StoreUnavailable as error:
-            if error.final:
+            if error.final or giving_up.is_set():
                 raise
             if wait == FIRST_SECONDS:
                 logger.warning("%s It is tried again.", error.message)
-            await asyncio.sleep(wait)
+                tell(error)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await giving_up.wait()
             wait = min(2 * wait, LONGEST_SECONDS)
         else:
             if wait > FIRST_SECONDS:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.connection import Runner
@@ -27,7 +27,7 @@ from orchestrator_tui.domain.records import (
     Usage,
     WorkItem,
 )
-from orchestrator_tui.domain.statuses import PhaseName, RequestStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, RequestStatus, WorkItemStatus
 
 
 def pipeline_query(project_id: str) -> Select[Any]:
@@ -130,6 +130,32 @@ async def list_sessions(runner: Runner, project_id: str, after: int, limit: int)
         .limit(limit)
     )
     return [rows.session_log(row) for row in await runner.run(query)]
+
+
+async def last_session(
+    runner: Runner, project_id: str, phase: PhaseName, role: str, work_item_id: str | None
+) -> SessionLog | None:
+    return await _newest_session(
+        runner, project_id, phase, role, session_logs.c.work_item_id.is_not_distinct_from(work_item_id)
+    )
+
+
+async def answered_session(
+    runner: Runner, project_id: str, phase: PhaseName, role: str, prompt_hash: str
+) -> SessionLog | None:
+    completed = session_logs.c.status == AgentStatus.COMPLETED.value
+    return await _newest_session(runner, project_id, phase, role, session_logs.c.prompt_hash == prompt_hash, completed)
+
+
+async def _newest_session(
+    runner: Runner, project_id: str, phase: PhaseName, role: str, *further: ColumnElement[bool]
+) -> SessionLog | None:
+    column = session_logs.c
+    query = select(session_logs).where(
+        column.project_id == project_id, column.phase == phase.value, column.role == role, *further
+    )
+    row = (await runner.run(query.order_by(column.session_number.desc()).limit(1))).one_or_none()
+    return None if row is None else rows.session_log(row)
 
 
 async def session_count(runner: Runner, project_id: str) -> int:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from copy import copy
+from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
-from orchestrator_tui.database import overviews, queries
+from orchestrator_tui.database import overviews, queries, transcripts
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -18,7 +19,7 @@ from orchestrator_tui.database.patience import patiently
 from orchestrator_tui.database.references import find_project
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import LeaseLost
+from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
@@ -32,6 +33,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    TranscriptKey,
     Usage,
     WorkItem,
 )
@@ -42,17 +44,25 @@ MOST_UNFINISHED = 1_000
 
 T = TypeVar("T")
 Publish = Callable[[Sequence[Recorded]], None]
+Trouble = Callable[[StoreUnavailable], None]
 
 
 def publish_nothing(recorded: Sequence[Recorded]) -> None:
     """For a store nobody listens to."""
 
 
+def tell_nobody(error: StoreUnavailable) -> None:
+    """For a store whose troubles nobody listens to."""
+
+
 @asynccontextmanager
-async def open_store(url: str, *, publish: Publish = publish_nothing) -> "AsyncIterator[SqlStore]":
+async def open_store(
+    url: str, *, publish: Publish = publish_nothing, trouble: Trouble = tell_nobody
+) -> "AsyncIterator[SqlStore]":
     """The store at `url` (`sqlite:///file` or `postgresql://…`), brought to the present schema first.
 
-    `publish` is called with the events of each commit, in the order of their `seq`; it must neither block nor raise.
+    `publish` is called with the events of each commit, in the order of their `seq`, `trouble` when a run begins to
+    wait for a database that cannot be used; both must neither block nor raise.
 
     Raises:
         SettingsError: the URL cannot be understood.
@@ -60,29 +70,33 @@ async def open_store(url: str, *, publish: Publish = publish_nothing) -> "AsyncI
     """
     async with open_database(url) as database:
         await migrate(database)
-        yield SqlStore(database, publish=publish)
+        yield SqlStore(database, publish=publish, trouble=trouble)
 
 
 class SqlStore(Store):
     """Records in SQLite or PostgreSQL. Any number of tasks and processes may use one database."""
 
-    def __init__(self, database: Database, *, publish: Publish = publish_nothing) -> None:
+    def __init__(
+        self, database: Database, *, publish: Publish = publish_nothing, trouble: Trouble = tell_nobody
+    ) -> None:
         self._database = database
         self._publish = publish
+        self._trouble = trouble
         self._log = EventWriter(database.writes.dialect)
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any] | None] = set()
         self._lease: Lease | None = None
+        self._giving_up = asyncio.Event()
 
     @property
     def connections_in_use(self) -> int:
         """How many connections are checked out at this moment."""
         return self._database.writes.pool.checkedout()  # type: ignore[attr-defined,no-any-return]
 
-    def fenced(self, lease: Lease) -> "SqlStore":
+    def fenced(self, lease: Lease, giving_up: asyncio.Event) -> "SqlStore":
         # A shallow copy: the same connections, the same turns.
         fenced = copy(self)
-        fenced._lease = lease
+        fenced._lease, fenced._giving_up = lease, giving_up
         return fenced
 
     @asynccontextmanager
@@ -107,7 +121,9 @@ class SqlStore(Store):
 
     async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """A run waits for a database in trouble, as long as it takes; a front end is told of it at once."""
-        return await (attempt() if self._lease is None else patiently(attempt))
+        if self._lease is None:
+            return await attempt()
+        return await patiently(attempt, self._trouble, self._giving_up)
 
     @contextmanager
     def _not_nested(self) -> Iterator[None]:
@@ -149,13 +165,35 @@ class SqlStore(Store):
 
         return await self._insist(ask)
 
-    async def beat(self, lease: Lease) -> bool:
-        renewal = update(pipeline_states).where(*_held(lease)).values(heartbeat=now())
+    @asynccontextmanager
+    async def _writing_alone(self) -> AsyncIterator[Runner]:
+        """A short write transaction that no events tell of; it commits on leaving."""
         with self._not_nested():
             async with self._writer_turn(), connected(self._database.writes, self._database.place) as runner:
-                renewed = await runner.run(renewal)
+                yield runner
                 await runner.commit()
-                return renewed.rowcount == 1
+
+    async def beat(self, lease: Lease) -> bool:
+        renewal = update(pipeline_states).where(*_held(lease)).values(heartbeat=now())
+        async with self._writing_alone() as runner:
+            return (await runner.run(renewal)).rowcount == 1
+
+    async def append_transcript(self, key: TranscriptKey, entries: Sequence[Mapping[str, Any]]) -> None:
+        async with self._writing_alone() as runner:
+            await transcripts.append(runner, key, entries, one_writer=self._database.one_writer)
+
+    async def load_transcript(self, key: TranscriptKey) -> Sequence[dict[str, Any]]:
+        return await self._read(lambda runner: transcripts.load(runner, key))
+
+    async def list_transcripts(self, project_key: str) -> Mapping[str, datetime]:
+        return await self._read(lambda runner: transcripts.sessions(runner, project_key))
+
+    async def list_subpaths(self, project_key: str, session_id: str) -> Sequence[str]:
+        return await self._read(lambda runner: transcripts.subpaths(runner, project_key, session_id))
+
+    async def delete_transcript(self, key: TranscriptKey) -> None:
+        async with self._writing_alone() as runner:
+            await transcripts.remove(runner, key)
 
     async def stop_is_wanted(self, lease: Lease) -> bool:
         async with self._reading() as runner:
@@ -219,6 +257,16 @@ class SqlStore(Store):
 
     async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         return await self._read(lambda runner: queries.list_sessions(runner, project_id, after, limit))
+
+    async def last_session(
+        self, project_id: str, phase: PhaseName, role: str, work_item_id: str | None
+    ) -> SessionLog | None:
+        return await self._read(lambda runner: queries.last_session(runner, project_id, phase, role, work_item_id))
+
+    async def answered_session(
+        self, project_id: str, phase: PhaseName, role: str, prompt_hash: str
+    ) -> SessionLog | None:
+        return await self._read(lambda runner: queries.answered_session(runner, project_id, phase, role, prompt_hash))
 
     async def session_count(self, project_id: str) -> int:
         return await self._read(lambda runner: queries.session_count(runner, project_id))

@@ -142,6 +142,9 @@ def session_log(row: Row[Any]) -> SessionLog:
         tool_calls=from_plain(tuple[ToolCall, ...], row.tool_calls),
         usage=usage(row),
         cli_session_id=row.cli_session_id,
+        attempt=row.attempt,
+        prompt_hash=row.prompt_hash,
+        answer=row.answer,
     )
 
 

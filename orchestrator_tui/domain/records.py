@@ -212,7 +212,12 @@ class ToolCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionLog:
-    """One Claude session: who, for what, how it ended, what it cost. `id` is the agent's id."""
+    """One Claude session: who, for what, how it ended, what it cost. `id` is the agent's id.
+
+    Attributes:
+        attempt: see `SessionRequest`. prompt_hash: SHA-256 of the task it was given.
+        answer: the last structured answer that was valid.
+    """
 
     id: str
     project_id: str
@@ -229,6 +234,18 @@ class SessionLog:
     tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = Usage()
     cli_session_id: str | None = None
+    attempt: int = 1
+    prompt_hash: str | None = None
+    answer: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptKey:
+    """Which conversation. `project_key` is the CLI's name for a folder; `subpath` is "" for the main conversation."""
+
+    project_key: str
+    session_id: str
+    subpath: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -68,7 +68,7 @@ class Bus:
                 subscription.put(event)
 
     def fail(self, error: StoreUnavailable) -> None:
-        """Tell every subscriber that nothing more can be stored, and so nothing more will come."""
+        """Tell every subscriber that nothing can be stored now; whoever wants to hear more subscribes again."""
         for subscription in self._subscriptions:
             subscription.fail(error)
 

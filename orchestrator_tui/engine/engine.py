@@ -234,6 +234,7 @@ class LocalEngine(EngineClient):
                 return
             except StoreUnavailable as error:
                 logger.warning("%s: %s", project.slug, error.message)
+                self._bus.fail(error)
             except Exception as error:
                 logger.exception("the run of %s broke", project.slug)
                 await self._tell(turn.run, error)

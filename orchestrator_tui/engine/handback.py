@@ -19,7 +19,7 @@ async def hand_back(tracker: WorkTracker, workspace: Workspace, item: WorkItem, 
     await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
     await tracker.update_work_item(
         item.id,
-        {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True}},
+        {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True, "patch": str(patch) if patch else None}},
         expected=WorkItemStatus.IN_PROGRESS,
         reason="interrupted",
     )

@@ -35,7 +35,7 @@ _STARTABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A project with its hands."""
+    """A project with its hands. Once `giving_up` is set nothing waits for the database any more."""
 
     project: Project
     store: Store
@@ -44,6 +44,7 @@ class Run:
     log: EventLog
     sessions: Sessions
     pipeline: Pipeline
+    giving_up: asyncio.Event
     stop: StopOrder = field(default_factory=StopOrder)
 
     async def prepare(self, last_sign_of_life: datetime) -> bool:
@@ -135,6 +136,7 @@ class Run:
             async with asyncio.timeout(2 * seconds + STORE_SECONDS):
                 await self._stop(work, seconds)
         except TimeoutError as error:
+            self.giving_up.set()
             hint = "What was stored before is enough to resume from."
             raise StoreUnavailable("The state could not be saved in time.", hint=hint) from error
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,7 +51,10 @@ KEPT_TOOL_CALLS = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
-    """What one agent is to do: its place in the pipeline, what it may use, what it must answer."""
+    """What one agent is to do: its place in the pipeline, what it may use, what it must answer.
+
+    `resume` is the interrupted session whose conversation goes on; `resume_prompt` is said to it in place of `prompt`.
+    """
 
     project: Project
     phase: PhaseName
@@ -65,6 +69,13 @@ class Task:
     attempt: int = 1
     item: WorkItem | None = None
     max_turns: int | None = None
+    resume: SessionLog | None = None
+    resume_prompt: str = ""
+
+    @property
+    def prompt_hash(self) -> str:
+        """The same for the same task, given to the same kind of agent."""
+        return sha256(f"{self.system_prompt}\0{self.model}\0{self.prompt}".encode()).hexdigest()
 
 
 @dataclass(kw_only=True, slots=True)
@@ -81,6 +92,7 @@ class _Account:
     last_text: str = ""
     usage: Usage = field(default_factory=Usage)
     cli_session_id: str | None = None
+    answer: Mapping[str, Any] | None = None
 
 
 class Conversation:
@@ -106,6 +118,7 @@ class Conversation:
         self._reask = reask
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
+        self._resume_prompt = task.resume_prompt
         self._delta = ""
         self._delta_at = 0.0
         self._delta_later: asyncio.TimerHandle | None = None
@@ -116,10 +129,14 @@ class Conversation:
         Raises:
             AgentFailed: the session ended with an error, stalled, or never answered as asked.
         """
+        if self._resume_prompt:
+            prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
         for _ in range(self._max_reasks + 1):
             ended = await self._turn(prompt, kind)
             try:
-                return answer.model_validate(ended.structured)
+                valid = answer.model_validate(ended.structured)
+                self._account.answer = valid.model_dump(mode="json")
+                return valid
             except ValidationError as error:
                 prompt, kind = self._reask(complaints(error, ended)), "invalid_answer"
         raise AgentFailed(
@@ -268,6 +285,25 @@ class Sessions:
         """What is to be kept of the agents at work, if they are stopped now."""
         return tuple(_snapshot(account) for account in self._accounts.values())
 
+    async def interrupted(self, task: Task) -> SessionLog | None:
+        """The session at this very task that did not come to its end, if the last one did not."""
+        item_id = task.item.id if task.item else None
+        last = await self._store.last_session(task.project.id, task.phase, task.role, item_id)
+        if last is None or last.status is not AgentStatus.INTERRUPTED or last.cli_session_id is None:
+            return None
+        return last
+
+    async def answered(self, task: Task, answer: type[A]) -> A | None:
+        """What an agent answered to this very task before a run was interrupted."""
+        done = await self._store.answered_session(task.project.id, task.phase, task.role, task.prompt_hash)
+        if done is None or done.answer is None:
+            return None
+        try:
+            return answer.model_validate(done.answer)
+        except ValidationError:
+            # Answers of an older version of the program may look different.
+            return None
+
     @asynccontextmanager
     async def open(self, task: Task) -> AsyncIterator[Conversation]:
         """A conversation for `task`; its record is closed however it ends.
@@ -320,7 +356,8 @@ class Sessions:
             phase=task.phase,
             role=task.role,
             subject=task.subject,
-            attempt=task.attempt,
+            attempt=task.resume.attempt if task.resume else task.attempt,
+            resume=task.resume.cli_session_id if task.resume else None,
             model=task.model,
             prompt=task.prompt,
             system_prompt=task.system_prompt,
@@ -345,7 +382,11 @@ class Sessions:
             work_item_id=task.item.id if task.item else None,
             model=task.model,
             started_at=now(),
+            attempt=task.resume.attempt if task.resume else task.attempt,
+            prompt_hash=task.prompt_hash,
         )
+        # The runtime's own rule, so that a conversation can be taken up however early it was cut off.
+        log = replace(log, cli_session_id=task.resume.cli_session_id if task.resume else log.id)
         await self._log.flush()
         async with self._store.transaction() as unit:
             log = await unit.start_session(log)
@@ -374,7 +415,8 @@ class Sessions:
             error=error,
             tool_calls=tuple(account.calls.values()),
             usage=account.usage,
-            cli_session_id=account.cli_session_id,
+            cli_session_id=account.cli_session_id or account.log.cli_session_id,
+            answer=account.answer,
         )
         async with self._store.transaction() as unit:
             await unit.end_session(ended)
@@ -400,7 +442,7 @@ def _snapshot(account: _Account) -> AgentSnapshot:
         current_work_item=account.task.item.key if account.task.item else None,
         last_tool_call=one_line(account.last_call, 200) or None,
         conversation_summary=shorten(account.last_text, SUMMARY),
-        can_resume=account.cli_session_id is not None,
+        can_resume=account.log.cli_session_id is not None,
     )
 
 

@@ -185,6 +185,12 @@ class Workspace:
             await self._git("rm", "-r", "-q", "--cached", ".")
         return patch
 
+    async def put_back(self, patch: Path) -> bool:
+        """Apply changes that were set aside; False, and nothing changed, when they do not fit any more."""
+        if await self.changes() or not await asyncio.to_thread(_is_plain_file, patch):
+            return False
+        return (await self._run("apply", "--whitespace=nowarn", str(patch))).exit_code == 0
+
     async def tree(self, limit: int) -> str:
         """The files of the project, a path a line, at most `limit` characters."""
         listed = await self._git("ls-files", "--cached", "--others", "--exclude-standard")
@@ -262,6 +268,10 @@ def _entry(commit: str, at: str, author: str, subject: str, item_id: str, counte
         insertions=sum(int(added) for added, *_ in counts if added.isdigit()),
         deletions=sum(int(deleted) for _, deleted, *_ in counts if deleted.isdigit()),
     )
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def writable(directory: Path) -> bool:

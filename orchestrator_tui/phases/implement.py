@@ -74,7 +74,7 @@ class ImplementPhase(Phase):
             prompt = await self._prompt(given, tracker, item, command)
             task = self._task(given, item, prompt)
             try:
-                async with self._services.sessions.open(task) as conversation:
+                async with self._services.conversation(task) as conversation:
                     outcome = await self._until_green(given, tracker, conversation, task, command)
             except AgentFailed as error:
                 if error.kind in FINAL:

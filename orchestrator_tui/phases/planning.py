@@ -120,6 +120,8 @@ class PlanningPhase(Phase):
     async def _ask(self, given: PhaseInput, role: str, prompt: str, answer: type[BaseModel], **extra: Any) -> BaseModel:
         text = self._services.render(self.name.value, prompt, **self.variables(given), **extra)
         task = self._services.task(given, self.name, role, text, answer, writes=False, attempt=given.round)
+        if (before := await self._services.sessions.answered(task, answer)) is not None:
+            return before
         return await self._services.persistently(given, lambda: self._services.answer(task, answer))
 
 

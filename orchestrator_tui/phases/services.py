@@ -1,19 +1,22 @@
 """The hands of the phases: sessions, prompts, the folder, the check, the store; one set for each running project."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.events import Event
-from orchestrator_tui.domain.records import WorkItem
+from orchestrator_tui.domain.records import SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.eventlog import EventLog
-from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions, Task
+from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Conversation, Sessions, Task
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
@@ -23,6 +26,12 @@ T = TypeVar("T")
 
 TOLD_SEPARATELY = frozenset({PhaseName.INITIALIZE, PhaseName.IMPLEMENT, PhaseName.TESTING, PhaseName.DEPLOY})
 """Phases whose prompts do not show a person's words themselves."""
+
+FILES_ARE_BACK = "Your uncommitted changes of then are in the files again."
+FILES_ARE_AWAY = (
+    "The project has moved on since, so your uncommitted changes of then are not in the files any more; "
+    "they are kept in {patch}."
+)
 
 FINAL = frozenset({"authentication_failed", "billing_error", "rate_limit", "interrupted"})
 """Kinds of failure that trying again at once cannot mend."""
@@ -83,8 +92,42 @@ class Services:
 
     async def answer(self, task: Task, answer: type[A]) -> A:
         """One session, one validated answer."""
-        async with self.sessions.open(task) as conversation:
+        async with self.conversation(task) as conversation:
             return await conversation.ask(task.prompt, answer)
+
+    @asynccontextmanager
+    async def conversation(self, task: Task) -> AsyncIterator[Conversation]:
+        """The conversation about `task` that was interrupted, with the files as its agent left them; else a new one.
+
+        Raises:
+            AgentFailed: the session could not be started.
+            LimitReached: the project has used up its sessions.
+        """
+        interrupted = await self.sessions.interrupted(task)
+        async with AsyncExitStack() as stack:
+            conversation = await self._resumed(stack, task, interrupted) if interrupted else None
+            if conversation is None:
+                conversation = await stack.enter_async_context(self.sessions.open(task))
+            yield conversation
+
+    async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:
+        patch = task.item.metadata.get("patch") if task.item else None
+        files = "The files of the project are as they were."
+        if patch is not None:
+            is_back = await self.workspace.put_back(Path(str(patch)))
+            files = FILES_ARE_BACK if is_back else FILES_ARE_AWAY.format(patch=patch)
+        resume_prompt = self.render("common", "resumed", files=files)
+        try:
+            return await stack.enter_async_context(
+                self.sessions.open(replace(task, resume=interrupted, resume_prompt=resume_prompt))
+            )
+        except AgentFailed as error:
+            if error.kind != "resume":
+                raise
+            # A new agent begins at the last commit; what is set aside stays named in the item's comments.
+            if patch is not None:
+                await self.workspace.set_aside(task.subject or task.role, now())
+            return None
 
     async def persistently(self, given: PhaseInput, ask: Callable[[], Awaitable[T]]) -> T:
         """Try a session again when it fails for a reason that may pass.

@@ -160,7 +160,10 @@ class TaskBreakdownPhase(Phase):
         )
 
         async def ask() -> Breakdown:
-            async with self._services.sessions.open(task) as conversation:
+            before = await self._services.sessions.answered(task, Breakdown)
+            if before is not None and not plan.problems(before.items):
+                return before
+            async with self._services.conversation(task) as conversation:
                 return await self._checked(conversation, prompt, plan, config.max_rounds)
 
         answer = await self._services.persistently(given, ask)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents import gate
-from orchestrator_tui.agents.base import AgentOutput, SessionRequest, TurnEnded
+from orchestrator_tui.agents.base import AgentOutput, SessionRequest, TranscriptStore, TurnEnded
 from orchestrator_tui.agents.claude import ClaudeRuntime, ClaudeSession
 from orchestrator_tui.agents.environment import AGENT_ID
 from orchestrator_tui.agents.rehearsal.scenario import scenario_from
@@ -62,11 +62,12 @@ async def rehearsed(
     environ: Mapping[str, str] | None = None,
     judge: gate.Judge = gate.judge,
     api_retries: int = 0,
+    transcripts: TranscriptStore | None = None,
     **changes: Any,
 ) -> AsyncIterator[Rig]:
     """A session of the real CLI in `folder/project`, on a model that answers `turns`."""
     project = folder / "project"
-    project.mkdir(exist_ok=True)
+    project.mkdir(parents=True, exist_ok=True)
     answer = {"phase": "implement", "role": "repairer", "turns": list(turns)}
     usage = {"input_tokens": 100, "output_tokens": 10}
     tables = {"name": "test", "title": "t", "idea": "i", "project_name": "p", "usage": usage, "answers": [answer]}
@@ -79,6 +80,7 @@ async def rehearsed(
             parent_environ=os.environ if environ is None else environ,
             api_retries=api_retries,
             judge=judge,
+            transcripts=transcripts,
         )
         async with runtime.session(request) as session:
             yield Rig(session=session, runtime=runtime, server=server, request=request, project=project)

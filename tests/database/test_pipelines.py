@@ -188,7 +188,7 @@ async def test_a_released_lease_is_free_and_only_who_holds_it_releases_it(store:
 
 async def test_who_lost_the_lease_writes_nothing_more(store: SqlStore, project: Project) -> None:
     lease = await take(store, project, "a")
-    fenced = store.fenced(lease)
+    fenced = store.fenced(lease, asyncio.Event())
     async with fenced.transaction() as unit:
         await unit.save_pipeline(project.id, last_successful_step="mine")
     await take(store, project, "b", over=await store.pipeline_state(project.id))

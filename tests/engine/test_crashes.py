@@ -1,8 +1,11 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 from orchestrator_tui.domain import events
@@ -39,21 +42,32 @@ def wait_for_line(process: subprocess.Popen[str], *words: str) -> dict[str, obje
     raise AssertionError(f"the run ended before {words}")
 
 
-async def test_a_run_that_was_killed_goes_on_where_it_was_and_nothing_is_done_twice(tmp_path: Path) -> None:
+def until_kept(database: Path, words: str) -> None:
+    """Wait until the conversation holds a tool's result after `words` were written."""
+    with closing(sqlite3.connect(database)) as connection:
+        query = "SELECT count(*) FROM transcripts WHERE entry LIKE '%tool_result%' AND entry LIKE ?"
+        while not connection.execute(query, (f"%{words}%",)).fetchone()[0]:
+            time.sleep(0.05)
+
+
+async def test_a_killed_agent_goes_on_with_its_own_conversation_and_its_half_made_files(tmp_path: Path) -> None:
     scenario = write_scenario(
         tmp_path / "s",
         answer(
-            "implement", "developer", write("half.txt", "half"), bash("sleep 30"), DONE, subject="item00002", attempt=1
+            *("implement", "developer"),
+            *(write("half.txt", "half"), bash("sleep 4"), write("rest.txt", "rest"), DONE),
+            subject="item00002",
+            attempt=1,
         ),
         items=2,
     )
     home = tmp_path / "home"
     home.mkdir()
     with start(home, scenario) as process:
-        project_id = str(wait_for_line(process, "AgentCalledTool", "sleep 30")["project_id"])
+        project_id = str(wait_for_line(process, "AgentCalledTool", "sleep 4")["project_id"])
+        until_kept(home / "orchestrator.db", "half.txt")
         os.killpg(process.pid, signal.SIGKILL)
 
-    write_scenario(tmp_path / "s", items=2)
     async with watched(launch(home, scenario, **NO_PLANNING), project_id) as run:
         assert (await run.project()).status is PipelineStatus.RUNNING
         await run.engine.submit(ResumeProject(project_id=project_id))
@@ -62,11 +76,16 @@ async def test_a_run_that_was_killed_goes_on_where_it_was_and_nothing_is_done_tw
         assert overview.items.done == overview.items.total == 2
         assert overview.state.phases[PhaseName.IMPLEMENT].round == 1
         directory = Path(overview.project.directory)
-        assert not (directory / "half.txt").exists()
-        assert "half.txt" in next((directory / ".orchestrator" / "patches").iterdir()).read_text()
+        assert (directory / "half.txt").read_text() == "half"
+        assert (directory / "rest.txt").read_text() == "rest"
         sessions = await run.engine.sessions(project_id)
-        assert [session.status for session in sessions].count(AgentStatus.INTERRUPTED) == 1
+        (cut,) = [session for session in sessions if session.status is AgentStatus.INTERRUPTED]
+        (resumed,) = [session for session in sessions if session.cli_session_id == cut.id and session is not cut]
+        assert resumed.status is AgentStatus.COMPLETED
         assert all(session.status is not AgentStatus.RUNNING for session in sessions)
+        assert [event.kind for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id] == ["resumed"]
+        written = [call for call in run.all(events.AgentCalledTool) if "half.txt" in str(call.arguments)]
+        assert len(written) == 1, "what the agent had done it did again"
         commits = [event.message for event in run.all(events.CommitMade) if event.message.startswith("TASK")]
         assert len(commits) == len(set(commits)) == 2
 

@@ -9,6 +9,9 @@ REMINDER = "<system-reminder>\nThe date is such and such.\n</system-reminder>\n"
 ENFORCE = "[structured-output-enforce] You MUST call the StructuredOutput tool to complete this request."
 GO = user(REMINDER, "go")
 STRUCTURED = call("StructuredOutput", "toolu_s")
+TAKEN = result("toolu_s")
+NOTHING = "No response requested."
+LOST = result(is_error=True) | {"content": "[Tool call interrupted: the session ended before this call's result …]"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,14 @@ STRUCTURED = call("StructuredOutput", "toolu_s")
             Position(1, 1, False),
         ),
         ([GO, assistant(call()), user(result(), "a hint")], Position(1, 1, False)),
+        ([GO, assistant(NOTHING), user("on")], Position(1, 0, False)),
+        ([GO, assistant(call()), user(result()), assistant(NOTHING), user("on")], Position(1, 1, False)),
+        ([GO, assistant(call()), user(LOST), assistant(NOTHING), user("on")], Position(1, 0, False)),
+        (
+            [GO, assistant(call()), user(LOST), assistant(NOTHING), user("on"), assistant(call()), user(result())],
+            Position(1, 1, False),
+        ),
+        ([GO, assistant(STRUCTURED), user(TAKEN), assistant(NOTHING), user("next")], Position(2, 0, False)),
         ([], Position(1, 0, False)),
     ],
 )

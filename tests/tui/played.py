@@ -56,6 +56,10 @@ class SpeakingSession:
     async def settle(self) -> None:
         await self.session.settle()
 
+    @property
+    def cli_session_id(self) -> str | None:
+        return self.session.cli_session_id
+
     async def interrupt(self) -> None:
         await self.session.interrupt()
 

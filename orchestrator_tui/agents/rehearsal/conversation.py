@@ -10,6 +10,8 @@ from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL
 
 _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _CUT_SHORT = "[Request interrupted by user]"
+_NOTHING_SAID = "No response requested."
+_RESULT_LOST = "[Tool call interrupted: the session ended before"
 _OF_THE_CLI = ("[structured-output-enforce]", "[Request interrupted by user")
 
 
@@ -45,6 +47,10 @@ def position(messages: Sequence[Mapping[str, Any]]) -> Position:
     - After an interruption, the next prompt shares its message with `[Request interrupted by user…]`, behind the
       cancelled call's result if there was one. No prompt either: the model carries on, with the same turn when it was
       interrupted while it spoke (the half sentence stays in the history), with the next one when a tool was running.
+    - A conversation taken up by another process gets an answer `No response requested.`, which nobody gave, before
+      its next prompt, unless it ended with the model's own words. Behind an accepted structured answer the prompt is
+      one; elsewhere the turn was cut short and the model carries on. A call whose result got lost with the process has
+      `[Tool call interrupted: the session ended before …` for a result, and is played again.
     """
     prompts = _prompts(messages)
     since = messages[prompts[-1] + 1 :] if prompts else messages
@@ -66,7 +72,20 @@ def is_side_request(body: Mapping[str, Any], request: SessionRequest) -> bool:
 def _prompts(messages: Sequence[Mapping[str, Any]]) -> list[int]:
     """Where in `messages` the prompts are."""
     calls = _structured_calls(messages)
-    return [index for index, message in enumerate(messages) if _is_prompt(message, calls)]
+    return [
+        index
+        for index, message in enumerate(messages)
+        if _is_prompt(message, calls) and not _carries_on(messages[:index], calls)
+    ]
+
+
+def _carries_on(before: Sequence[Mapping[str, Any]], structured_calls: Set[str]) -> bool:
+    """Whether what a person says after `before` takes up a turn that ended with its process."""
+    return len(before) > 1 and _says_nothing(before[-1]) and not _accepted(before[-2], structured_calls)
+
+
+def _says_nothing(message: Mapping[str, Any]) -> bool:
+    return message.get("role") == "assistant" and list(_texts(_blocks(message))) == [_NOTHING_SAID]
 
 
 def _is_prompt(message: Mapping[str, Any], structured_calls: Set[str]) -> bool:
@@ -82,9 +101,18 @@ def _is_prompt(message: Mapping[str, Any], structured_calls: Set[str]) -> bool:
 def _finished_answers(messages: Sequence[Mapping[str, Any]]) -> int:
     following = [*messages[1:], {}]
     return sum(
-        message.get("role") == "assistant" and not any(text.startswith(_CUT_SHORT) for text in _texts(_blocks(after)))
+        message.get("role") == "assistant" and not _says_nothing(message) and not _is_cut_short(after)
         for message, after in zip(messages, following, strict=False)
     )
+
+
+def _is_cut_short(after: Mapping[str, Any]) -> bool:
+    """Whether the answer before the message `after` was never finished, or the result of its call got lost."""
+    blocks = _blocks(after)
+    lost = (
+        str(block.get("content")).startswith(_RESULT_LOST) for block in blocks if block.get("type") == "tool_result"
+    )
+    return any(text.startswith(_CUT_SHORT) for text in _texts(blocks)) or any(lost)
 
 
 def _structured_calls(messages: Iterable[Mapping[str, Any]]) -> Set[str]:

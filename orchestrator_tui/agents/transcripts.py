@@ -1,0 +1,149 @@
+"""Conversations between the CLI and our store: what it writes is kept, and put back where it looks for it."""
+
+import asyncio
+import json
+import logging
+import os
+import tempfile
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from claude_agent_sdk import (
+    SessionKey,
+    SessionListSubkeysKey,
+    SessionStore,
+    SessionStoreEntry,
+    SessionStoreListEntry,
+    project_key_for_directory,
+)
+
+from orchestrator_tui.agents.base import TranscriptStore
+from orchestrator_tui.domain.errors import AgentFailed
+from orchestrator_tui.domain.records import TranscriptKey
+
+BACKOFF_SECONDS = (0.2, 0.8, 3.0, *(5.0 for _ in range(60)))
+"""Some five minutes: a database server may have to start again."""
+
+_log = logging.getLogger(__name__)
+
+
+class TranscriptMirror(SessionStore):
+    """The SDK's session store over ours.
+
+    `append` only queues, because the SDK may wait for it in the loop that reads the CLI; a task writes in order. A
+    write that fails is tried again after each of `BACKOFF_SECONDS`. When the last try has failed, `failure` says
+    why and nothing more is written: a conversation may lack its end, but never something in the middle.
+    """
+
+    # Nobody asks for summaries, and the SDK does without.
+    list_session_summaries = SessionStore.list_session_summaries
+
+    def __init__(self, store: TranscriptStore) -> None:
+        self._store = store
+        self._waiting: deque[tuple[TranscriptKey, list[SessionStoreEntry]]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self.failure: Exception | None = None
+
+    async def append(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
+        if self.failure is not None:
+            return
+        ours = _ours(key)
+        if self._waiting and self._waiting[-1][0] == ours:
+            self._waiting[-1][1].extend(entries)
+        else:
+            self._waiting.append((ours, list(entries)))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write(), name=f"transcript {ours.session_id}")
+
+    async def written(self) -> None:
+        """Wait until all that was appended is stored, or has failed for good."""
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
+
+    async def close(self) -> None:
+        """Give up what is not stored yet."""
+        if self._writer is not None:
+            self._writer.cancel()
+            await asyncio.wait([self._writer])
+
+    async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
+        await self.written()
+        entries = await self._store.load_transcript(_ours(key))
+        return cast(list[SessionStoreEntry], list(entries)) or None
+
+    async def list_sessions(self, project_key: str) -> list[SessionStoreListEntry]:
+        await self.written()
+        found = await self._store.list_transcripts(project_key)
+        return [{"session_id": name, "mtime": int(last.timestamp() * 1000)} for name, last in found.items()]
+
+    async def list_subkeys(self, key: SessionListSubkeysKey) -> list[str]:
+        await self.written()
+        return list(await self._store.list_subpaths(key["project_key"], key["session_id"]))
+
+    async def delete(self, key: SessionKey) -> None:
+        await self.written()
+        await self._store.delete_transcript(_ours(key))
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                await self._write_patiently(*self._waiting.popleft())
+        except Exception as error:
+            self.failure = error
+            self._waiting.clear()
+            _log.error("a conversation cannot be kept any more: %s", error)
+        finally:
+            self._writer = None
+
+    async def _write_patiently(self, key: TranscriptKey, entries: Sequence[SessionStoreEntry]) -> None:
+        kept = cast(Sequence[Mapping[str, Any]], entries)
+        for delay in BACKOFF_SECONDS:
+            try:
+                return await self._store.append_transcript(key, kept)
+            except Exception as error:
+                _log.warning("a conversation could not be kept, tried again in %s s: %s", delay, error)
+            await asyncio.sleep(delay)
+        return await self._store.append_transcript(key, kept)
+
+
+async def bring_back(store: TranscriptStore, session_id: str, *, directory: Path, config: Path) -> None:
+    """Put a kept conversation of an agent in `directory` where the CLI looks for it, inside its folder `config`.
+
+    What is kept is the truth: a file that is there already is replaced.
+
+    Raises:
+        AgentFailed: there is no such conversation; its kind is `resume`.
+        StoreUnavailable: it cannot be read.
+        OSError: it cannot be written.
+    """
+    if not is_uuid(session_id):
+        raise AgentFailed(f"{session_id!r} cannot name a conversation.", kind="resume")
+    project_key = await asyncio.to_thread(project_key_for_directory, directory)
+    entries = await store.load_transcript(TranscriptKey(project_key=project_key, session_id=session_id))
+    if not entries:
+        raise AgentFailed(f"No conversation {session_id} of an agent in {directory} is kept.", kind="resume")
+    file = config / "projects" / project_key / f"{session_id}.jsonl"
+    await asyncio.to_thread(_write_lines, file, entries)
+
+
+def _write_lines(file: Path, entries: Iterable[Mapping[str, Any]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=file.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as target:
+        target.writelines(json.dumps(entry) + "\n" for entry in entries)
+    Path(temporary).replace(file)
+
+
+def _ours(key: SessionKey) -> TranscriptKey:
+    return TranscriptKey(project_key=key["project_key"], session_id=key["session_id"], subpath=key.get("subpath") or "")
+
+
+def is_uuid(text: str) -> bool:
+    """Whether the CLI takes `text` for the id of a conversation."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
