@@ -23,6 +23,7 @@ from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.sessions import Sessions
@@ -66,8 +67,9 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
     bus = Bus()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
+        mirror = await stack.enter_async_context(Mirror(store, bus))
         log = await stack.enter_async_context(EventLog(store))
-        house = _House(launch, settings, store, bus, log, stack, runtime)
+        house = _House(launch, settings, store, bus, log, mirror, stack, runtime)
         options = EngineOptions(
             workspace=settings.project.workspace or launch.paths.workspace,
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
@@ -87,6 +89,7 @@ class _House:
         store: Store,
         bus: Bus,
         log: EventLog,
+        mirror: Mirror,
         stack: AsyncExitStack,
         runtime: AgentRuntime | None,
     ) -> None:
@@ -94,6 +97,7 @@ class _House:
         self._store = store
         self._bus = bus
         self._log = log
+        self._mirror = mirror
         self._stack = stack
         self._runtime_of_all = runtime
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
@@ -153,6 +157,7 @@ class _House:
             store=self._store,
             tracker=tracker,
             log=self._log,
+            mirror=self._mirror,
             workspace=workspace,
             settings=settings,
             phases=make_phases(services),

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import update
 
-from orchestrator_tui.database import overviews, queries
+from orchestrator_tui.database import dossiers, overviews, queries
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -21,6 +22,7 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
+    Dossier,
     InputRequest,
     ItemCounts,
     PipelineState,
@@ -139,6 +141,10 @@ class SqlStore(Store):
     async def pipeline_state(self, project_id: str) -> PipelineState:
         async with self._reading() as runner:
             return await queries.pipeline_state(runner, project_id)
+
+    async def dossier(self, project_id: str, *, since: datetime | None = None) -> Dossier:
+        async with self._reading() as runner:
+            return await dossiers.read(runner, project_id, since)
 
     async def overview(self, project_id: str) -> ProjectOverview:
         async with self._reading() as runner:
