@@ -60,10 +60,10 @@ def _run(given: Sequence[str]) -> int:
         return USAGE if isinstance(error, UsageError) else FAILED
 
 
-def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.Look) -> int:
+def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.Aside) -> int:
     # Imported here: --help, --version and usage errors must not wait for it.
     try:
-        if not isinstance(invocation, cli.Look) and _wants_dashboard(invocation):
+        if not isinstance(invocation, cli.Aside) and _wants_dashboard(invocation):
             # A key is shown up to one frame later; Textual reads this when it is imported.
             os.environ.setdefault("TEXTUAL_FPS", FRAMES)
             from orchestrator_tui.dashboard import open_dashboard

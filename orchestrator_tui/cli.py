@@ -12,6 +12,7 @@ PROGRAM = "orchestrator-tui"
 DEFAULT_SCENARIO = "markdown-checker"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+IMPORT = "import"
 
 _EPILOG = """\
 exit codes:
@@ -29,6 +30,7 @@ examples:
   orchestrator-tui --idea-file idea.md --no-interactive --json
   orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
+  orchestrator-tui import ~/projects/mdcheck          a project that the database lost
 """
 
 
@@ -102,6 +104,14 @@ class ShowLogs:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImportFolder:
+    """Build a project again from its folder."""
+
+    folder: str
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -119,9 +129,9 @@ class ShowText:
     text: str
 
 
-Look = ShowStatus | ShowLogs | StopRunning
-"""What another terminal may want of a project that runs elsewhere."""
-Invocation = StartProject | ContinueProject | Look | ServeWeb | ShowText
+Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder
+"""What is done beside the projects that run, from another terminal."""
+Invocation = StartProject | ContinueProject | Aside | ServeWeb | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -131,7 +141,7 @@ def parse(arguments: Sequence[str]) -> Invocation:
         UsageError: they cannot be understood or contradict each other.
     """
     parser = _parser()
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)
     if given.help:
         return ShowText(text=parser.format_help())
     if given.version:
@@ -162,10 +172,7 @@ def dashboard_arguments(served: ServeWeb) -> list[str]:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         text = message[:1].upper() + message[1:]
-        hint = f"{PROGRAM} --help lists what is possible."
-        if message.startswith("unrecognized arguments") and " -" not in message:
-            hint = f'To say what to build, use --idea "…". {hint}'
-        raise UsageError(f"{text}.", hint=hint)
+        raise UsageError(f"{text}.", hint=f"{PROGRAM} --help lists what is possible.")
 
 
 def _invocation(given: argparse.Namespace) -> Invocation:
@@ -186,6 +193,8 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             rehearsal=given.rehearsal,
             options=options,
         )
+    if given.words:
+        return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
         return ShowStatus(reference=given.status or None, options=options)
     if given.stop is not None:
@@ -217,6 +226,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
 def _check(given: argparse.Namespace) -> None:
     starting = ("idea", "idea_file", "name", "directory")
     answering = ("approve", "request_changes")
+    _check_words(given)
     _exclude(given, ("idea", "idea_file"))
     _exclude(given, answering)
     looking = ("status", "stop", "logs")
@@ -237,6 +247,24 @@ def _check(given: argparse.Namespace) -> None:
         if _is_given(given, flag) and not getattr(given, flag).strip():
             raise UsageError(f"{_flag(flag)} is empty.", hint="Leave it out, and it is made from the idea.")
     _check_text(given)
+
+
+def _check_words(given: argparse.Namespace) -> None:
+    """Beside options there is one command, with one folder."""
+    if not given.words:
+        return
+    command, *folders = given.words
+    if command != IMPORT:
+        raise UsageError(
+            f"Unrecognized arguments: {' '.join(given.words)}.",
+            hint=f'To say what to build, use --idea "…". {PROGRAM} --help lists what is possible.',
+        )
+    if len(folders) != 1 or not folders[0].strip():
+        raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
+    alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
+    for flag in (*alone, "approve", "request_changes", "web", "console"):
+        if _is_given(given, flag):
+            raise UsageError(f"{IMPORT} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
 
 def _check_web(given: argparse.Namespace) -> None:
@@ -340,6 +368,12 @@ def _add_continue(group: Any) -> None:
     group.add_argument("--stop", nargs="?", const="", metavar="ID", help="stop the project that runs, wherever it does")
     group.add_argument(
         "--resume", nargs="?", const="", metavar="ID", help="go on with a project; the most recent unfinished one"
+    )
+    group.add_argument(
+        "words",
+        nargs="*",
+        metavar=f"{IMPORT} FOLDER",
+        help="build a project again from its folder when the database does not have it",
     )
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
     group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")

@@ -24,6 +24,7 @@ from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.sessions import Sessions
@@ -67,7 +68,8 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
     bus = Bus()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
-        house = _House(launch, settings, store, bus, stack, runtime)
+        mirror = await stack.enter_async_context(Mirror(store, bus))
+        house = _House(launch, settings, store, bus, mirror, stack, runtime)
         options = EngineOptions(
             workspace=settings.project.workspace or launch.paths.workspace,
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
@@ -89,12 +91,14 @@ class _House:
         settings: Settings,
         store: Store,
         bus: Bus,
+        mirror: Mirror,
         stack: AsyncExitStack,
         runtime: AgentRuntime | None,
     ) -> None:
         self._launch = launch
         self._store = store
         self._bus = bus
+        self._mirror = mirror
         self._stack = stack
         self._runtime_of_all = runtime
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
@@ -159,6 +163,7 @@ class _House:
                 store=store,
                 tracker=tracker,
                 log=log,
+                mirror=self._mirror,
                 workspace=workspace,
                 settings=settings,
                 phases=make_phases(services),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from orchestrator_tui import cli, compose, start
@@ -21,12 +22,13 @@ from orchestrator_tui.console.past import Past
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.commands import CreateProject, ImportProject
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
+from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.engine.client import EngineClient
 
-Launched = cli.StartProject | cli.ContinueProject | cli.Look
+Launched = cli.StartProject | cli.ContinueProject | cli.Aside
 
 
 def launch(invocation: Launched) -> int:
@@ -46,6 +48,9 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
             overviews = await pick.overviews(engine, invocation.reference)
         _print(_status_text(overviews, invocation))
         return 0
+    if isinstance(invocation, cli.ImportFolder):
+        _print(await _import(invocation, given))
+        return 0
     async with _front(invocation, given) as front:
         match invocation:
             case cli.StartProject():
@@ -56,6 +61,22 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
                 return await _stop(invocation, given, front)
             case cli.ShowLogs():
                 return await _logs(invocation, given, front)
+
+
+async def _import(invocation: cli.ImportFolder, given: Launch) -> str:
+    """Build a project again; returns what there is to say about it."""
+    async with compose.open_engine(given) as engine:
+        project_id = await engine.submit(ImportProject(directory=str(_folder(invocation, given))))
+        overview = await engine.overview(project_id)
+        told = next(r.event for r in await engine.events(project_id=project_id) if isinstance(r.event, ProjectImported))
+    if invocation.options.json:
+        return json.dumps(status.imported_json(overview, told, now()), ensure_ascii=False) + "\n"
+    return "\n".join(status.imported(overview, told, now())) + "\n"
+
+
+def _folder(invocation: cli.ImportFolder, given: Launch) -> Path:
+    # Unlike `Path.expanduser`, it leaves the home of an unknown user alone.
+    return given.cwd / os.path.expanduser(invocation.folder)  # noqa: PTH111
 
 
 def _print(text: str) -> None:

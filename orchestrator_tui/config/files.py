@@ -85,24 +85,26 @@ def write_settings(file: Path, data: Mapping[str, Any]) -> None:
         raise SettingsError(f"{file} cannot be written: {error.strerror or error}.") from error
 
 
-def write_atomic(file: Path, content: bytes, *, check: Callable[[bytes], object], private: bool = False) -> None:
+def write_atomic(
+    file: Path, content: bytes, *, check: Callable[[bytes], object], private: bool = False, through_links: bool = True
+) -> None:
     """Replace a file as a whole: a crash at any moment leaves the old or the new one.
 
     `check` gets what was read back from the disk and raises when it is not right; the old file then stays.
-    A link stays a link, and the permissions of the old file are kept, unless it is `private`: then only its owner
-    may read it.
+    A link stays a link unless `through_links` is off: then it is replaced. The permissions of the old file are kept,
+    unless it is `private`: then only its owner may read it.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    target = file.resolve()
+    target = file.resolve() if through_links else file
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
         _write_synced(draft, content, 0o600 if private else 0o666)
         check(draft.read_bytes())
-        if target.exists() and not private:
-            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        if not private and (mode := _mode_of(target)) is not None:
+            draft.chmod(mode)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
@@ -170,6 +172,15 @@ def _same(written: bytes, data: dict[str, Any]) -> None:
 
     if list(leaves(tomllib.loads(written.decode()))) != list(leaves(data)):
         raise OSError("what was read back is not what was written")
+
+
+def _mode_of(file: Path) -> int | None:
+    """The permissions of a file; None when there is no file of that name."""
+    try:
+        found = file.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    return stat.S_IMODE(found) if stat.S_ISREG(found) else None
 
 
 def _write_synced(file: Path, content: bytes, mode: int) -> None:

@@ -102,7 +102,7 @@ def fold(state: ConsoleState, recorded: Recorded) -> ConsoleState:
     state = replace(state, seq=recorded.seq)
     event = recorded.event
     match event:
-        case events.ProjectCreated():
+        case events.ProjectCreated() | events.ProjectImported():
             return replace(
                 state, number=event.number, name=event.name, directory=event.directory, rehearsal=event.rehearsal
             )

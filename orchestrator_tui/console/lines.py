@@ -59,7 +59,7 @@ def lines_of(before: ConsoleState, after: ConsoleState, recorded: Recorded) -> t
 
 def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tuple[Said, ...]:
     match event:
-        case events.ProjectCreated():
+        case events.ProjectCreated() | events.ProjectImported():
             return _created(event)
         case events.PipelineStatusChanged():
             return _pipeline(event)
@@ -143,8 +143,11 @@ def _agent(
             assert_never(event)
 
 
-def _created(event: events.ProjectCreated) -> tuple[Said, ...]:
-    project: Said = (f"project {event.number} {event.name} in {event.directory}", Kind.PLAIN)
+def _created(event: events.ProjectCreated | events.ProjectImported) -> tuple[Said, ...]:
+    again = (
+        f", built again: {event.done} of {event.items} items done" if isinstance(event, events.ProjectImported) else ""
+    )
+    project: Said = (f"project {event.number} {event.name} in {event.directory}{again}", Kind.PLAIN)
     return (project, (words.REHEARSAL, Kind.WAITS)) if event.rehearsal else (project,)
 
 

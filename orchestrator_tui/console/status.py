@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator_tui.domain import standing, words
+from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
@@ -52,6 +53,22 @@ def detail(overview: ProjectOverview, at: datetime) -> list[str]:
     elif project.status in standing.RESTING:
         lines += ["", *why_paused(overview), f"Go on with: {resume_command(overview)}"]
     return lines
+
+
+def imported(overview: ProjectOverview, told: ProjectImported, at: datetime) -> list[str]:
+    """What was built again of a project, and how it stands."""
+    lines = [f"Imported as project {told.number}: {told.done} of {told.items} work items are done."]
+    if told.by_commit:
+        lines += [f"Done by their commits alone, which the state file did not tell of: {told.by_commit}"]
+    if told.requeued:
+        lines += [f"Back in the queue, their unfinished work kept as a patch: {told.requeued}"]
+    lines += ["The history of events and the conversations were in the lost database alone."]
+    return [*lines, "", *detail(overview, at)]
+
+
+def imported_json(overview: ProjectOverview, told: ProjectImported, at: datetime) -> dict[str, Any]:
+    """The project as JSON-safe data, with what was found out about its items."""
+    return {"type": "imported", **as_json(overview, at), "by_commit": told.by_commit, "requeued": told.requeued}
 
 
 def folder(overview: ProjectOverview) -> str:

@@ -10,6 +10,7 @@ from orchestrator_tui.domain.events import Event, Recorded
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
+    Dossier,
     InputRequest,
     ItemCounts,
     Lease,
@@ -50,6 +51,15 @@ class UnitOfWork(Protocol):
         config: Mapping[str, Any],
     ) -> Project:
         """A new project (`not_started`, next free `number`) with its pipeline state, all phases `pending`."""
+        ...
+
+    async def import_project(self, dossier: Dossier) -> Project:
+        """A project with everything in `dossier`, under its own ids and with the next free `number`. Nobody runs it.
+
+        Raises:
+            StaleState: one of the ids or the slug is taken.
+            KeyError: something is no id.
+        """
         ...
 
     async def pipeline(self, project_id: str) -> PipelineState:
@@ -150,6 +160,10 @@ class UnitOfWork(Protocol):
 
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment: ...
 
+    async def add_comments(self, comments: Sequence[Comment]) -> None:
+        """Insert comments as they are, with their own ids and moments."""
+        ...
+
     async def add_artifact(self, artifact: Artifact) -> None: ...
 
     async def start_session(self, session: SessionLog) -> SessionLog:
@@ -210,6 +224,15 @@ class Store(Protocol):
         ...
 
     async def pipeline_state(self, project_id: str) -> PipelineState: ...
+
+    async def dossier(self, project_id: str, *, since: datetime | None = None) -> Dossier:
+        """Everything of a project as of one moment. With `since` only those of its items, comments, artifacts,
+        sessions and requests that may have changed since then. Tool calls are left out.
+
+        Raises:
+            KeyError: no such project.
+        """
+        ...
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         """Overviews as of one moment: all that run or wait for somebody, and the newest `limit`; with `before` only

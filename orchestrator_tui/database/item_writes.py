@@ -92,9 +92,12 @@ class ItemWrites(Writes):
 
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment:
         comment = Comment(id=new_id(), work_item_id=item_id, author=author, content=content, created_at=now())
-        values = to_plain(comment) | {"created_at": comment.created_at}
-        await self._runner.run(insert(work_item_comments).values(values))
+        await self._runner.run(insert(work_item_comments).values(rows.comment_values(comment)))
         return comment
+
+    async def add_comments(self, comments: Sequence[Comment]) -> None:
+        if comments:
+            await self._runner.run(insert(work_item_comments), [rows.comment_values(comment) for comment in comments])
 
 
 def _changes(item: WorkItem, updates: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
-from orchestrator_tui.database import overviews, queries, transcripts
+from orchestrator_tui.database import dossiers, overviews, queries, transcripts
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -25,6 +25,7 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
+    Dossier,
     InputRequest,
     ItemCounts,
     Lease,
@@ -211,6 +212,9 @@ class SqlStore(Store):
 
     async def pipeline_state(self, project_id: str) -> PipelineState:
         return await self._read(lambda runner: queries.pipeline_state(runner, project_id))
+
+    async def dossier(self, project_id: str, *, since: datetime | None = None) -> Dossier:
+        return await self._read(lambda runner: dossiers.read(runner, project_id, since))
 
     async def overview(self, project_id: str) -> ProjectOverview:
         return await self._read(lambda runner: overviews.one(runner, project_id))

@@ -1,6 +1,7 @@
 """Rows to records and back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -126,6 +127,11 @@ def usage(row: Row[Any]) -> Usage:
 
 
 def session_log(row: Row[Any]) -> SessionLog:
+    return replace(session_outline(row), tool_calls=from_plain(tuple[ToolCall, ...], row.tool_calls))
+
+
+def session_outline(row: Row[Any]) -> SessionLog:
+    """A session without its tool calls."""
     return SessionLog(
         id=row.id,
         project_id=row.project_id,
@@ -139,7 +145,6 @@ def session_log(row: Row[Any]) -> SessionLog:
         status=AgentStatus(row.status),
         summary=row.summary,
         error=row.error,
-        tool_calls=from_plain(tuple[ToolCall, ...], row.tool_calls),
         usage=usage(row),
         cli_session_id=row.cli_session_id,
         attempt=row.attempt,
@@ -173,6 +178,11 @@ def item_values(item: WorkItem) -> dict[str, Any]:
     """Columns of a work item."""
     moments = {name: getattr(item, name) for name in ("created_at", "updated_at", "completed_at")}
     return to_plain(item) | moments  # type: ignore[no-any-return]
+
+
+def comment_values(comment: Comment) -> dict[str, Any]:
+    """Columns of a comment."""
+    return to_plain(comment) | {"created_at": comment.created_at}  # type: ignore[no-any-return]
 
 
 def artifact_values(artifact: Artifact) -> dict[str, Any]:

@@ -19,6 +19,13 @@ class CreateProject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ImportProject:
+    """Build a project again from its folder, an absolute path; it rests until it is resumed."""
+
+    directory: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ResumeProject:
     project_id: str
 
@@ -51,4 +58,4 @@ class EditArtifact:
     by: str = "person"
 
 
-Command = CreateProject | ResumeProject | StopProject | AnswerRequest | EditArtifact
+Command = CreateProject | ImportProject | ResumeProject | StopProject | AnswerRequest | EditArtifact

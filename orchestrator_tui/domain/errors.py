@@ -89,6 +89,37 @@ class ProjectNotFound(UsageError):
     title = "Project"
 
 
+class ProjectKnown(UsageError):
+    """The project is in the database already."""
+
+    title = "Import"
+
+    def __init__(self, message: str, *, number: int, hint: str) -> None:
+        super().__init__(message, hint=hint)
+        self.number = number
+
+
+class StateFileMissing(UsageError):
+    """A project's folder has no state file."""
+
+    title = "State file"
+
+    def __init__(self, file: Path, *, hint: str = "") -> None:
+        super().__init__(f"{file} does not exist.", hint=hint)
+        self.file = file
+
+
+class StateFileDamaged(OrchestratorError):
+    """A project's state file cannot be used."""
+
+    title = "State file"
+
+    def __init__(self, file: Path, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{file}: {reason}.", hint=hint)
+        self.file = file
+        self.reason = reason
+
+
 class IllegalTransition(OrchestratorError):
     """That is not possible in the present state."""
 

@@ -33,6 +33,26 @@ class ProjectCreated:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectImported:
+    """A project was built again from its folder; the events after it in the same commit tell how it stands.
+
+    `by_commit` of its items are done because their commit says so; `requeued` were being worked on and go back.
+    """
+
+    number: int
+    name: str
+    slug: str
+    directory: str
+    idea: str
+    rehearsal: bool
+    current_phase: PhaseName | None
+    items: int
+    done: int
+    by_commit: int
+    requeued: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineStatusChanged:
     old: PipelineStatus
     new: PipelineStatus
@@ -280,6 +300,7 @@ class ErrorOccurred:
 
 Event = (
     ProjectCreated
+    | ProjectImported
     | PipelineStatusChanged
     | LeaseTaken
     | TakeoverAwaited

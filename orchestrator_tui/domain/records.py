@@ -271,6 +271,19 @@ class InputRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Dossier:
+    """What a project can be built again from: all that is kept of it but its events, transcripts and tool calls."""
+
+    project: Project
+    state: PipelineState
+    items: tuple[WorkItem, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    sessions: tuple[SessionLog, ...] = ()
+    requests: tuple[InputRequest, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ItemCounts:
     """How many work items are in each state."""
 

@@ -36,7 +36,7 @@ async def create_project(
     if shutil.which("git") is None:
         raise ToolMissing("git", hint="Install git and try again; every step of a project is committed with it.")
     name = (command.name or name_from_idea(command.idea)).strip()[:255]
-    taken = {project.slug for project in await _all_projects(store)}
+    taken = {project.slug for project in await all_projects(store)}
     if command.directory is None:
         taken |= await asyncio.to_thread(_names_in, workspace)
     slug = free_slug(slugify(name), taken)
@@ -76,7 +76,8 @@ def _names_in(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
 
 
-async def _all_projects(store: Store) -> list[Project]:
+async def all_projects(store: Store) -> list[Project]:
+    """Every project, in order of number."""
     found: list[Project] = []
     while page := await store.list_projects(after=found[-1].number if found else 0, limit=1000):
         found.extend(page)

@@ -16,6 +16,7 @@ from orchestrator_tui.domain.commands import (
     Command,
     CreateProject,
     EditArtifact,
+    ImportProject,
     ResumeProject,
     StopProject,
 )
@@ -46,6 +47,7 @@ from orchestrator_tui.engine import answers, owner
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
+from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.run import Run, last_sign_of_life
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.takeover import take_lease
@@ -135,6 +137,8 @@ class LocalEngine(EngineClient):
                 project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
                 await self._start(project)
                 return project.id
+            case ImportProject(directory=directory):
+                return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
             case ResumeProject(project_id=project_id):
                 await self._resume(await self._store.find_project(project_id))
                 return project_id

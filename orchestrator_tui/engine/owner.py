@@ -24,6 +24,12 @@ def is_gone(owner: str) -> bool:
     return _start_of(int(match["pid"])) != int(match["start"])
 
 
+def is_here(owner: str) -> bool:
+    """Whether an owner is a process of this host that is still there."""
+    match = _OWNER.match(owner)
+    return match is not None and match["host"] == (socket.gethostname() or "localhost") and not is_gone(owner)
+
+
 def _start_of(pid: int) -> int:
     """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 for none.
 

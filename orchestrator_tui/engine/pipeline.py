@@ -1,8 +1,6 @@
 """Runs one project's phases in order until it is finished, waits for a person, or fails."""
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +28,9 @@ from orchestrator_tui.domain.statuses import (
     PipelineStatus,
     RequestKind,
 )
-from orchestrator_tui.engine import machine, statefile
+from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 from orchestrator_tui.phases.base import Phase, PhaseInput
@@ -48,6 +47,7 @@ class PipelineParts:
     store: Store
     tracker: WorkTracker
     log: EventLog
+    mirror: Mirror
     workspace: Workspace
     settings: SettingsModel
     phases: Mapping[PhaseName, Phase]
@@ -331,7 +331,4 @@ class Pipeline:
 
     async def mirror(self) -> None:
         """Copy the state into the project's folder; the database stays the truth when that fails."""
-        project = await self._store.find_project(self._project.id)
-        state = await self._store.pipeline_state(self._project.id)
-        with suppress(OSError):
-            await asyncio.to_thread(statefile.write_state, project, state)
+        await self._parts.mirror.write(self._project.id)

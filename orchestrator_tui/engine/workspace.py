@@ -28,6 +28,7 @@ _QUIET = (
     "-c", "commit.gpgSign=false",
     "-c", "gc.auto=0",
     "-c", "advice.detachedHead=false",
+    "-c", "log.showSignature=false",
     "-c", "safe.directory=*",
 )  # fmt: skip
 # An agent can write the repository's own settings: none of them may start a program or bend the form.
@@ -36,6 +37,7 @@ _PATCH = (
 )  # fmt: skip
 # Neither a message nor a name can hold a NUL.
 _ENTRY = f"%x00%H%x00%aI%x00%an%x00%s%x00%(trailers:key={TRAILER},valueonly,separator=%x2C)%x00"
+_FINISHED = f"%H %(trailers:key={TRAILER},valueonly,separator=%x2C)"
 _HASH = re.compile(r"[0-9a-fA-F]{4,64}")
 
 
@@ -119,6 +121,22 @@ class Workspace:
             return None
         found = await self._git("log", "-1", "--format=%H", "--fixed-strings", f"--grep={TRAILER}: {item_id}")
         return found.strip() or None
+
+    async def finished_items(self) -> Mapping[str, str]:
+        """The newest commit of every work item that a commit names as finished, by the item's id.
+
+        Raises:
+            PhaseFailed: git cannot read the repository.
+        """
+        if not (self.directory / ".git").exists() or await self.head() is None:
+            return {}
+        listed = await self._git("log", "--reverse", "--no-color", f"--format={_FINISHED}")
+        named = (line.partition(" ") for line in listed.splitlines())
+        return {item: commit for commit, _, items in named for item in items.split(",") if item}
+
+    async def count(self) -> int:
+        """How many commits there are."""
+        return 0 if await self.head() is None else int(await self._git("rev-list", "--count", "HEAD"))
 
     async def show(self, commit: str) -> str:
         """What a commit changed, as a patch; its middle is left out when it is very long.

@@ -106,6 +106,7 @@ def _said(event: Event, names: Names) -> Said | None:
     match event:
         case (
             events.ProjectCreated()
+            | events.ProjectImported()
             | events.PipelineStatusChanged()
             | events.LeaseTaken()
             | events.TakeoverAwaited()
@@ -141,6 +142,7 @@ def _said(event: Event, names: Names) -> Said | None:
 
 def _of_phase(
     event: events.ProjectCreated
+    | events.ProjectImported
     | events.PipelineStatusChanged
     | events.LeaseTaken
     | events.TakeoverAwaited
@@ -154,6 +156,9 @@ def _of_phase(
     match event:
         case events.ProjectCreated():
             text = f"project {event.name} begins: {event.idea}"
+            return Said(Kind.PHASE, ("●", "accent"), text, detail=f"{event.idea}\n{event.directory}")
+        case events.ProjectImported():
+            text = f"project {event.name} built again: {event.done} of {event.items} work items done"
             return Said(Kind.PHASE, ("●", "accent"), text, detail=f"{event.idea}\n{event.directory}")
         case events.PipelineStatusChanged():
             return _pipeline(event)

@@ -170,9 +170,9 @@ def fold(dashboard: Dashboard, recorded: Recorded) -> Dashboard:
     project = dashboard.projects.get(recorded.project_id)
     if project is not None and recorded.seq <= project.seq:
         return replace(dashboard, seq=recorded.seq)
-    total = dashboard.total + isinstance(recorded.event, events.ProjectCreated)
+    total = dashboard.total + isinstance(recorded.event, events.ProjectCreated | events.ProjectImported)
     match recorded.event:
-        case events.ProjectCreated() as created:
+        case events.ProjectCreated() | events.ProjectImported() as created:
             project = ProjectView(
                 id=recorded.project_id,
                 number=created.number,
@@ -180,6 +180,7 @@ def fold(dashboard: Dashboard, recorded: Recorded) -> Dashboard:
                 directory=created.directory,
                 rehearsal=created.rehearsal,
                 status=PipelineStatus.NOT_STARTED,
+                current_phase=created.current_phase if isinstance(created, events.ProjectImported) else None,
             )
         case event if project is not None:
             project = _fold_project(project, event, recorded.at)

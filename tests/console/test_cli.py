@@ -38,6 +38,11 @@ def test_resume_and_status_take_an_id_or_none() -> None:
     assert cli.parse(["--status", "3"]) == cli.ShowStatus(reference="3")
 
 
+@pytest.mark.parametrize("arguments", ["import d --json", "--json import d", "import --json d"])
+def test_a_folder_is_imported_with_the_options_anywhere(arguments: str) -> None:
+    assert cli.parse(arguments.split()) == cli.ImportFolder(folder="d", options=cli.Options(json=True))
+
+
 def test_json_output_is_never_interactive() -> None:
     assert cli.parse(["--resume", "--json"]) == cli.ContinueProject(interactive=False, options=cli.Options(json=True))
 
@@ -59,6 +64,16 @@ def test_json_output_is_never_interactive() -> None:
         "--idea",
         "--rehears",
         "Build me a house",
+        "import",
+        "import a b",
+        "import a --resume",
+        "import a --status 1",
+        "import a --idea x",
+        "import a --rehearsal",
+        "import a --web",
+        "import a --console",
+        "import a --approve",
+        "imports a",
     ],
 )
 def test_what_contradicts_itself_or_is_unknown_is_refused(arguments: str) -> None:
@@ -91,7 +106,7 @@ def test_the_version_and_the_help_go_to_standard_output() -> None:
     assert run("--version").stdout == f"orchestrator-tui {__version__}\n"
     told = run("--help")
     assert told.returncode == 0
-    for word in ("--idea-file", "exit codes:", "130", "waits for a person"):
+    for word in ("--idea-file", "import FOLDER", "exit codes:", "130", "waits for a person"):
         assert word in told.stdout
 
 

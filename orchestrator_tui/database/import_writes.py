@@ -1,0 +1,57 @@
+"""Writes a whole project at once, as it is built again from its folder."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Table, insert
+
+from orchestrator_tui.database import rows
+from orchestrator_tui.database.models import (
+    input_requests,
+    phase_outputs,
+    session_logs,
+    work_item_comments,
+    work_items,
+)
+from orchestrator_tui.database.pipeline_writes import PipelineWrites
+from orchestrator_tui.domain.codec import to_plain
+from orchestrator_tui.domain.records import Dossier, Project
+
+
+class ImportWrites(PipelineWrites):
+    """The part of a unit of work that takes in what another database held."""
+
+    async def import_project(self, dossier: Dossier) -> Project:
+        given, state = dossier.project, dossier.state
+        created = await self.create_project(
+            project_id=given.id,
+            name=given.name,
+            slug=given.slug,
+            description=given.description,
+            directory=given.directory,
+            rehearsal=given.rehearsal,
+            config=given.config,
+        )
+        current = given.current_phase.value if given.current_phase else None
+        await self._set_project(given.id, status=given.status.value, current_phase=current, created_at=given.created_at)
+        await self._set_state(
+            given.id,
+            phases=to_plain(state.phases),
+            last_checkpoint=state.last_checkpoint,
+            heartbeat=state.heartbeat,
+            shutdown_reason=state.shutdown_reason,
+            agent_snapshots=to_plain(state.agent_snapshots),
+            interrupted_work_items=to_plain(state.interrupted_work_items),
+            last_successful_step=state.last_successful_step,
+            epoch=state.epoch,
+        )
+        await self._add(work_items, [rows.item_values(item) for item in dossier.items])
+        await self._add(work_item_comments, [rows.comment_values(comment) for comment in dossier.comments])
+        await self._add(phase_outputs, [rows.artifact_values(artifact) for artifact in dossier.artifacts])
+        await self._add(session_logs, [rows.session_values(session) for session in dossier.sessions])
+        await self._add(input_requests, [rows.request_values(request) for request in dossier.requests])
+        return created
+
+    async def _add(self, table: Table, values: Sequence[dict[str, Any]]) -> None:
+        if values:
+            await self._runner.run(insert(table), values)
