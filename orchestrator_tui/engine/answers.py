@@ -11,6 +11,9 @@ from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, Req
 from orchestrator_tui.engine import machine
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 
+LEFT_OUT = "left out by a person"
+"""Why a phase was skipped that is enabled in the settings."""
+
 EDITABLE = frozenset({PhaseName.IDEATION, PhaseName.ARCHITECTURE})
 
 
@@ -55,6 +58,8 @@ async def _consequence(unit: UnitOfWork, request: InputRequest, choice: Choice, 
             await _again(unit, request, PhaseStatus.AWAITING_APPROVAL, words)
         case RequestKind.ERROR_DECISION, Choice.RETRY | Choice.RETRY_WITH_HINT:
             await _again(unit, request, PhaseStatus.FAILED, words or None)
+        case RequestKind.ERROR_DECISION, Choice.SKIP:
+            await _leave_out(unit, request)
         case _:
             pass
 
@@ -75,6 +80,21 @@ async def _again(unit: UnitOfWork, request: InputRequest, expected: PhaseStatus,
                 phase=request.phase, old=old, new=new, round=number, seconds=seconds, reason=feedback
             ),
         )
+
+
+async def _leave_out(unit: UnitOfWork, request: InputRequest) -> None:
+    """The pipeline goes on without what the failed phase would have made."""
+    assert request.phase is not None
+    old, new = PhaseStatus.FAILED, PhaseStatus.SKIPPED
+    machine.check(old, new, what=f"The {request.phase} phase")
+    seconds = await unit.set_phase_status(request.project_id, request.phase, old, new, error=LEFT_OUT)
+    state = (await unit.pipeline(request.project_id)).phases[request.phase]
+    unit.record(
+        request.project_id,
+        events.PhaseStatusChanged(
+            phase=request.phase, old=old, new=new, round=state.round, seconds=seconds, reason=LEFT_OUT
+        ),
+    )
 
 
 async def edit(store: Store, command: EditArtifact) -> InputRequest:

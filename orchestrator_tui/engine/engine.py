@@ -25,6 +25,7 @@ from orchestrator_tui.domain.errors import (
     IllegalTransition,
     LeaseLost,
     OrchestratorError,
+    RequestClosed,
     StoreUnavailable,
 )
 from orchestrator_tui.domain.events import Live, Recorded
@@ -97,13 +98,14 @@ class _Running:
             await asyncio.wait({self.task})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Turn:
-    """A run that may go. `stack` closes it and gives its lease back."""
+    """A run that may go. `stack` closes it and gives its lease back, unless that `is_lost`."""
 
     run: Run
     lease: Lease
     stack: AsyncExitStack
+    is_lost: bool = False
 
 
 class LocalEngine(EngineClient):
@@ -157,6 +159,8 @@ class LocalEngine(EngineClient):
             request = await self._store.get_request(command.request_id)
             await self._stop(await self._store.find_project(request.project_id), "user_request")
             return request.project_id
+        if command.choice is Choice.APPROVE:
+            await self._take_in_file(command)
         request = await answers.answer(self._store, command)
         project = await self._store.find_project(request.project_id)
         if project.status is PipelineStatus.PAUSED:
@@ -171,6 +175,29 @@ class LocalEngine(EngineClient):
             workspace = self._options.workspace_of(await self._store.find_project(request.project_id))
             await asyncio.to_thread(workspace.write_note, Path(artifact.file_path).name, command.markdown)
         return request.project_id
+
+    async def _take_in_file(self, command: AnswerRequest) -> None:
+        """Somebody may have edited the document's file with a program of their own: that is an edit like any other.
+
+        Raises:
+            RequestClosed: it was; the question is asked again about the new text.
+        """
+        request = await self._store.get_request(command.request_id)
+        if request.phase not in answers.EDITABLE or request.content_hash != command.content_hash:
+            return
+        artifact = await self._store.get_artifact(request.artifact_id or "")
+        project = await self._store.find_project(request.project_id)
+        note = Path(artifact.file_path or "").name
+        text = await asyncio.to_thread(self._options.workspace_of(project).read_note, note) if note else None
+        if text is None or text.strip() in ("", artifact_markdown(project, artifact).strip()):
+            return
+        edit = EditArtifact(
+            request_id=request.id, content_hash=request.content_hash, markdown=text, by=str(artifact.file_path)
+        )
+        await answers.edit(self._store, edit)
+        raise RequestClosed(
+            f"{artifact.file_path} was changed meanwhile; its text is the document now.", hint="Look at it first."
+        )
 
     async def _resume(self, project: Project) -> None:
         if await self._is_running(project):
@@ -235,6 +262,7 @@ class LocalEngine(EngineClient):
                 raise
             except LeaseLost as lost:
                 logger.warning("%s: %s", project.slug, lost.message)
+                turn.is_lost = True
                 return
             except StoreUnavailable as error:
                 logger.warning("%s: %s", project.slug, error.message)
@@ -244,8 +272,15 @@ class LocalEngine(EngineClient):
                 await self._tell(turn.run, error)
                 return
             finally:
-                await finish(turn.stack.aclose())
+                await finish(self._closed(turn))
             turn = await self._once_the_store_is_back(project, turn.run.stop)
+
+    async def _closed(self, turn: _Turn) -> None:
+        """Give the lease back; the state file then says that nobody runs the project."""
+        await turn.stack.aclose()
+        if not turn.is_lost:
+            with suppress(StoreUnavailable):
+                await turn.run.pipeline.mirror()
 
     async def _once_the_store_is_back(self, project: Project, order: StopOrder) -> _Turn | None:
         """The project's next turn; None when it is to stop, or somebody else has it by then."""

@@ -28,7 +28,8 @@ PHASE: Table = {
     PhaseStatus.RUNNING: frozenset({PhaseStatus.AWAITING_APPROVAL, PhaseStatus.FAILED, PhaseStatus.PENDING}),
     # A result is stored; it counts at once where nobody is asked.
     PhaseStatus.AWAITING_APPROVAL: frozenset({PhaseStatus.RUNNING, PhaseStatus.COMPLETED}),
-    PhaseStatus.FAILED: frozenset({PhaseStatus.RUNNING}),
+    # A person may leave out what failed.
+    PhaseStatus.FAILED: frozenset({PhaseStatus.RUNNING, PhaseStatus.SKIPPED}),
     # Testing found something, or the finished program broke: work goes on in an earlier phase.
     PhaseStatus.COMPLETED: frozenset({PhaseStatus.RUNNING}),
     # Enabled in the settings after all.

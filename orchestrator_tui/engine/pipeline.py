@@ -29,6 +29,7 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
 )
 from orchestrator_tui.engine import machine
+from orchestrator_tui.engine.answers import LEFT_OUT
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.workspace import Workspace
@@ -36,7 +37,9 @@ from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 from orchestrator_tui.phases.base import Phase, PhaseInput
 
 APPROVAL_CHOICES = (Choice.APPROVE, Choice.REQUEST_CHANGES, Choice.STOP)
-ERROR_CHOICES = (Choice.RETRY, Choice.RETRY_WITH_HINT, Choice.STOP)
+ERROR_CHOICES = (Choice.RETRY, Choice.RETRY_WITH_HINT, Choice.SKIP, Choice.STOP)
+INDISPENSABLE = frozenset({PhaseName.TASK_BREAKDOWN, PhaseName.INITIALIZE})
+"""Without these there is nothing to implement, or nothing to check it with."""
 BODY_LIMIT = 100_000
 
 
@@ -122,7 +125,11 @@ class Pipeline:
             phase = state.phases[name]
             if phase.status is PhaseStatus.COMPLETED:
                 break
-            if phase.status is PhaseStatus.SKIPPED and self._parts.settings.phases.of(name).enabled:
+            if (
+                phase.status is PhaseStatus.SKIPPED
+                and phase.error != LEFT_OUT
+                and self._parts.settings.phases.of(name).enabled
+            ):
                 found.append(phase)
         return found
 
@@ -218,6 +225,10 @@ class Pipeline:
     async def reopen(self, unit: UnitOfWork, name: PhaseName, reason: str) -> None:
         """Have a completed phase run again, as its next round."""
         phase = (await unit.pipeline(self._project.id)).phases[name]
+        if phase.status is PhaseStatus.SKIPPED:
+            again = max(phase.round, 1) + 1
+            await self._change_phase(unit, name, phase.status, PhaseStatus.PENDING, round=again, reason=reason)
+            return
         await self._change_phase(
             unit, name, phase.status, PhaseStatus.RUNNING, round=max(phase.round, 1) + 1, reason=reason
         )
@@ -271,7 +282,7 @@ class Pipeline:
             phase=phase.phase,
             title=f"The {phase.phase.replace('_', ' ')} phase of {self._project.name} failed",
             body=error.line(),
-            choices=ERROR_CHOICES,
+            choices=tuple(c for c in ERROR_CHOICES if c is not Choice.SKIP or phase.phase not in INDISPENSABLE),
             content_hash=new_id(),
             created_at=now(),
         )

@@ -22,6 +22,8 @@ NOTES_FOLDER = ".orchestrator"
 TRAILER = "Work-Item"
 GIT_TIMEOUT = 120.0
 OUTPUT = 4 * 1024 * 1024
+LONGEST_NOTE = 1024 * 1024
+"""Bytes of a document that is read back."""
 _QUIET = (
     "-c", "core.hooksPath=/dev/null",
     "-c", "core.fsmonitor=false",
@@ -232,6 +234,16 @@ class Workspace:
         """Write a document into the notes folder; returns its path inside the project."""
         write_inside(self.notes / name, text.encode())
         return f"{NOTES_FOLDER}/{name}"
+
+    def read_note(self, name: str) -> str | None:
+        """A document of the notes folder; None when it is missing, no plain file, too long or no text."""
+        file = self.notes / name
+        try:
+            if self.notes.is_symlink() or not _is_plain_file(file) or file.stat().st_size > LONGEST_NOTE:
+                return None
+            return file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return None
 
     async def _describe(self, message: str) -> Commit:
         shown = await self._git("show", "--numstat", "--format=%H", "HEAD")
