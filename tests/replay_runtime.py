@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, CalledTool, SessionRequest, ToolReturned, TurnEnded
 from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario
+from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.records import Usage
 from tests.rehearsal.replay import Session
 
@@ -57,5 +58,7 @@ class ReplayRuntime:
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
+        if request.resume is not None:
+            raise AgentFailed("Nothing is kept of a conversation here.", kind="resume")
         self.started.append(request)
         yield ReplaySession(scenario=self.scenario, request=request)

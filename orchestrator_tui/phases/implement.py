@@ -19,6 +19,7 @@ from orchestrator_tui.phases.repair import Repair
 from orchestrator_tui.phases.services import FINAL, Services, content_of
 
 ENGINE = "engine"
+DEVELOPER = "developer"
 NOTHING_CHANGED = (
     "no file of the project has changed, so nothing was done for this item. Do it; if it is fulfilled already, "
     "add the test that proves its acceptance criteria, or answer `blocked` and say why"
@@ -117,7 +118,7 @@ class ImplementPhase(Phase):
         return self._services.task(
             given,
             self.name,
-            "developer",
+            DEVELOPER,
             prompt,
             WorkDone,
             writes=True,
@@ -158,7 +159,10 @@ class ImplementPhase(Phase):
 
     async def _done(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, summary: str, notes: str) -> None:
         head = await self._services.workspace.head()
-        await tracker.add_comment(item.id, f"{summary}\n\n{notes}".strip(), author="developer")
+        told = await tracker.list_comments(item.id)
+        # It may have ended right after its note the last time.
+        if not any(comment.author == DEVELOPER for comment in told):
+            await tracker.add_comment(item.id, f"{summary}\n\n{notes}".strip(), author=DEVELOPER)
         await self._services.log.flush()
         async with self._services.store.transaction() as unit:
             await unit.save_pipeline(given.project.id, last_successful_step=verified(head))

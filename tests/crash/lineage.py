@@ -1,0 +1,182 @@
+"""One project that is killed again and again until it is finished, and what must then be as if nothing had happened."""
+
+import asyncio
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.engine.machine import allowed
+
+ROOT = Path(__file__).parents[2]
+MOST_LIVES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """When a life ends: after so many events, right before the last of them is committed or right after."""
+
+    events: int
+    before_commit: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a finished project is."""
+
+    items: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    commits: Counter[str] = field(default_factory=Counter)
+    handoffs: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Lineage:
+    """A project's lives. `seconds_to_go_on` is from each kill to the first event of the next life."""
+
+    outcome: Outcome
+    kills: int
+    events: int
+    seconds_to_go_on: list[float]
+
+
+def live(
+    home: Path, url: str, deaths: Iterator[Death], *, real: bool = False, progress: Callable[[], None] = lambda: None
+) -> Lineage:
+    """Run the project, dying as told, until it is finished."""
+    waited: list[float] = []
+    killed_at = 0.0
+    for kills in range(MOST_LIVES):
+        death = next(deaths, None)
+        code = one_life(home, url, death, real=real)
+        if killed_at:
+            waited.append(asyncio.run(first_event_after(url, killed_at)) - killed_at)
+        if code == 0:
+            outcome, count = asyncio.run(outcome_of(url))
+            return Lineage(outcome, kills, count, waited)
+        if code != -signal.SIGKILL:
+            raise AssertionError(f"a life ended with {code}")
+        killed_at = time.time()
+        progress()
+    raise AssertionError("it never got finished")
+
+
+def one_life(home: Path, url: str, death: Death | None, *, real: bool) -> int:
+    command = [sys.executable, "-m", "tests.crash.child", str(home), url]
+    if death is not None:
+        command += ["--die-after", str(death.events), *(["--before-commit"] if death.before_commit else [])]
+    if real:
+        command.append("--real")
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, env=environ, start_new_session=True, timeout=900, check=False).returncode
+
+
+async def first_event_after(url: str, moment: float) -> float:
+    async with open_store(url) as store:
+        (project,) = await store.list_projects()
+        for recorded in await store.events(project_id=project.id, limit=100_000):
+            if recorded.at.timestamp() > moment:
+                return recorded.at.timestamp()
+    return moment
+
+
+async def outcome_of(url: str) -> tuple[Outcome, int]:
+    async with open_store(url) as store:
+        (project,) = await store.list_projects()
+        outcome = Outcome()
+        items = await store.list_items(project.id, limit=5000)
+        outcome.items = {item.title: item.status.value for item in items}
+        for item in items:
+            comments = await store.list_comments(item.id)
+            outcome.handoffs[item.title] = sum(comment.author == "developer" for comment in comments)
+        directory = Path(project.directory)
+        outcome.files = files_of(directory)
+        outcome.commits = Counter(git(directory, "log", "--format=%s").splitlines())
+        recorded = await store.events(limit=100_000)
+        sessions = await store.list_sessions(project.id, limit=5000)
+        state = await store.pipeline_state(project.id)
+        problems = outcome.problems
+        if project.status is not PipelineStatus.COMPLETED:
+            problems.append(f"the project is {project.status}")
+        ended = (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED)
+        problems += [f"{one.phase} is {one.status}" for one in state.phases.values() if one.status not in ended]
+        problems += [f"{item.key} is {item.status}" for item in items if item.status is not WorkItemStatus.DONE]
+        problems += [
+            f"session {one.session_number} still runs" for one in sessions if one.status is AgentStatus.RUNNING
+        ]
+        problems += [f"{one.title} still waits" for one in await store.open_requests(project.id)]
+        problems += [] if state.owner is None else [f"{state.owner} still has it"]
+        problems += [f"uncommitted: {line}" for line in git(directory, "status", "--porcelain").splitlines()]
+        problems += broken_history(recorded)
+        return outcome, len(recorded)
+
+
+def broken_history(recorded: Sequence[Recorded]) -> Iterator[str]:
+    """What the stored events say that cannot be."""
+    expected = 1
+    status: dict[str, object] = {}
+    begun: set[str] = set()
+    for one in recorded:
+        if one.seq != expected:
+            yield f"event {one.seq} where {expected} should be"
+        expected = one.seq + 1
+        match one.event:
+            case events.PipelineStatusChanged(old=old, new=new):
+                name = "pipeline"
+            case events.PhaseStatusChanged(phase=phase, old=old, new=new):
+                name = phase.value
+            case events.WorkItemStatusChanged(key=key, old=old, new=new):
+                name = key
+            case events.AgentStarted(agent_id=agent_id):
+                begun.add(agent_id)
+                continue
+            case events.AgentFinished(agent_id=agent_id):
+                begun.discard(agent_id)
+                continue
+            case _:
+                continue
+        if status.get(name, old) != old:
+            yield f"event {one.seq}: {name} was {status[name]}, not {old}"
+        if not allowed(old, new):
+            yield f"event {one.seq}: {name} went from {old} to {new}"
+        status[name] = new
+    if begun:
+        yield f"{len(begun)} agents never finished"
+
+
+def files_of(directory: Path) -> dict[str, str]:
+    names = git(directory, "ls-files").splitlines()
+    return {name: hashlib.sha256((directory / name).read_bytes()).hexdigest() for name in names}
+
+
+def git(directory: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(directory), *arguments], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+
+
+def differences(calm: Outcome, killed: Outcome) -> list[str]:
+    """What a killed project has that the undisturbed one has not, or the other way round."""
+    found = list(killed.problems)
+    if calm.items != killed.items:
+        found.append(f"items: {killed.items} instead of {calm.items}")
+    for name in sorted(calm.files.keys() | killed.files.keys()):
+        if calm.files.get(name) != killed.files.get(name):
+            found.append(f"file {name} differs")
+    found += [f"{count} commits {subject!r}" for subject, count in killed.commits.items() if count > 1]
+    for subject in calm.commits.keys() - killed.commits.keys():
+        found.append(f"no commit {subject!r}")
+    found += [f"no handoff note on {title}" for title, count in killed.handoffs.items() if count == 0]
+    found += [f"{count} handoff notes on {title}" for title, count in killed.handoffs.items() if count > 1]
+    return found
