@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,6 +15,7 @@ from orchestrator_tui.database.connection import connected, open_database, sqlit
 from orchestrator_tui.database.migrate import HEAD, MIGRATIONS, migrate
 from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
 from tests.conftest import PostgresForTests, make_project
 from tests.database.samples import said
@@ -216,3 +218,32 @@ async def test_whoever_still_asks_a_closed_database_is_told_so_and_leaves_no_con
         await store.list_projects()
     with pytest.raises(StoreUnavailable, match="it is closed"):
         await store.list_projects()
+
+
+def first_schema(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    command.upgrade(config, "0001")
+
+
+PROJECT = """INSERT INTO projects
+(id, number, name, slug, description, status, directory, config, created_at, updated_at)
+VALUES ('{id}', 1, 'old', 'old', 'An idea', 'stopped', '/old', '{{}}', '{at}', '{at}')"""
+SESSION = """INSERT INTO session_logs (id, project_id, phase, session_number, role, model, started_at, status, summary,
+tool_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd)
+VALUES ('{id}', '{id}', 'ideation', 1, 'analyst', 'opus', '{at}', 'completed', '', '[]', 1, 1, 0, 0, 0.5)"""
+
+
+async def test_a_database_of_an_older_program_keeps_what_is_in_it(empty_url: str) -> None:
+    row = {"id": new_id(), "at": "2026-01-01 12:00:00+00"}
+    async with open_database(empty_url) as database, connected(database.writes, database.place) as runner:
+        await runner.run_sync(first_schema)
+        for statement in (PROJECT, SESSION):
+            written = statement.format(**row).replace("+00'", "'" if database.one_writer else "+00'")
+            await runner.run(text(written))
+        await runner.commit()
+    async with open_store(empty_url) as store:
+        assert (await store.find_project("old")).description == "An idea"
+        (session,) = await store.list_sessions(row["id"])
+        assert (session.role, session.usage.cost_usd) == ("analyst", 0.5)
+        assert (session.attempt, session.prompt_hash, session.answer) == (1, None, None)

@@ -8,6 +8,8 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from orchestrator_tui.agents.environment import PROJECT_ID
+from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.errors import AlreadyOwned
@@ -106,3 +108,35 @@ async def test_a_project_that_another_process_runs_is_not_taken_from_it(tmp_path
                 assert f"process {process.pid} on" in error.message
         process.send_signal(signal.SIGINT)
         assert process.wait(40) == 0
+
+
+async def test_a_cli_that_is_killed_under_the_engine_costs_one_try_and_no_more(tmp_path: Path) -> None:
+    scenario = write_scenario(
+        tmp_path / "s",
+        answer("implement", "developer", bash("sleep 50"), DONE, attempt=1),
+        answer("implement", "developer", write("second.txt", "try"), DONE, attempt=2),
+        items=1,
+    )
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+        await run.create()
+        await run.until(lambda event: isinstance(event, events.AgentCalledTool) and "sleep 50" in str(event.arguments))
+        assert end_leftovers(PROJECT_ID, run.project_id) >= 1
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        (item,) = await run.engine.items(run.project_id)
+        assert any("session failed" in comment.content for comment in await run.engine.comments(item.id))
+
+
+async def test_what_a_killed_process_left_running_is_ended_before_anything_else(tmp_path: Path) -> None:
+    scenario = write_scenario(
+        tmp_path / "s", answer("implement", "developer", bash("sleep 55"), DONE, attempt=1), items=1
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    with start(home, scenario) as process:
+        project_id = str(wait_for_line(process, "AgentCalledTool", "sleep 55")["project_id"])
+        process.kill()
+    write_scenario(tmp_path / "s", items=1)
+    async with watched(launch(home, scenario, **NO_PLANNING), project_id) as run:
+        await run.engine.submit(ResumeProject(project_id=project_id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+    assert end_leftovers(PROJECT_ID, project_id) == 0
