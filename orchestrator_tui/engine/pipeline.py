@@ -40,6 +40,8 @@ APPROVAL_CHOICES = (Choice.APPROVE, Choice.REQUEST_CHANGES, Choice.STOP)
 ERROR_CHOICES = (Choice.RETRY, Choice.RETRY_WITH_HINT, Choice.SKIP, Choice.STOP)
 INDISPENSABLE = frozenset({PhaseName.TASK_BREAKDOWN, PhaseName.INITIALIZE})
 """Without these there is nothing to implement, or nothing to check it with."""
+STARTS_AT_A_COMMIT = frozenset({PhaseName.TESTING, PhaseName.DEPLOY})
+"""Phases whose agents change files that are committed when they are done."""
 BODY_LIMIT = 100_000
 
 
@@ -95,12 +97,20 @@ class Pipeline:
             if not await self._run_phase(phase):
                 return
 
-    async def interrupted(self) -> None:
-        """Put the running phase back in the queue, so that a resume takes it up again."""
+    async def interrupted(self, reason: str = "interrupted", *, at: datetime | None = None) -> None:
+        """Put the running phase back in the queue, so that a resume takes it up again. `at` is when its run ended.
+
+        What its agent had not finished goes into a patch: left in the files, it would look like a person's changes.
+        """
         state = await self._store.pipeline_state(self._project.id)
         for phase in state.phases.values():
-            if phase.status is PhaseStatus.RUNNING:
-                await self.put_back(phase, reason="interrupted")
+            if phase.status is not PhaseStatus.RUNNING:
+                continue
+            kept = ""
+            if phase.phase in STARTS_AT_A_COMMIT:
+                patch = await self._parts.workspace.set_aside(phase.phase.value, now())
+                kept = f"; its unfinished work is kept in {patch.name}" if patch else ""
+            await self.put_back(phase, reason=f"{reason}{kept}", at=at)
 
     async def put_back(self, phase: PhaseState, *, reason: str, at: datetime | None = None) -> None:
         """A running or failed phase becomes `pending`; `at` is when its run ended, now when not given."""

@@ -215,12 +215,9 @@ class Run:
         await self.pipeline.mirror()
 
     async def _after_crash(self, status: PipelineStatus, ended_at: datetime) -> None:
-        state = await self.store.pipeline_state(self.project.id)
         await self._close_sessions(ended_at)
         await self._hand_back("the process ended without warning")
-        for phase in state.phases.values():
-            if phase.status is PhaseStatus.RUNNING:
-                await self.pipeline.put_back(phase, reason="the process ended without warning", at=ended_at)
+        await self.pipeline.interrupted("the process ended without warning", at=ended_at)
         if status is PipelineStatus.STOPPING:
             await self._set_status(status, PipelineStatus.STOPPED, "crash")
             await self._set_status(PipelineStatus.STOPPED, PipelineStatus.RUNNING, None)
