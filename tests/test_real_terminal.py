@@ -5,11 +5,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
 from tests.terminal import ROOT, Terminal, needs_tmux, terminal
+
+PAUSE_SECONDS = 1.0
+"""What a person looks before the next key."""
 
 pytestmark = [needs_tmux, pytest.mark.timeout(400)]
 
@@ -27,11 +31,14 @@ def status(home: Path) -> Any:
 
 
 def insist(window: Terminal, key: str, reached: Callable[[str], object]) -> None:
-    """Press a key until it counts: one that comes together with a question decides nothing."""
+    """Press a key until it counts: one that comes together with a question, or is held down, decides nothing."""
+    pressed_at = monotonic()
 
     def pressed(shown: str) -> bool:
-        if not reached(shown):
+        nonlocal pressed_at
+        if not reached(shown) and monotonic() - pressed_at >= PAUSE_SECONDS:
             window.press(key)
+            pressed_at = monotonic()
         return bool(reached(window.screen()))
 
     window.until(pressed)
@@ -74,6 +81,16 @@ def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is
     assert (told["status"], told["items"]) == ("completed", {"done": 17, "total": 17})
     requirements = home / "o" / "workspace" / "mdcheck" / ".orchestrator" / "requirements.md"
     assert "Links of bees too." in requirements.read_text()
+
+
+def test_what_is_pasted_into_an_open_question_presses_none_of_its_keys(tmp_path: Path) -> None:
+    with terminal(tmp_path / "home", "--rehearsal") as window:
+        window.shows("Ideation", "a Approve", "esc later")
+        window.tmux("set-buffer", "see log: \x1b[32ma green banana\x1b[0m \x1b[A and more")
+        window.tmux("paste-buffer", "-p", "-t", "it")
+        # A key behind the paste: what it held is dealt with once that one has worked.
+        window.press("d")
+        window.shows("This is the first round", "Ideation", "a Approve")
 
 
 def test_resizing_in_a_storm_leaves_the_dashboard_as_it_was(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Has a person edit a text in the editor of their choice."""
 
 import asyncio
+import os
 import shlex
 import shutil
+import signal
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +13,9 @@ from pathlib import Path
 from orchestrator_tui.domain.errors import OrchestratorError, ToolMissing
 
 FALLBACKS = ("nano", "vi")
+
+MOST_BYTES = 1_000_000
+"""What a document can have; whatever is larger is none."""
 
 
 class EditFailed(OrchestratorError):
@@ -50,14 +56,41 @@ async def edit_text(text: str, environ: Mapping[str, str], *, suffix: str = ".md
         file.write_text(text, encoding="utf-8")
         await _run([*command, str(file)])
         try:
-            return file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise EditFailed(f"What {command[0]} left cannot be read: {error}.") from error
+            return _read(file).decode("utf-8")
+        except FileNotFoundError as error:
+            raise EditFailed(f"{command[0]} left no document.") from error
+        except OSError as error:
+            raise EditFailed(f"What {command[0]} left cannot be read: {error.strerror or 'it is no file'}.") from error
+        except UnicodeDecodeError as error:
+            raise EditFailed(f"What {command[0]} left is no text in UTF-8.") from error
+
+
+def _read(file: Path) -> bytes:
+    """The file that was edited; editors may put a new one in its place, but neither a link nor a device.
+
+    Raises:
+        OSError: it cannot be opened.
+        EditFailed: it is not a file of its own, or too large.
+    """
+    if file.is_symlink():
+        raise EditFailed("The document was replaced by a link to another file, which is not read.")
+    # A pipe that nobody writes to must not be waited for.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with os.fdopen(os.open(file, flags), "rb") as opened:
+        found = os.fstat(opened.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.getuid():
+            raise EditFailed("The document was replaced by something that is no file of its own, which is not read.")
+        content = opened.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise EditFailed(f"The document is too large: {MOST_BYTES // 1_000_000} MB is the most.")
+    return content
 
 
 async def _run(command: list[str]) -> None:
     try:
         process = await asyncio.create_subprocess_exec(*command)
+    except PermissionError as error:
+        raise EditFailed(f"{command[0]} may not be run.") from error
     except (OSError, ValueError) as error:
         raise ToolMissing(command[0], hint="Set EDITOR to the editor you use.") from error
     try:
@@ -66,5 +99,7 @@ async def _run(command: list[str]) -> None:
         process.terminate()
         await process.wait()
         raise
+    if code < 0:
+        raise EditFailed(f"{command[0]} was ended by {signal.Signals(-code).name}.")
     if code != 0:
         raise EditFailed(f"{command[0]} ended with exit code {code}.")

@@ -13,6 +13,7 @@ from textual import events
 from textual.app import App, ScreenStackError
 from textual.binding import BindingType
 from textual.css.query import NoMatches
+from textual.notifications import Notification, Notify
 from textual.screen import ModalScreen, Screen
 from textual.worker import WorkerFailed
 
@@ -67,6 +68,10 @@ def _palette_commands() -> "type[Provider]":
     from orchestrator_tui.tui.command_palette import PaletteCommands
 
     return PaletteCommands
+
+
+def _what_it_says(toast: Notification) -> tuple[str, str, str]:
+    return toast.title, toast.message, toast.severity
 
 
 class DashboardApp(App[int]):
@@ -150,7 +155,7 @@ class DashboardApp(App[int]):
             self._aimed.append((event, in_input))
             return False
         aimed_elsewhere = any(one is event and not to_input for one, to_input in self._aimed)
-        return aimed_elsewhere and in_input and (event.is_printable or event.key == "enter")
+        return aimed_elsewhere and in_input and self.main_screen.input_bar.takes(event)
 
     @property
     def is_quiet(self) -> bool:
@@ -335,6 +340,12 @@ class DashboardApp(App[int]):
 
     def leave(self) -> None:
         self.leaving.ask()
+
+    def _on_notify(self, event: Notify) -> None:
+        """A toast takes the place of the one that says the same; Textual's own handler then shows it."""
+        said = _what_it_says(event.notification)
+        for shown in [one for one in self._notifications if _what_it_says(one) == said]:
+            self._unnotify(shown, refresh=False)
 
     def say(self, text: str) -> None:
         self.notify(one_line(text, 300), markup=False, timeout=SECONDS_SHOWN)

@@ -34,6 +34,7 @@ class Asker:
         project = self._app.bridge.dashboard.projects.get(request.project_id)
         screen = question_screen(self._app.context, request, project.name if project else "A project")
         screen.opening = opening
+        screen.guard.opened_by(self._app.last_key, self._app.last_key_at)
         self._open = screen
         # A corner with old news must not cover what is to be read.
         self._app.clear_notifications()

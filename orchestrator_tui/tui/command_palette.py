@@ -16,6 +16,7 @@ from orchestrator_tui.tui.commands import COMMANDS, Command, Kind
 from orchestrator_tui.tui.keymap import ACTIONS, Keymap
 from orchestrator_tui.tui.messages import CommandGiven
 from orchestrator_tui.tui.pressing import press
+from orchestrator_tui.tui.screens.once import OnceScreen
 from orchestrator_tui.tui.slash import Values
 
 BATCH = 200
@@ -81,7 +82,7 @@ def _of_command(command: Command, keys: Keymap) -> Entry:
     return Entry(command.usage, command.summary, key, command=line)
 
 
-class Palette(CommandPalette):
+class Palette(CommandPalette, OnceScreen[None]):
     """Textual's palette in the dashboard's dress."""
 
     DEFAULT_CSS = """

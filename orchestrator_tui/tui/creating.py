@@ -32,9 +32,14 @@ class Creating:
 
         setup = self._app.setup
         example, name = await asyncio.to_thread(setup.rehearsal_idea)
-        self._app.push_screen(
-            NewProjectScreen(idea, self._workspace(), setup.has_credentials, example, rehearsal_name=name)
-        )
+        form = NewProjectScreen(idea, self._workspace(), setup.has_credentials, example, rehearsal_name=name)
+        form.guard.opened_by(self._app.last_key, self._app.last_key_at)
+        self._app.push_screen(form, lambda command: self._closed(idea, command))
+
+    def _closed(self, idea: str, command: CreateProject | None) -> None:
+        bar = self._app.main_screen.input_bar
+        if command is None and idea.strip() and not bar.text:
+            bar.fill(idea)
 
     async def create(self, command: CreateProject) -> None:
         """Start a project and show it."""

@@ -1,5 +1,8 @@
 """Writes to the terminal, and goes on living when that is gone: agents may be at work."""
 
+import os
+import selectors
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Mapping
 from typing import IO, Any, cast
 
@@ -7,6 +10,11 @@ from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
+
+from orchestrator_tui.tui.pasting import PasteParser
+
+LOOK_SECONDS = 0.1
+"""How soon a key is noticed that could have been the beginning of a longer sequence."""
 
 
 class Output:
@@ -50,6 +58,22 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
         self._file = cast("Any", Output(cast("IO[str]", self._file), self._gone))
+
+    def run_input_thread(self) -> None:
+        """Textual's own reads pastes with a parser that takes escape sequences in them for keys."""
+        parser = PasteParser(self._debug)
+        decode = getincrementaldecoder("utf-8")("replace").decode
+        with selectors.SelectSelector() as selector:
+            selector.register(self.fileno, selectors.EVENT_READ)
+            while not self.exit_event.is_set():
+                if selector.select(LOOK_SECONDS):
+                    # The end of the input, or half a character, is no text.
+                    if not (text := decode(os.read(self.fileno, 65536))):
+                        continue
+                    for message in parser.feed(text):
+                        self.process_message(message)
+                for message in parser.tick():
+                    self.process_message(message)
 
     def _gone(self) -> None:
         if (loop := self._app._loop) is not None:

@@ -175,6 +175,14 @@ async def test_an_edited_document_comes_back_as_it_was_left() -> None:
         ("truncate -s 0", "An empty text is not taken."),
         ("false", "false ended with exit code 1. Nothing was changed."),
         ("/no/such/editor", "/no/such/editor was not found"),
+        ("/etc/passwd", "/etc/passwd may not be run."),
+        ("ln -sf /dev/zero", "a link to another file, which is not read."),
+        ("ln -sf /etc/passwd", "a link to another file, which is not read."),
+        ("truncate -s 1000001", "The document is too large: 1 MB is the most."),
+        ("cp /bin/true", "left is no text in UTF-8."),
+        ("rm", "rm left no document."),
+        ("sh -c 'rm $0 && mkfifo $0'", "no file of its own, which is not read."),
+        ("sh -c 'kill -9 $$'", "sh was ended by SIGKILL."),
     ],
 )
 async def test_an_editor_that_changes_nothing_says_so_and_leads_back_to_the_question(editor: str, told: str) -> None:

@@ -17,6 +17,7 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, PhaseName, RequestKind
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.tui.guard import Guard
 from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.screens.asking import Question
 from orchestrator_tui.tui.screens.question import question_screen
@@ -73,7 +74,7 @@ async def asked(
     app = Stage(Input())
     async with app.run_test(size=size) as pilot:
         screen = question_screen(context(run.engine, home), request, "demo")
-        screen._monotonic = hand
+        screen.guard = Guard(hand)
         case = Asked(run=run, pilot=pilot, screen=screen, hand=hand)
         app.push_screen(screen, case.answers.append)
         pump = asyncio.create_task(_pump(run, screen), name="pump")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -23,7 +24,10 @@ from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import MAIN, DashboardApp
 from orchestrator_tui.tui.bridge import Contact
+from orchestrator_tui.tui.guard import QUIET
 from orchestrator_tui.tui.link import Link, OpenClient
+from orchestrator_tui.tui.screens.asking import Question
+from orchestrator_tui.tui.screens.new_project import NewProjectScreen
 from orchestrator_tui.tui.setup import GoOn, Setup
 from orchestrator_tui.tui.view import ProjectView
 from tests.replay_runtime import ReplayRuntime
@@ -79,6 +83,12 @@ class Board:
     async def question(self, *texts: str) -> None:
         """Wait until a question is open that shows these and whose keys count."""
         await self.until(lambda: self.app.asker.ready and all(text in self.shown for text in texts))
+
+    async def look(self) -> None:
+        """Look at what has opened for as long as it takes until a key decides."""
+        await self.until(lambda: monotonic() - self.app.last_key_at >= QUIET)
+        if isinstance(screen := self.app.screen, Question | NewProjectScreen):
+            await self.until(lambda: screen.guard.is_open)
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from textual.widgets import TextArea
 
 from orchestrator_tui.domain import events
@@ -57,6 +58,69 @@ async def test_a_key_right_after_opening_approves_nothing(tmp_path: Path) -> Non
         await case.sees("Nothing was decided")
         case.hand.seconds += 0.5
         await case.pilot.press("a")
+        assert await case.closed() is True
+
+
+async def test_a_key_that_is_held_down_from_before_the_question_came_approves_nothing(tmp_path: Path) -> None:
+    async with asked_at_checkpoint(tmp_path) as case:
+        case.screen.guard.opened_by("a", case.hand.seconds)
+        # Terminals wait longer before the first repeat than between the others.
+        case.hand.seconds += 0.5
+        await case.pilot.press("a", "a")
+        await case.sees("the key is held down")
+        for _ in range(30):
+            case.hand.seconds += 0.03
+            await case.pilot.press("a")
+        assert case.answers == []
+        assert await answers_of(case.run) == []
+        case.hand.seconds += 0.5
+        await case.pilot.press("a")
+        assert await case.closed() is True
+
+
+async def test_keys_that_come_too_early_make_the_pause_begin_anew(tmp_path: Path) -> None:
+    async with asked_at_checkpoint(tmp_path) as case:
+        for key in ("a", "down") * 5:
+            case.hand.seconds += 0.3
+            await case.pilot.press(key)
+        case.hand.seconds += 0.3
+        await case.pilot.press("a")
+        await case.sees("Nothing was decided")
+        assert case.answers == []
+
+
+async def test_a_key_right_behind_a_paste_decides_nothing(tmp_path: Path) -> None:
+    async with asked_at_checkpoint(tmp_path) as case:
+        case.hand.seconds += 10
+        case.pilot.app.post_message(Paste("a green banana"))
+        await case.pilot.press("a")
+        await case.sees("Nothing was decided")
+        assert case.answers == []
+
+
+async def test_a_held_key_asks_whether_to_stop_and_does_not_stop(tmp_path: Path) -> None:
+    async with asked_at_checkpoint(tmp_path) as case:
+        await case.press("s")
+        case.hand.seconds += 0.5
+        for _ in range(20):
+            await case.pilot.press("s")
+            case.hand.seconds += 0.03
+        await case.sees("Stop the project? s again to stop")
+        assert case.answers == []
+        await case.press("s")
+        assert await case.closed() is True
+
+
+async def test_nothing_is_approved_in_a_terminal_too_small_to_read_it(tmp_path: Path) -> None:
+    async with asked_at_checkpoint(tmp_path) as case:
+        await case.pilot.resize_terminal(10, 2)
+        await case.press("a")
+        await case.pilot.resize_terminal(49, 30)
+        await case.press("a")
+        await case.sees("too small")
+        assert case.answers == []
+        await case.pilot.resize_terminal(50, 14)
+        await case.press("a")
         assert await case.closed() is True
 
 

@@ -26,6 +26,7 @@ async def test_typing_a_sentence_starts_a_project_and_a_name_of_ones_own_takes_t
         await it.shows("Name", "portfolio-website-blog", "Folder")
         await it.type("my-portfolio")
         await it.shows("my-portfolio", "/workspace/my")
+        await it.look()
         await it.press("enter")
         await it.question("my-portfolio waits for you", "Ideation")
         assert it.project.name == "my-portfolio"
@@ -39,8 +40,9 @@ async def test_words_on_a_new_project_are_kept_when_it_is_cancelled(tmp_path: Pa
         await it.shows("Run with")
         await it.press("escape")
         await it.until(lambda: it.app.screen is it.app.main_screen)
-        await it.press("up")
-        assert it.app.main_screen.input_bar.text == "A page about bees"
+        await it.until(lambda: it.typed == "A page about bees")
+        await it.press("x")
+        assert it.typed == "A page about beesx"
 
 
 async def test_editing_in_place_makes_a_new_document_to_approve(tmp_path: Path) -> None:

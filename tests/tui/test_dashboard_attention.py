@@ -114,3 +114,13 @@ async def test_keys_right_behind_the_one_that_leads_to_the_input_bar_are_typed_t
             it.app.post_message(events.Key(key, character))
         await it.shows("Keys: everywhere")
         await it.until(lambda: it.typed == "")
+
+
+async def test_editing_keys_in_a_burst_behind_the_slash_edit_in_the_order_they_came(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it:
+        await it.press("escape")
+        burst = [("slash", "/"), ("x", "x"), ("ctrl+u", "\x15"), ("slash", "/"), *((c, c) for c in "help")]
+        for key, character in [*burst, ("enter", "\r")]:
+            it.app.post_message(events.Key(key, character))
+        await it.shows("Keys: everywhere")
+        await it.until(lambda: it.typed == "")

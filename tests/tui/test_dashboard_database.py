@@ -51,6 +51,7 @@ async def test_an_idea_typed_before_the_projects_are_open_is_built_as_soon_as_th
         await it.shows("Opening the projects")
         await it.command("A page")
         await it.shows("Run with")
+        await it.look()
         await it.press("enter")
         door.opened.set()
         await it.question("example waits for you")
@@ -102,6 +103,7 @@ async def test_a_database_that_goes_away_is_told_what_is_shown_stays_and_it_come
                 await it.refused("@agent-1 hello", "cannot be spoken to yet")
                 await it.send("A new idea")
                 await it.shows("Run with")
+                await it.look()
                 await it.press("enter")
                 await it.shows("×", "there is no such database")
                 assert "A new idea" not in it.typed

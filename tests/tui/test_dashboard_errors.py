@@ -73,6 +73,7 @@ async def test_stopping_what_failed_takes_the_same_key_twice(tmp_path: Path) -> 
         await it.question(*GONE_WRONG)
         await it.press("s")
         await it.shows("Stop the project? s again to stop")
+        await it.look()
         await it.press("s")
         await it.rests(PipelineStatus.STOPPED)
         await it.until(lambda: it.app.screen is it.app.main_screen)

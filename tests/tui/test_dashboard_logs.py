@@ -99,6 +99,7 @@ async def test_an_agent_s_words_are_on_the_screen_within_a_second_of_the_first_t
         runtime.spoke = lambda: told.append(it.now)
         await it.send("A page about bees")
         await it.shows("Run with")
+        await it.look()
         await it.press("enter")
         await it.shows("Let me think about bees.")
         assert it.now - told[0] < 1.0

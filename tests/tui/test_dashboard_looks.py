@@ -128,3 +128,22 @@ async def test_a_setting_is_found_and_changed_by_keys_and_taken_back(tmp_path: P
         await it.press("delete")
         await it.shows("agent.max_turns is not in")
         assert "max_turns" not in file.read_text()
+
+
+async def test_a_key_that_is_pressed_again_and_again_tells_one_thing_once(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", notifications=True) as it:
+        await it.press("escape", *["ctrl+c"] * 5)
+        await it.shows("leaves the dashboard")
+        await it.pilot.pause()
+        assert it.shown.count("leaves the dashboard") == 1
+
+
+async def test_nothing_covers_that_the_terminal_is_too_small(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", notifications=True) as it:
+        await it.press("escape", "ctrl+c")
+        await it.shows("leaves the dashboard")
+        await it.pilot.resize_terminal(49, 13)
+        await it.shows("The terminal is too small for the dashboard.", "50×14 is the least, 80×24 is good.")
+        assert "leaves the dashboard" not in it.shown
+        await it.pilot.resize_terminal(120, 40)
+        await it.shows("leaves the dashboard")

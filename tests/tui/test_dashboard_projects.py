@@ -95,6 +95,7 @@ async def test_another_idea_starts_a_second_project_beside_the_first(tmp_path: P
         await it.until(lambda: it.app.screen is it.app.main_screen)
         await it.send("A second idea")
         await it.shows("Name", "Folder", "Run with")
+        await it.look()
         await it.press("enter")
         await it.question("example waits for you", "Ideation")
         assert {one.name for one in it.app.bridge.dashboard.projects.values()} == {"small", "example"}
@@ -108,6 +109,7 @@ async def test_a_folder_that_is_taken_is_told_and_what_was_typed_is_still_there(
         (taken / "mine.txt").write_text("mine")
         await it.send("An idea")
         await it.shows("Run with")
+        await it.look()
         await it.press("tab", "end", "ctrl+u")
         await it.paste(str(taken))
         await it.press("enter")

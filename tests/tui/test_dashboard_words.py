@@ -43,8 +43,7 @@ async def test_a_pasted_text_of_several_lines_stays_whole_and_is_the_idea(tmp_pa
         await it.shows("New project", "garden", "müsli and [bold]bees[/bold]")
         await it.press("escape")
         await it.until(lambda: it.app.screen is it.app.main_screen)
-        await it.press("up")
-        assert it.typed == idea
+        await it.until(lambda: it.typed == idea)
 
 
 async def test_an_idea_that_is_too_long_is_told_and_stays(tmp_path: Path) -> None:
@@ -84,6 +83,7 @@ async def test_an_idea_in_another_script_is_named_and_built(tmp_path: Path) -> N
         await it.shows("Name")
         await it.press("ctrl+u")
         await it.type("bees")
+        await it.look()
         await it.press("enter")
         await it.rests(PipelineStatus.COMPLETED)
         (overview,) = (await it.client.snapshot()).projects

@@ -1,5 +1,7 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ from textual.widgets import Input
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import DirectoryUnusable, ToolMissing
 from orchestrator_tui.engine.naming import name_from_idea
+from orchestrator_tui.tui.guard import Guard
 from orchestrator_tui.tui.new_folder import default_folder, folder_problem, name_problem
 from orchestrator_tui.tui.screens.confirm import Answer, ConfirmScreen
 from orchestrator_tui.tui.screens.new_project import NewProjectScreen
+from tests.tui.asked import Hand
 from tests.tui.stage import SMALL, WIDE, Stage, played_project, text_of, until
 
 IDEA = "Create a portfolio blog"
@@ -39,10 +43,12 @@ async def asked(
     credentials: bool = True,
     example: str | None = EXAMPLE,
     size: tuple[int, int] = SMALL,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncIterator[tuple[Asked, NewProjectScreen, Pilot[Any]]]:
     app = Asked()
     async with app.run_test(size=size) as pilot:
         screen = NewProjectScreen(idea, workspace, credentials, example, rehearsal_name="mdcheck")
+        screen.guard = Guard(clock or partial(next, count(step=2.0)))
         app.push_screen(screen, app.results.append)
         await until(pilot, lambda: screen.is_mounted and folder_of(screen))
         await pilot.pause()
@@ -82,6 +88,28 @@ async def test_enter_accepts_the_defaults_and_starts_once(tmp_path: Path) -> Non
         assert app.wanted == [expected]
         screen.dismiss(app.wanted[0])
         await until(pilot, lambda: app.results == [expected])
+
+
+async def test_the_enter_that_sent_the_idea_starts_nothing_however_long_it_is_held(tmp_path: Path) -> None:
+    hand = Hand()
+    async with asked(tmp_path, clock=hand) as (app, screen, pilot):
+        screen.guard.opened_by("enter", hand.seconds)
+        hand.seconds += 0.5
+        for _ in range(20):
+            await pilot.press("enter")
+            hand.seconds += 0.03
+        await until(pilot, lambda: "Nothing was decided" in words(pilot))
+        assert app.wanted == []
+        hand.seconds += 0.5
+        await pilot.press("enter")
+        await until(pilot, lambda: app.wanted)
+
+
+async def test_nothing_is_started_in_a_terminal_too_small_to_read_it(tmp_path: Path) -> None:
+    async with asked(tmp_path, size=(49, 20)) as (app, _, pilot):
+        await pilot.press("enter")
+        await until(pilot, lambda: "The terminal is too small to decide anything" in words(pilot))
+        assert app.wanted == []
 
 
 async def test_the_folder_follows_the_name_until_it_is_edited(tmp_path: Path) -> None:

@@ -1,15 +1,13 @@
 """What a question to a person looks like and how it is answered, whatever it is about: the base of the modals."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Enum
 from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.screen import ModalScreen
 from textual.widget import Widget
 
 from orchestrator_tui.domain.commands import AnswerRequest, Command
@@ -18,17 +16,17 @@ from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice
 from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui.context import BY, Context
+from orchestrator_tui.tui.guard import EARLY, Guard
 from orchestrator_tui.tui.keymap import Place, bindings
+from orchestrator_tui.tui.least_size import TOO_SMALL, is_too_small
 from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.opening import Opening
 from orchestrator_tui.tui.questions import Ended, how_it_ended, still_asked, touches
+from orchestrator_tui.tui.screens.once import OnceModal
 from orchestrator_tui.tui.widgets.action_row import Offer
 from orchestrator_tui.tui.widgets.question_box import QuestionBox
 
 STOP = "Stop the project? {key} again to stop; it can be resumed."
-
-QUIET = 0.4
-"""Seconds after a change of the content in which no key decides anything: it was meant for what stood there before."""
 
 
 class Mode(Enum):
@@ -40,7 +38,7 @@ class Mode(Enum):
     GONE = 4
 
 
-class Question(ModalScreen[bool]):
+class Question(OnceModal[bool]):
     """Subclasses yield what they show in `body`, fill it in `show_request`, and say in `offers` what can be chosen.
 
     Dismissed with True when the person decided here, with False for later, or when somebody else decided.
@@ -54,21 +52,13 @@ class Question(ModalScreen[bool]):
     opening = Opening.DOCUMENT
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.WRITING)]
 
-    def __init__(
-        self,
-        context: Context,
-        request: InputRequest,
-        project_name: str,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, context: Context, request: InputRequest, project_name: str) -> None:
         super().__init__()
         self.context = context
         self.request = request
         self.project_name = project_name
         self.mode = Mode.READ
-        self._monotonic = monotonic
-        self._changed_at = monotonic()
+        self.guard = Guard()
         self._showing = True
         self._seen = False
         self._busy = False
@@ -81,7 +71,7 @@ class Question(ModalScreen[bool]):
     @property
     def ready(self) -> bool:
         """Whether a key may decide now: the content is there, since long enough to be what the person looks at."""
-        return self._seen and not self._busy and self._monotonic() - self._changed_at >= QUIET
+        return self._seen and not self._busy and self.guard.is_open
 
     # What it looks like
 
@@ -168,10 +158,10 @@ class Question(ModalScreen[bool]):
             self.decide(choice)
 
     def action_stop(self) -> None:
-        """Stops the project when it is asked for twice in a row."""
+        """Stops the project when it is asked for twice in a row; a key that is held down asks only once."""
         if Choice.STOP not in self.request.choices:
             return
-        if self._stop_asked:
+        if self._stop_asked and not self.guard.is_repeated:
             self.choose(Choice.STOP)
         else:
             self._stop_asked = True
@@ -198,12 +188,15 @@ class Question(ModalScreen[bool]):
         """Sends a command, one at a time, and not for a key that was pressed before this could be read."""
         if self._busy or self.mode is Mode.GONE:
             return
-        if not self._seen and not self._showing:
+        if is_too_small(self.app.size):
+            self.box.tell_problem(TOO_SMALL)
+        elif not self._seen and not self._showing:
             self.run_worker(self.show_again(), name="show again")
-        elif not self.ready:
-            self.box.tell_problem("Nothing was decided: this had only just appeared. Look at it, then choose again.")
         else:
-            self.box.tell_problem("")
+            self.box.tell_problem(EARLY if not self._seen else self.guard.decide(self, lambda: self._send(command)))
+
+    def _send(self, command: Command) -> None:
+        if self.ready and self.mode is not Mode.GONE:
             self._set_busy(True)
             self.run_worker(self._submit(command), name="answer question")
 
@@ -254,7 +247,7 @@ class Question(ModalScreen[bool]):
 
     async def _open(self) -> None:
         await self.show_again()
-        self._changed_at = self._monotonic()
+        self.guard.appeared()
         await self._look_again()
         if self.opening:
             await self.run_action(self.opening)
@@ -278,7 +271,7 @@ class Question(ModalScreen[bool]):
             self._ended = None
             self.box.tell_note(note)
             await self._show()
-            self._changed_at = self._monotonic()
+            self.guard.appeared()
 
     async def show_again(self) -> None:
         """Shows the present request once more, after what has to be shown of it changed."""
@@ -298,7 +291,7 @@ class Question(ModalScreen[bool]):
 
     def _gone(self) -> None:
         self.keep_words()
-        self._changed_at = self._monotonic()
+        self.guard.appeared()
         self.box.field.read_only = True
         self.set_mode(Mode.GONE)
         self._tell_gone()
@@ -320,13 +313,18 @@ class Question(ModalScreen[bool]):
 
     def on_key(self, event: events.Key) -> None:
         """Any key closes a question that nobody asks any more; any other key than its own takes a stop back."""
+        self.guard.pressed(event.key)
         if self._stop_asked and event.key not in self.context.keymap.keys("stop"):
             self.forget_stop()
         if self.mode is Mode.GONE:
             event.stop()
             event.prevent_default()
-            if self._monotonic() - self._changed_at >= QUIET:
+            if self.guard.is_open:
                 self.dismiss(False)
+
+    def on_paste(self) -> None:
+        """A paste can hold what ends it; what comes right behind it is no key of a person."""
+        self.guard.appeared()
 
     def action_close(self) -> None:
         """Back from the field, or later: nothing is decided."""

@@ -10,13 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.keymap import show_key
+from orchestrator_tui.tui.screens.once import OnceModal
 
 GAP = 2
 
@@ -89,7 +89,7 @@ class AnswerRow(Widget):
         return text
 
 
-class ConfirmScreen(ModalScreen[str | None]):
+class ConfirmScreen(OnceModal[str | None]):
     """Gives back the value of an answer; None when it was closed by Esc, which decides nothing.
 
     The mark begins on the answer `safe`; Enter gives the marked one, arrows and Tab move the mark.

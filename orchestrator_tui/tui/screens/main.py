@@ -12,6 +12,7 @@ from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.tui.bridge import Bridge, Contact
 from orchestrator_tui.tui.keymap import Keymap, Place, bindings
+from orchestrator_tui.tui.least_size import LEAST
 from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.screens.main_keys import MainKeys
 from orchestrator_tui.tui.setup import Setup
@@ -29,6 +30,7 @@ from orchestrator_tui.tui.widgets.status_line import Banner, StatusLine
 from orchestrator_tui.tui.widgets.welcome import Welcome
 
 TICKS = 1.0
+TOO_SMALL = f"The terminal is too small for the dashboard.\n{LEAST.width}×{LEAST.height} is the least, 80×24 is good."
 LEAVE_INPUT = Hint("esc", "all keys", "next_pane")
 
 
@@ -36,8 +38,8 @@ class MainScreen(MainKeys):
     """Shows what `bridge` knows; posts `CommandGiven` for what a person wants."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.MAIN)]
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (50, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (14, "-low"), (30, "-high")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (LEAST.width, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (LEAST.height, "-low"), (30, "-high")]  # noqa: RUF012
 
     def __init__(self, bridge: Bridge, keys: Keymap, values: Values, setup: Setup) -> None:
         super().__init__()
@@ -59,7 +61,7 @@ class MainScreen(MainKeys):
                 yield PhaseTimeline()
                 yield AgentPanes(self._keys)
                 yield Welcome(self._keys, self._setup.has_credentials)
-        yield Static("The terminal is too small for the dashboard.\n50×14 is the least, 80×24 is good.", id="too-small")
+        yield Static(TOO_SMALL, id="too-small")
         yield self.input_bar
         yield KeyBar(self._keys, Place.MAIN, note=self._setup.place)
 

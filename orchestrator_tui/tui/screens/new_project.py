@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -16,8 +16,11 @@ from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import CredentialsMissing, DirectoryUnusable, OrchestratorError
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.engine.naming import name_from_idea
+from orchestrator_tui.tui.guard import Guard
+from orchestrator_tui.tui.least_size import TOO_SMALL, is_too_small
 from orchestrator_tui.tui.new_folder import as_folder, default_folder, folder_problem, name_problem
 from orchestrator_tui.tui.screens.confirm import Answer, AnswerRow
+from orchestrator_tui.tui.screens.once import OnceModal
 from orchestrator_tui.tui.widgets.run_choice import RunChoice
 from orchestrator_tui.tui.widgets.welcome import VARIABLES
 
@@ -27,7 +30,7 @@ INSTEAD = "It only knows its own example, so it builds the one above instead of 
 MISSING = f"No credentials for Claude were found: set {' or '.join(VARIABLES)} and start again to build your own."
 
 
-class NewProjectScreen(ModalScreen[CreateProject | None]):
+class NewProjectScreen(OnceModal[CreateProject | None]):
     """Posts `Submitted` and stays; the owner answers by `dismiss(command)` or `refuse(error)`. Esc gives back None.
 
     Without credentials the rehearsal is chosen at first; with an empty `idea` there is nothing but the rehearsal.
@@ -68,6 +71,7 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
         self._called = self._default_name()
         self._folder = ""
         self._starting = False
+        self.guard = Guard()
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="new-box", can_focus=False):
@@ -83,6 +87,15 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
     def on_mount(self) -> None:
         self._show_idea()
         self._check()
+        self.guard.appeared()
+
+    def on_key(self, event: events.Key) -> None:
+        """Enter may still be the one that sent the idea."""
+        self.guard.pressed(event.key)
+
+    def on_paste(self) -> None:
+        """A paste can hold what ends it; what comes right behind it is no key of a person."""
+        self.guard.appeared()
 
     # For the owner
 
@@ -146,7 +159,11 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
     def _check(self) -> None:
         # While it is being started, the start itself has checked; it must not be cut short.
         if not self._starting:
-            self.run_worker(self._checked(), name="check name and folder", group="check", exclusive=True)
+            self._check_soon()
+
+    @work(name="check name and folder", group="check", exclusive=True)
+    async def _check_soon(self) -> None:
+        await self._checked()
 
     async def _checked(self) -> str:
         """What is wrong with what is typed now, or ""; it is shown."""
@@ -164,16 +181,23 @@ class NewProjectScreen(ModalScreen[CreateProject | None]):
     # What is wanted
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter in any field starts at once."""
+        """Enter in any field starts."""
         event.stop()
         self.action_start()
 
     def action_start(self) -> None:
-        """Starts with what is typed, if nothing is wrong with it."""
+        """Starts with what is typed, if nothing is wrong with it and the person has seen it."""
+        if self._starting:
+            return
+        if problem := TOO_SMALL if is_too_small(self.app.size) else self.guard.decide(self, self._begin):
+            self._tell(problem)
+
+    def _begin(self) -> None:
         if not self._starting:
             self._starting = True
-            self.run_worker(self._start(), name="start the project", group="check", exclusive=True)
+            self._start()
 
+    @work(name="start the project", group="check", exclusive=True)
     async def _start(self) -> None:
         problem = await self._checked() or self._missing()
         if problem:

@@ -8,17 +8,17 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.css.query import NoMatches
-from textual.screen import Screen
 from textual.widgets import Static
 
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.keymap import Place, bindings
+from orchestrator_tui.tui.screens.once import OnceScreen
 from orchestrator_tui.tui.widgets.key_bar import Hint, KeyBar
 
 
-class Page(Screen[None]):
+class Page(OnceScreen[None]):
     """Subclasses yield their widgets in `body` and read what they show in `load`, whose errors are told in the head."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.SCREEN)]

@@ -8,19 +8,19 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.theme import Theme
 from textual.widgets import Static
 
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.keymap import Place, bindings
+from orchestrator_tui.tui.screens.once import OnceModal
 from orchestrator_tui.tui.themes import Catalog, LoadedTheme
 from orchestrator_tui.tui.widgets.row_list import RowList
 
 SWATCH = "■"
 
 
-class ThemePicker(ModalScreen[str | None]):
+class ThemePicker(OnceModal[str | None]):
     """Gives the name of the theme that was chosen; None when the old one stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.SCREEN)]

@@ -99,13 +99,17 @@ class InputBar(Widget):
         self.key_pressed()
         self.focus_text()
 
+    def takes(self, event: events.Key) -> bool:
+        """Whether the field does something with a key: writes it, edits or sends."""
+        return event.is_printable or event.key in self._field.own_keys
+
     def pass_on(self, event: events.Key) -> None:
         """Takes a key that was meant for the field and went to another widget."""
-        if event.key == "enter":
-            # Behind the characters that were passed on before it.
-            self._field.call_later(self.send)
-        else:
+        if (action := self._field.own_keys.get(event.key)) is None:
             self._field.post_message(events.Key(event.key, event.character))
+        else:
+            # Behind the characters that were passed on before it.
+            self._field.call_later(self.app.run_action, action, self._field)
 
     def accepted(self, sent: str | None = None) -> None:
         """What was sent is carried out: it goes to the history, and out of the field unless that was edited since."""

@@ -79,6 +79,11 @@ class InputField(TextArea):
         self.cursor_blink = False
         self.match_cursor_bracket = False
 
+    @property
+    def own_keys(self) -> dict[str, str]:
+        """The action of each key that is bound here."""
+        return {key: bound[0].action for key, bound in self._bindings.key_to_bindings.items()}
+
     def put(self, text: str) -> None:
         """Shows `text` instead, with the cursor at its end; undo brings back what was there."""
         result = self.replace(tidy(text), *self._whole())
