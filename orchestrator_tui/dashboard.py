@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator_tui import cli
 from orchestrator_tui.config.paths import SETTINGS_FILE, find_paths
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Invocation = cli.StartProject | cli.ContinueProject
 THEME = "tui.theme"
+INTERRUPTED = 130
+"""The exit code of who did not wait for an orderly end."""
 
 
 def open_dashboard(invocation: Invocation) -> int:
@@ -54,6 +56,8 @@ async def _run(opening: "Opening") -> int:
     async with Link(opening.engine) as link:
         app = DashboardApp(opening.setup(link))
         code = await app.run_async()
+        if app.leaving.is_abrupt:
+            leave_at_once(farewell(app.selected))
         if app.broke is not None:
             raise app.broke
     if not opening.environ.get("TEXTUAL_DRIVER"):
@@ -70,6 +74,12 @@ def farewell(project: ProjectView | None) -> str:
         f"{one_line(project.name, 60)}: {title(project.status)}{where}. "
         f"Go on with: {cli.PROGRAM} --resume {project.number}\n"
     )
+
+
+def leave_at_once(words: str) -> NoReturn:
+    """End the process now, whatever is still at work: what is stored is enough to go on from."""
+    _say(words)
+    os._exit(INTERRUPTED)
 
 
 def _say(text: str) -> None:

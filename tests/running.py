@@ -16,6 +16,7 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest, Project
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus
 from orchestrator_tui.engine.engine import LocalEngine
+from orchestrator_tui.engine.run import CRASH
 
 E = TypeVar("E")
 
@@ -60,8 +61,12 @@ class Watched:
         raise AssertionError("the stream of events ended")
 
     async def until_rest(self) -> PipelineStatus:
-        """Wait until the pipeline rests; how."""
-        event = await self.until(lambda event: isinstance(event, events.PipelineStatusChanged) and event.new in RESTING)
+        """Wait until the pipeline rests; how. What is told for a process that is gone is no rest."""
+        event = await self.until(
+            lambda event: (
+                isinstance(event, events.PipelineStatusChanged) and event.new in RESTING and event.reason != CRASH
+            )
+        )
         assert isinstance(event, events.PipelineStatusChanged)
         return event.new
 

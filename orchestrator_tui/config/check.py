@@ -8,7 +8,17 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from orchestrator_tui.config.keys import Key, dotted, expectation, known_groups, known_keys, leaves, nearest, shown
+from orchestrator_tui.config.keys import (
+    Key,
+    dotted,
+    expectation,
+    known_groups,
+    known_keys,
+    leaves,
+    nearest,
+    setting_at,
+    shown,
+)
 from orchestrator_tui.config.secrets import find_secrets, mask, variable_for
 from orchestrator_tui.config.settings import SettingsModel
 
@@ -71,6 +81,8 @@ def _unknown(data: Mapping[str, Any], keys: Mapping[str, FieldInfo]) -> list[Key
 
 def _is_known(key: Key, keys: Mapping[str, FieldInfo], groups: set[str]) -> bool:
     """Also true inside a setting that was written as a table: that is a wrong value, not an unknown key."""
+    if setting_at(key[:2], keys) is not None:
+        return True
     return ".".join(key) in groups or any(".".join(key[:length]) in keys for length in range(1, len(key) + 1))
 
 
@@ -102,6 +114,7 @@ def _value_line(key: Key, data: Mapping[str, Any], where: Where, hide: Mask, key
     found: Any = data
     for part in key:
         found = found[part]
-    expected = expectation(keys[name]) if name in keys else f"a group of settings, [{name}]"
+    setting = setting_at(key, keys)
+    expected = expectation(setting) if setting else f"a group of settings, [{name}]"
     value = shown(hide(found) if isinstance(found, str) else found)
     return f"{where(name)}: {name} is {value}; expected {expected}."

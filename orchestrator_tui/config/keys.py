@@ -14,10 +14,11 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from orchestrator_tui.config.settings import Expected, SettingsModel
+from orchestrator_tui.config.settings import KEYMAP, Expected, Keys, SettingsModel
 
 Key = tuple[str, ...]
 
+_KEYS_BY_ID = FieldInfo.from_annotation(Keys)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
 _LONGEST = 100
@@ -32,6 +33,13 @@ def known_keys(model: type[BaseModel] = SettingsModel) -> dict[str, FieldInfo]:
         else:
             found[name] = field
     return found
+
+
+def setting_at(key: Key, keys: Mapping[str, FieldInfo]) -> FieldInfo | None:
+    """The setting of a key; the key of a binding may go by any id with a dot, `keymap."items.search"`."""
+    if len(key) == 2 and key[0] == KEYMAP and "." in key[1]:
+        return _KEYS_BY_ID
+    return keys.get(dotted(key))
 
 
 def known_groups(keys: Mapping[str, FieldInfo]) -> set[str]:

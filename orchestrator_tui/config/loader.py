@@ -68,7 +68,7 @@ class Settings(SettingsModel, BaseSettings):
         Raises:
             KeyError: there is no such setting.
         """
-        if key not in known_keys():
+        if key not in known_keys() and key not in self._origins:
             raise KeyError(key)
         return self._origins.get(key, "default")
 

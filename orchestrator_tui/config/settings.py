@@ -1,5 +1,6 @@
 """All settings, with their defaults. Every field's docstring is what `orchestrator.toml` says about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -201,17 +202,32 @@ class TuiSettings(Section):
     """Whether the desktop is notified of the same, where the terminal can do that."""
 
 
+KEYMAP = "keymap"
 KEYMAP_DOC = """\
-The dashboard's keys, commas between them: `d`, `ctrl+d`, `f5`, `a,enter`. The first few work while typing."""
+The dashboard's keys, commas between them: `d`, `ctrl+d`, `f5`, `a,enter`. The first few work while typing.
+Every other key goes by its id in quotes, such as "items.search" = "f6"; F1 shows the ids."""
+
+
+class KeysById(Section):
+    """Keys of bindings that have an id with a dot and no setting; whether there is such a binding is not known here."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Keys] = Field(init=False)
+
+    @property
+    def by_id(self) -> Mapping[str, str]:
+        """The keys by the ids of the bindings."""
+        return self.model_extra or {}
+
 
 if TYPE_CHECKING:
 
-    class KeymapSettings(Section):
+    class KeymapSettings(KeysById):
         """A field for each of `DEFAULT_KEYS`."""
 else:
     KeymapSettings = create_model(
         "KeymapSettings",
-        __base__=Section,
+        __base__=KeysById,
         __doc__=KEYMAP_DOC,
         **{
             key.action: (TypingKeys if key.while_typing else Keys, Field(key.keys, description=key.tooltip))

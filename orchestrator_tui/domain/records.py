@@ -117,6 +117,11 @@ class PipelineState:
     owner: str | None = None
     epoch: int = 0
 
+    @property
+    def last_sign_of_life(self) -> datetime:
+        """When the process that ran the project last stored something or renewed its heartbeat."""
+        return max(self.last_checkpoint, self.heartbeat or self.last_checkpoint)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:

@@ -49,7 +49,7 @@ from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
-from orchestrator_tui.engine.run import Run, last_sign_of_life
+from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.takeover import take_lease
 from orchestrator_tui.engine.workspace import Workspace
@@ -235,7 +235,7 @@ class LocalEngine(EngineClient):
             # Before anything else: what an earlier run left behind must not write beside the new one.
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease))
-            if not await run.prepare(last_sign_of_life(before)):
+            if not await run.prepare(before.last_sign_of_life):
                 return None
             return _Turn(run, lease, stack.pop_all())
 
@@ -332,8 +332,9 @@ class LocalEngine(EngineClient):
             return
         if project.status not in (PipelineStatus.PAUSED, PipelineStatus.RUNNING, PipelineStatus.STOPPING):
             raise IllegalTransition(f"{project.name} is {project.status}.", hint="There is nothing to stop.")
+        before = await self._store.pipeline_state(project.id)
         try:
-            lease = await self._take_lease(await self._store.pipeline_state(project.id))
+            lease = await self._take_lease(before)
         except AlreadyOwned as error:
             await self._stop_elsewhere(project, error.owner, reason)
             return
@@ -341,6 +342,7 @@ class LocalEngine(EngineClient):
             stack.push_async_callback(self._release, lease)
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease))
+            await run.close_sessions(before.last_sign_of_life)
             await run.stopped(reason)
 
     async def _stop_elsewhere(self, project: Project, owner: str, reason: str) -> None:

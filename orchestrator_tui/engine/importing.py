@@ -29,7 +29,6 @@ from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import owner, statefile
 from orchestrator_tui.engine.creation import all_projects
 from orchestrator_tui.engine.naming import free_slug, slugify
-from orchestrator_tui.engine.run import last_sign_of_life
 from orchestrator_tui.engine.settling import IMPORTED, Settled, interrupted, settled
 from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace, verified_commit, writable
 from orchestrator_tui.phases.artifacts import stored_event
@@ -73,7 +72,7 @@ async def _store_project(store: Store, dossier: Dossier, workspace: Workspace) -
     await workspace.check(verified_commit(dossier.state.last_successful_step))
     finished = await workspace.finished_items()
     moment = now()
-    known = settled(dossier, finished, ended_at=last_sign_of_life(dossier.state), at=moment)
+    known = settled(dossier, finished, ended_at=dossier.state.last_sign_of_life, at=moment)
     try:
         async with store.transaction() as unit:
             stored = await unit.import_project(replace(known.dossier, comments=()))
@@ -153,7 +152,7 @@ def _refuse_running(state: PipelineState) -> None:
     """Raises AlreadyOwned when the process that wrote the file may still be at work in the folder."""
     if state.owner is None or owner.is_gone(state.owner):
         return
-    silent = (now() - last_sign_of_life(state)).total_seconds()
+    silent = (now() - state.last_sign_of_life).total_seconds()
     if owner.is_here(state.owner) or silent < LONGEST_SILENCE:
         raise AlreadyOwned(state.owner)
 

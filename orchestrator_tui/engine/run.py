@@ -10,7 +10,7 @@ from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import Lease, PipelineState, Project, SessionLog, WorkItem
+from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine import machine, shutdown
 from orchestrator_tui.engine.eventlog import EventLog
@@ -22,6 +22,8 @@ from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.workspace import Workspace, verified_commit
 
 USER_REQUEST = "user_request"
+CRASH = "crash"
+"""Why a project stopped whose process is gone."""
 STORE_SECONDS = 10.0
 """How long a stop waits for a database in trouble, besides the time it gives the agents."""
 _STARTABLE = (
@@ -215,14 +217,19 @@ class Run:
         await self.pipeline.mirror()
 
     async def _after_crash(self, status: PipelineStatus, ended_at: datetime) -> None:
-        await self._close_sessions(ended_at)
+        """The end that the process before could not tell, told for it: whoever follows sees the run end and begin."""
+        if status is PipelineStatus.RUNNING:
+            await self._set_status(status, PipelineStatus.STOPPING, CRASH)
+        await self.close_sessions(ended_at)
         await self._hand_back("the process ended without warning")
         await self.pipeline.interrupted("the process ended without warning", at=ended_at)
-        if status is PipelineStatus.STOPPING:
-            await self._set_status(status, PipelineStatus.STOPPED, "crash")
-            await self._set_status(PipelineStatus.STOPPED, PipelineStatus.RUNNING, None)
+        # In one step: nobody finds it stopped who waits for it to come to rest.
+        async with self.store.transaction() as unit:
+            await self._change_status(unit, PipelineStatus.STOPPING, PipelineStatus.STOPPED, CRASH)
+            await self._change_status(unit, PipelineStatus.STOPPED, PipelineStatus.RUNNING, None)
+        await self.pipeline.mirror()
 
-    async def _close_sessions(self, at: datetime) -> None:
+    async def close_sessions(self, at: datetime) -> None:
         """Sessions that ended with the process that ran them."""
         after = 0
         while page := await self.store.list_sessions(self.project.id, after=after):
@@ -285,8 +292,3 @@ class Run:
         machine.check(old, new, what=f"Project {self.project.name}")
         await unit.set_pipeline_status(self.project.id, old, new, shutdown_reason=reason)
         unit.record(self.project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))
-
-
-def last_sign_of_life(state: PipelineState) -> datetime:
-    """When the process that ran the project last stored something or renewed its heartbeat."""
-    return max(moment for moment in (state.heartbeat, state.last_checkpoint) if moment is not None)

@@ -148,7 +148,9 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
             return Kind.NOTE, "", f"finished in {duration(event.seconds)}"
         case events.AgentFinished():
             why = f": {event.error}" if event.error else ""
-            return Kind.ERROR, "", f"{event.status} after {duration(event.seconds)}{why}"
+            # Who was stopped, or went with its process, has made no mistake.
+            kind = Kind.NOTE if event.status is AgentStatus.INTERRUPTED else Kind.ERROR
+            return kind, "", f"{event.status} after {duration(event.seconds)}{why}"
         case _:
             return None
 

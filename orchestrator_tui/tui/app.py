@@ -61,8 +61,6 @@ SECONDS_SHOWN = 6.0
 QUIET_SECONDS = 1.0
 """How long after a key press nothing comes onto the screen by itself."""
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
 
 def _palette_commands() -> "type[Provider]":
     from orchestrator_tui.tui.command_palette import PaletteCommands
@@ -112,8 +110,8 @@ class DashboardApp(App[int]):
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self.leaving.at_once)
+        loop.add_signal_handler(signal.SIGTERM, self.leaving.at_once)
+        loop.add_signal_handler(signal.SIGHUP, self.leaving.unseen)
         self.call_after_refresh(lambda: self.run_worker(self._furnish(), name="furnish"))
 
     async def _furnish(self) -> None:
@@ -247,7 +245,7 @@ class DashboardApp(App[int]):
     # Commands
 
     def on_terminal_gone(self) -> None:
-        self.leaving.at_once()
+        self.leaving.unseen()
 
     def on_input_bar_submitted(self, message: "InputBar.Submitted") -> None:
         self.run_worker(self._typed(message.text), name="command")

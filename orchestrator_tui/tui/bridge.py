@@ -7,11 +7,10 @@ from enum import StrEnum
 
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
-from orchestrator_tui.domain.records import ProjectOverview, Snapshot
-from orchestrator_tui.domain.statuses import PipelineStatus
-from orchestrator_tui.engine import owner
+from orchestrator_tui.domain.records import Snapshot
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.feed import Feed
+from orchestrator_tui.tui.ownership import as_it_is
 from orchestrator_tui.tui.view import Dashboard, fold, introduced, joined
 
 FRAMES = 10
@@ -195,19 +194,3 @@ class Bridge:
         if newest := page.projects[:FIRST_PAGE]:
             self._bottom = newest[-1].project.number
         self._changed.set()
-
-
-def as_it_is(overview: ProjectOverview) -> ProjectOverview:
-    """A project that was running in a process which is gone does not run: it can be resumed."""
-    project, state = overview.project, overview.state
-    if project.status not in (PipelineStatus.RUNNING, PipelineStatus.STOPPING) or state.owner is None:
-        return overview
-    if not owner.is_gone(state.owner):
-        return overview
-    phases = {name: replace(phase, running_since=None) for name, phase in state.phases.items()}
-    return replace(
-        overview,
-        project=replace(project, status=PipelineStatus.STOPPED),
-        state=replace(state, phases=phases, shutdown_reason="its process is gone"),
-        running=(),
-    )

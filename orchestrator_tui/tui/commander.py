@@ -13,6 +13,7 @@ from orchestrator_tui.tui import slash
 from orchestrator_tui.tui.commands import Kind
 from orchestrator_tui.tui.context import BY, Context
 from orchestrator_tui.tui.opening import Opening
+from orchestrator_tui.tui.ownership import elsewhere
 from orchestrator_tui.tui.shell import Shell
 from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
 from orchestrator_tui.tui.values import agent_name, agents_of
@@ -82,8 +83,9 @@ class Commander:
 
     async def _resolved(self, call: Call) -> Call:
         """Arguments as values that exist; a project may be one beyond those that are loaded."""
+        bridge = self._shell.bridge
         try:
-            resolved = slash.resolve(call, self._shell.values)
+            resolved = slash.resolve(call, self._shell.values, {Kind.PROJECT: bridge.dashboard.total})
         except CommandProblem:
             reference = next((call.get(a.name) for a in call.command.arguments if a.kind is Kind.PROJECT), None)
             if reference is None or not reference.isdigit():
@@ -162,6 +164,10 @@ class Commander:
         if not (await asyncio.wait({stopping}, timeout=AT_ONCE))[0]:
             self._shell.say(f"Stopping {project.name}: its agents end, everything is stored.")
         await stopping
+        overview = await self._shell.context.client.overview(project.id)
+        if process := elsewhere(overview.state.owner, overview.project.status):
+            self._shell.say(f"{project.name} runs in {process}, which was asked to stop it.")
+            return
         self._shell.say(f"{project.name} is stopped. /resume {project.number} goes on.")
 
     async def _replay(self, call: Call) -> None:

@@ -9,7 +9,7 @@ from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.agentlog import AgentLogs
 from orchestrator_tui.tui.reading import read_items
-from orchestrator_tui.tui.view import AgentView, ProjectView, remembered
+from orchestrator_tui.tui.view import AgentView, ProjectView, remembered, without_work
 
 HISTORY = 2_000
 """Events read when a project is selected: what its last agents did."""
@@ -70,6 +70,8 @@ class Feed:
             case Recorded():
                 self.logs.take(live)
                 self._take_item(live.event)
+                if isinstance(live.event, events.AgentFinished):
+                    self.agents = without_work(self.agents, live.event, live.at)
             case _:
                 pass
 

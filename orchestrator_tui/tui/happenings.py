@@ -102,6 +102,11 @@ def agent_name(role: str, number: int) -> str:
     return f"{words.title(role)} {number}"
 
 
+def stop_step(event: events.StopProgressed) -> str:
+    """Such as `2/5 Waiting for agent to reach a safe point`."""
+    return f"{event.step}/{events.STOP_STEPS} {event.text}"
+
+
 def _said(event: Event, names: Names) -> Said | None:
     match event:
         case (
@@ -179,9 +184,7 @@ def _of_phase(
         case events.StopRequested():
             return Said(Kind.PHASE, _QUIET, f"asked {words.owner(event.owner)} to stop it")
         case events.StopProgressed():
-            return Said(
-                Kind.PHASE, _QUIET, f"{event.step}/{events.STOP_STEPS} {event.text}", detail="\n".join(event.details)
-            )
+            return Said(Kind.PHASE, _QUIET, stop_step(event), detail="\n".join(event.details))
         case events.LeaseTaken():
             return None
         case _:

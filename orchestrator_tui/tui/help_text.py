@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from textual.binding import Binding
 
+from orchestrator_tui.domain import words
 from orchestrator_tui.tui.commands import COMMANDS, find_command
 from orchestrator_tui.tui.keymap import Keymap, Place, actions_of, show_key
 
@@ -19,11 +20,12 @@ FLOW = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`name` is what is typed or pressed, `more` further ways to the same."""
+    """`name` is what is typed or pressed, `more` further ways to the same; `called` is not shown, but finds it."""
 
     name: str
     meaning: str
     more: str = ""
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,13 @@ class Section:
     entries: Sequence[Entry]
 
 
-def sections(keymap: Keymap, lists: Iterable[Binding]) -> Sequence[Section]:
-    """All of the help; `lists` are the keys with which any list is moved through."""
-    moves = [Entry(show_key(binding.key), f"{binding.tooltip}.") for binding in lists]
+def sections(keymap: Keymap, by_id: Iterable[Binding]) -> Sequence[Section]:
+    """All of the help; `by_id` are the keys that belong to no action."""
     return [
         Section("How it goes", [Entry(*step) for step in FLOW]),
         Section("Commands", [_command(command.name, keymap) for command in COMMANDS]),
         *(Section(f"Keys: {place}", _keys(place, keymap)) for place in Place if actions_of(place)),
-        Section("Keys: any list", moves),
+        Section("Keys by id, which sets them", [_by_id(binding, keymap) for binding in by_id]),
     ]
 
 
@@ -67,11 +68,20 @@ def _command(name: str, keymap: Keymap) -> Entry:
 
 def _keys(place: Place, keymap: Keymap) -> Sequence[Entry]:
     return [
-        Entry("  ".join(show_key(key) for key in keymap.keys(action.id)), action.tooltip)
+        Entry(
+            "  ".join(show_key(key) for key in keymap.keys(action.id)),
+            action.tooltip,
+            called=f"{action.label} {action.id} {words.title(action.id)}",
+        )
         for action in actions_of(place)
     ]
 
 
+def _by_id(binding: Binding, keymap: Keymap) -> Entry:
+    keys = keymap.by_id.get(binding.id or "", binding.key)
+    return Entry("  ".join(show_key(key) for key in keys.split(",")), f"{binding.tooltip}.", binding.id or "")
+
+
 def _fits(entry: Entry, title: str, wanted: Sequence[str]) -> bool:
-    text = f"{title} {entry.name} {entry.meaning} {entry.more}".casefold()
+    text = f"{title} {entry.name} {entry.meaning} {entry.more} {entry.called}".casefold()
     return all(word in text for word in wanted)

@@ -1,6 +1,6 @@
 """Everything that a key does in the dashboard, as data: for bindings, footer, palette and the help screen."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -135,8 +135,14 @@ class Keymap:
         return show_key(self.keys(action)[0])
 
     def as_textual(self) -> dict[str, str]:
-        """Binding id -> keys of all actions, for `App.set_keymap`; it is complete, so that swapped keys both work."""
-        return {action.id: ",".join(self.keys(action.id)) for action in ACTIONS}
+        """Binding id -> keys, for `App.set_keymap`: of all actions, so that swapped keys both work, and `by_id`."""
+        return {action.id: ",".join(self.keys(action.id)) for action in ACTIONS} | dict(self.by_id)
+
+    @property
+    def by_id(self) -> Mapping[str, str]:
+        """Keys that are set for a binding by its id, which is that of no action."""
+        found: Mapping[str, str] = getattr(self.settings, "by_id", {})
+        return found
 
     def conflicts(self, where: Where = lambda key: "default") -> tuple[str, ...]:
         """One line for each key that two actions of one place want."""

@@ -1,25 +1,38 @@
 """Leaves the dashboard: asks when something runs, shows how it comes to an end, then goes."""
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.commands import StopProject
+from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.tui.ownership import AT_WORK, elsewhere
+from orchestrator_tui.tui.view import ProjectView
 
 if TYPE_CHECKING:
     from orchestrator_tui.tui.app import DashboardApp
+    from orchestrator_tui.tui.screens.stopping import StoppingScreen
 
-RUNS = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+HURRY_SECONDS = 2.0
+"""How long leaving may take once somebody is in a hurry."""
 
 
 class Leaving:
-    """The end of the dashboard; leaving a second time goes at once."""
+    """The end of the dashboard. Leaving a second time waits for no agent, a third time for nothing: `is_abrupt`."""
 
     def __init__(self, app: "DashboardApp") -> None:
         self._app = app
-        self.has_begun = False
+        self._screen: StoppingScreen | None = None
+        self._last_moment: asyncio.TimerHandle | None = None
+        self.is_abrupt = False
+
+    @property
+    def has_begun(self) -> bool:
+        return self._screen is not None
 
     def ask(self) -> None:
         """Leave, or ask first when that stops something."""
-        running = [project for project in self._app.bridge.dashboard.projects.values() if project.status in RUNS]
+        running = self._running_here()
         if self.has_begun or not running:
             self.at_once()
             return
@@ -39,22 +52,55 @@ class Leaving:
         )
 
     def at_once(self) -> None:
-        """Stop what runs and leave; the second time without waiting."""
-        if self.has_begun:
-            self._app.exit(0)
-            return
-        self.has_begun = True
+        """Stop what runs and leave; the second time without waiting for agents, the third time for nothing."""
+        if self._screen is None:
+            self._begin()
+        elif self._last_moment is None:
+            self._hurry(self._screen)
+        else:
+            self._go()
+
+    def unseen(self) -> None:
+        """Leave in order because nobody sees the dashboard any more; the end of a terminal is told more than once."""
+        if not self.has_begun:
+            self._begin()
+
+    def _begin(self) -> None:
         from orchestrator_tui.tui.screens.stopping import StoppingScreen
 
-        self._app.push_screen(StoppingScreen())
+        running = [project.id for project in self._running_here()]
+        self._screen = StoppingScreen(self._app.bridge.dashboard, running, self._app.keys.shown("quit"))
+        self._app.push_screen(self._screen)
         self._app.run_worker(self._leave(), name="leave")
 
+    def _hurry(self, screen: "StoppingScreen") -> None:
+        screen.hurry()
+        for project in self._running_here():
+            self._app.run_worker(self._force(project.id), name="force")
+        self._last_moment = asyncio.get_running_loop().call_later(HURRY_SECONDS, self._go)
+
+    def _go(self) -> None:
+        self.is_abrupt = True
+        self._app.exit(0)
+
+    def _running_here(self) -> list[ProjectView]:
+        """What leaving stops; what another process runs goes on there."""
+        projects = self._app.bridge.dashboard.projects.values()
+        return [one for one in projects if one.status in AT_WORK and not elsewhere(one.owner, one.status)]
+
     def _answered(self, answer: str | None) -> None:
-        if answer == "leave":
-            self.at_once()
+        if answer == "leave" and not self.has_begun:
+            self._begin()
+
+    async def _force(self, project_id: str) -> None:
+        # It may have stopped in this moment; what cannot be stopped is left in two seconds anyway.
+        with suppress(OrchestratorError):
+            await self._app.context.client.submit(StopProject(project_id=project_id, force=True))
 
     async def _leave(self) -> None:
         try:
             await self._app.setup.link.close()
         finally:
+            if self._last_moment is not None:
+                self._last_moment.cancel()
             self._app.exit(0)

@@ -1,9 +1,11 @@
 """Takes over what is changed on the settings page while the dashboard is open: colours, calls for attention, keys."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.tui.binding_ids import bindings_by_id, unknown
 from orchestrator_tui.tui.slash import CommandProblem
 from orchestrator_tui.tui.theming import SETTING
 
@@ -15,7 +17,7 @@ KEYMAP = "keymap."
 
 
 class LiveSettings:
-    """What counts at once; everything else counts from the next start on."""
+    """What counts at once; everything else counts for the runs that begin after it."""
 
     def __init__(self, app: "DashboardApp") -> None:
         self._app = app
@@ -64,3 +66,10 @@ class LiveSettings:
             screen.query("KeyBar, Welcome").refresh()
         for conflict in app.keys.conflicts(settings.origin):
             app.notify(one_line(conflict, 400), severity="warning", markup=False, timeout=20)
+        if app.keys.by_id:
+            app.run_worker(self._check_ids(app.keys.by_id), name="ids of keys", group="ids of keys", exclusive=True)
+
+    async def _check_ids(self, ids: Mapping[str, str]) -> None:
+        """Tell of an id that no binding has; which there are is known once all screens are imported."""
+        if problem := unknown(ids, await asyncio.to_thread(bindings_by_id)):
+            self._app.notify(one_line(problem, 400), severity="warning", markup=False, timeout=20)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from orchestrator_tui.domain.records import ProjectOverview, SessionLog, WorkItem
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.history import names_of
+from orchestrator_tui.tui.ownership import as_it_is
 
 PAGE = 200
 ABOVE_ALL = 2**31 - 1
@@ -49,4 +50,5 @@ async def read_overviews(client: EngineClient) -> Sequence[ProjectOverview]:
 async def read_overview_page(client: EngineClient, found: Sequence[ProjectOverview]) -> Sequence[ProjectOverview]:
     """The projects after those that were found, the newest first."""
     before = found[-1].project.number if found else ABOVE_ALL
-    return (await client.snapshot(before=before, limit=PAGE)).projects
+    page = await client.snapshot(before=before, limit=PAGE)
+    return [as_it_is(one) for one in page.projects]

@@ -18,7 +18,7 @@ from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.domain.errors import SettingsError
 
 LIVE_GROUPS = ("tui", "keymap")
-"""Groups that the dashboard takes over at once; everything else counts from the next start on."""
+"""Groups that the dashboard takes over at once; everything else counts for the runs that begin after it."""
 DEFAULT = "default"
 NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 

@@ -2,9 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from types import MappingProxyType
 
 from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.text import one_line
@@ -83,6 +84,11 @@ class Completion:
 Values = Callable[[Kind], Iterable[Value]]
 """Says which values of a kind exist; kinds it knows nothing about are empty."""
 
+Totals = Mapping[Kind, int]
+"""How many values of a kind there are where `Values` knows only some."""
+
+NO_TOTALS: Totals = MappingProxyType({})
+
 
 def parse(text: str) -> Input:
     """What a text means. Pure: whether a project or an agent exists is for `resolve` to say.
@@ -101,7 +107,7 @@ def parse(text: str) -> Input:
     return Sentence(stripped, found.name if found else None)
 
 
-def resolve(given: Input, values: Values) -> Input:
+def resolve(given: Input, values: Values, totals: Totals = NO_TOTALS) -> Input:
     """The same with each argument as the value that exists: `/resume Portfolio` becomes `/resume 3`.
 
     Raises:
@@ -110,9 +116,11 @@ def resolve(given: Input, values: Values) -> Input:
     match given:
         case Call(command, pairs):
             kinds = {argument.name: argument.kind for argument in command.arguments}
-            return replace(given, values=tuple((name, _known(text, kinds[name], values)) for name, text in pairs))
+            return replace(
+                given, values=tuple((name, _known(text, kinds[name], values, totals)) for name, text in pairs)
+            )
         case Steer(agent, _):
-            return replace(given, agent=_known(agent, Kind.AGENT, values))
+            return replace(given, agent=_known(agent, Kind.AGENT, values, totals))
         case _:
             return given
 
@@ -204,7 +212,7 @@ def _unknown_command(name: str) -> CommandProblem:
     return CommandProblem(f"There is no command /{one_line(name, 40)}.", hint=advice)
 
 
-def _known(text: str, kind: Kind, values: Values) -> str:
+def _known(text: str, kind: Kind, values: Values, totals: Totals) -> str:
     """The value that was meant: the very one, else the only one that is called so or begins so."""
     if kind is Kind.TEXT:
         return text
@@ -221,7 +229,7 @@ def _known(text: str, kind: Kind, values: Values) -> str:
             return next(iter(found))
         if found:
             raise _ambiguous(text, kind, [value for value in existing if value.text in found])
-    raise _missing(text, kind, existing)
+    raise _missing(text, kind, existing, totals.get(kind, 0))
 
 
 def _is(value: Value, text: str) -> bool:
@@ -242,18 +250,20 @@ def _ambiguous(text: str, kind: Kind, found: list[Value]) -> CommandProblem:
     return CommandProblem(f"{one_line(text, 40)!r} fits {_listed(found)}.", hint=f"Say which {kind} you mean.")
 
 
-def _missing(text: str, kind: Kind, existing: list[Value]) -> CommandProblem:
+def _missing(text: str, kind: Kind, existing: list[Value], total: int) -> CommandProblem:
     message = f"There is no {kind} {one_line(text, 40)!r}."
     names = {name.casefold(): value for value in existing for name in (value.text, value.label) if name}
     close = difflib.get_close_matches(text.casefold()[:60], names, n=1)
     if close and not text.isdigit():
         return CommandProblem(message, hint=f"Did you mean {_shown(names[close[0]])}?")
-    hint = f"There are: {_listed(existing)}." if existing else f"There is no {kind} yet."
+    hint = f"There are: {_listed(existing, total)}." if existing else f"There is no {kind} yet."
     return CommandProblem(message, hint=hint)
 
 
-def _listed(values: list[Value]) -> str:
-    more = f" and {len(values) - MOST_TOLD:,} more" if len(values) > MOST_TOLD else ""
+def _listed(values: list[Value], total: int = 0) -> str:
+    """The first of them; `total` counts also those that are not among `values`."""
+    left = max(total, len(values)) - len(values[:MOST_TOLD])
+    more = f" and {left:,} more" if left else ""
     return ", ".join(_shown(value) for value in values[:MOST_TOLD]) + more
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Event, Recorded
@@ -56,8 +56,14 @@ class AgentView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectView:
-    """One project, up to the last event folded in. `waiting` are open requests by id, oldest first. What is up to `seq`
-    was in the records it was made from."""
+    """One project, up to the last event folded in.
+
+    Attributes:
+        waiting: open requests by id, oldest first.
+        owner: the process that runs it, or ran it last.
+        stop_steps: the steps of its last graceful stop that have been told.
+        seq: what is up to it was in the records the view was made from.
+    """
 
     id: str
     number: int
@@ -71,6 +77,8 @@ class ProjectView:
     items: ItemCounts = field(default_factory=ItemCounts)
     waiting: Mapping[str, RequestKind] = field(default_factory=dict)
     agents: Mapping[str, AgentView] = field(default_factory=dict)
+    owner: str | None = None
+    stop_steps: tuple[events.StopProgressed, ...] = ()
     last_event_at: datetime | None = None
     seq: int = 0
 
@@ -145,6 +153,7 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
         items=overview.items,
         waiting={request.id: request.kind} if request else {},
         agents={session.id: _of_session(session) for session in overview.running},
+        owner=state.owner,
         last_event_at=state.last_checkpoint,
         seq=seq,
     )
@@ -199,7 +208,12 @@ def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectVi
     match event:
         case events.PipelineStatusChanged(new=new, reason=reason):
             current = None if new is PipelineStatus.COMPLETED else project.current_phase
-            return replace(project, status=new, reason=reason, current_phase=current)
+            steps = project.stop_steps if new is PipelineStatus.STOPPED else ()
+            return replace(project, status=new, reason=reason, current_phase=current, stop_steps=steps)
+        case events.LeaseTaken(owner=owner):
+            return replace(project, owner=owner)
+        case events.StopProgressed():
+            return replace(project, stop_steps=(*project.stop_steps, event))
         case events.PhaseStatusChanged():
             return _fold_phase(project, event, at)
         case events.PhaseProgressed():
@@ -275,8 +289,17 @@ def _finished(project: ProjectView, event: events.AgentFinished, at: datetime) -
         return project
     phase = project.phases[agent.phase]
     phases = {**project.phases, agent.phase: replace(phase, usage=phase.usage + event.usage)}
-    ended = replace(agent, status=event.status, ended_at=at, usage=event.usage)
-    return replace(project, phases=phases, agents={**project.agents, event.agent_id: ended})
+    return replace(project, phases=phases, agents=without_work(project.agents, event, at))
+
+
+def without_work(agents: Mapping[str, AgentView], event: events.AgentFinished, at: datetime) -> Mapping[str, AgentView]:
+    """The agents once one of them has finished; the same when it is not among them."""
+    agent = agents.get(event.agent_id)
+    if agent is None:
+        return agents
+    # One whose process was gone is told of later than it ended.
+    ended_at = min(at, agent.started_at + timedelta(seconds=event.seconds))
+    return {**agents, agent.agent_id: replace(agent, status=event.status, ended_at=ended_at, usage=event.usage)}
 
 
 def _kept(agents: Mapping[str, AgentView]) -> Mapping[str, AgentView]:

@@ -109,7 +109,9 @@ async def test_a_pane_says_who_works_on_what_and_how_long() -> None:
         assert shown.text.endswith("─ 1m28 · $0.11 · 38k ─╯")
 
 
-@pytest.mark.parametrize(("width", "expected"), [(120, ["1", "2", "3"]), (86, ["1", "2"]), (50, ["1"]), (20, ["1"])])
+@pytest.mark.parametrize(
+    ("width", "expected"), [(120, ["1", "2", "3"]), (86, ["1", "2", "3"]), (83, ["1", "2"]), (56, ["1"]), (20, ["1"])]
+)
 async def test_as_many_panes_stand_side_by_side_as_fit(width: int, expected: list[str]) -> None:
     async with panes(agent(1), agent(2), agent(3), agent(4), width=width) as shown:
         assert shown.heads() == expected

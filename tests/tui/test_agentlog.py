@@ -66,6 +66,18 @@ def test_a_file_tool_says_how_much_it_changes() -> None:
     assert size_of("Bash", {"command": "ls"}) == ""
 
 
+def test_an_agent_that_was_stopped_made_no_error_and_one_that_failed_did() -> None:
+    logs = AgentLogs()
+    for agent_id, status in (("a", AgentStatus.INTERRUPTED), ("b", AgentStatus.FAILED)):
+        logs.take(started(agent_id))
+        ended = events.AgentFinished(
+            agent_id=agent_id, status=status, summary="", error="stopped", usage=Usage(), seconds=5.9
+        )
+        logs.take(recorded(ended))
+    assert lines(logs, "a")[-1] == (Kind.NOTE, "", "interrupted after 5.9s: stopped")
+    assert lines(logs, "b")[-1] == (Kind.ERROR, "", "failed after 5.9s: stopped")
+
+
 def test_what_belongs_to_no_agent_goes_nowhere() -> None:
     logs = AgentLogs()
     assert logs.take(recorded(events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=1, total=2))) is None

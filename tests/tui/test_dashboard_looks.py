@@ -107,7 +107,7 @@ async def test_settings_changed_by_command_count_at_once_where_they_can(tmp_path
         await it.leave()
         await it.send("/config agent.model opus")
         await it.shows("agent.model is opus in")
-        await it.says("It counts from the next start on.")
+        await it.says("It counts for what starts or goes on from now on;")
         await it.leave()
         await it.send("/config agent.model gpt")
         await it.shows("sonnet, opus, haiku, default or a full name")

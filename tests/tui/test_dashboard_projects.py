@@ -6,12 +6,14 @@ from threading import Event
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain.commands import CreateProject
-from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
+from orchestrator_tui.tui.values import agents_of
 from orchestrator_tui.tui.widgets.project_list import ProjectList
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 from tests.tui.board import REHEARSED, Board, board
 from tests.tui.elsewhere import running_elsewhere
+from tests.tui.played import Speaking
 
 
 @asynccontextmanager
@@ -58,17 +60,74 @@ async def test_another_project_that_begins_to_wait_is_told_of_and_one_key_away(t
             assert it.project.name == "other"
 
 
-async def test_a_project_that_another_process_runs_is_shown_live_and_says_why_it_cannot_be_stopped(
+async def test_a_project_that_another_process_runs_is_shown_live_says_so_and_is_stopped_by_asking_it(
     tmp_path: Path,
 ) -> None:
-    async with board(tmp_path / "home") as it, running_elsewhere(tmp_path / "home", "far") as program:
-        await it.shows("far", "running", "analyst")
-        await it.refused("/stop far", "Running elsewhere", "Stop it there first")
+    home = tmp_path / "home"
+    async with board(home, notifications=True) as it, running_elsewhere(home, "far") as program:
+        process = f"in process {program.pid} on "
+        await it.shows("far", "running", "analyst", process)
+        await it.send("/status far")
+        await it.shows("Status · far", f"running {process}")
+        await it.leave()
         await it.refused("/resume far", "Running elsewhere", "or wait until it ends")
-        assert program.stdin is not None
-        program.stdin.write(b"\n")
-        await it.rests(PipelineStatus.COMPLETED)
-        await it.shows("far", "✓ completed", "2 done")
+        await it.send("/stop far")
+        await it.until(lambda: any("was asked to stop it" in told.message for told in it.app._notifications))
+        await it.rests(PipelineStatus.STOPPED)
+        await it.until(lambda: f"running · ideation  {process}" not in it.shown)
+
+
+async def test_leaving_asks_nothing_about_a_project_that_another_process_runs(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it, running_elsewhere(tmp_path / "home", "far"):
+        await it.shows("far", "running", "analyst")
+        await it.press("ctrl+q")
+        await it.until(lambda: it.app.return_code == 0)
+
+
+async def test_a_project_whose_process_was_killed_is_stopped_everywhere_and_works_again_once_resumed(
+    tmp_path: Path,
+) -> None:
+    async with running_elsewhere(tmp_path / "home", "far") as program:
+        program.kill()
+        await program.wait()
+    runtime = Speaking(generated_scenario(2), words=("Back again.",))
+    async with board(tmp_path / "home", runtime=runtime) as it:
+        await it.shows("□ stopped", "agent-1 analyst")
+        assert [agent.ended_at is None for agent in agents_of(it.app.bridge)] == [False]
+        before = it.project.phases[PhaseName.IDEATION].seconds
+        await it.send("/status")
+        await it.shows("stopped (its process is gone)")
+        await it.leave()
+        await it.send("/resume 1")
+        await it.shows("Back again.", "◐ running", "agent-2 analyst")
+        assert before <= it.project.phases[PhaseName.IDEATION].seconds
+        assert [agent.number for agent in it.project.running_agents] == [2]
+        assert [agent.number for agent in agents_of(it.app.bridge) if agent.ended_at is None] == [2]
+        await it.press("ctrl+q")
+        await it.shows("far is running.")
+        await it.press("l")
+        await it.until(lambda: it.app.return_code == 0)
+
+
+async def test_the_agents_of_a_killed_process_have_ended_once_its_project_is_stopped(tmp_path: Path) -> None:
+    async with running_elsewhere(tmp_path / "home", "far") as program:
+        program.kill()
+        await program.wait()
+    async with board(tmp_path / "home") as it:
+        await it.shows("□ stopped", "agent-1 analyst")
+        await it.send("/stop 1")
+        await it.until(lambda: it.typed == "")
+        (session,) = await it.client.sessions(it.project.id)
+        assert session.status is AgentStatus.INTERRUPTED
+
+
+async def test_the_changes_of_a_project_without_a_repository_say_so(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED) as it:
+        await it.question("small waits for you")
+        await it.press("escape")
+        await it.send("/diff")
+        await it.shows("there is no repository yet", "No commit yet.", "There is nothing to show.")
+        assert "Reading" not in it.shown
 
 
 async def test_a_project_chosen_from_the_list_of_all_is_shown(tmp_path: Path) -> None:

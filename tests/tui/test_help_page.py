@@ -33,6 +33,22 @@ def test_a_search_needs_all_words_and_looks_into_titles() -> None:
     assert matching(sections(KEYS, []), "zebra") == []
 
 
+@pytest.mark.parametrize("name", ["zoom", "rehearsal", "new project", "follow", "new_project"])
+def test_a_search_finds_what_a_key_does_by_the_name_of_its_action(name: str) -> None:
+    found = [entry for section in matching(sections(KEYS, []), name) for entry in section.entries]
+    tooltips = {action.tooltip for action in ACTIONS if name in (action.id, action.id.replace("_", " "))}
+    assert tooltips & {entry.meaning for entry in found}
+
+
+async def test_keys_that_have_no_setting_of_their_own_are_found_by_their_ids(tmp_path: Path) -> None:
+    app = Stage()
+    async with app.run_test(size=WIDE) as pilot:
+        await app.push_screen(HelpPage(context(NO_ENGINE, tmp_path)))
+        await until(pilot, lambda: "How it goes" in text_of(pilot))
+        await pilot.press(*"items.search")
+        await until(pilot, lambda: "Show only items with these words." in text_of(pilot))
+
+
 def test_help_about_a_command_finds_it_by_any_of_its_names() -> None:
     assert [needle_for(name) for name in ("resume", "/continue", None, "what")] == ["/resume", "/resume", "", "what"]
 

@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from orchestrator_tui.config.loader import Settings, load_settings
 from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.config.settings import KeymapSettings, SettingsModel
 from orchestrator_tui.domain.errors import SettingsError
+from orchestrator_tui.tui.binding_ids import bindings_by_id, unknown
 from orchestrator_tui.tui.keymap import ACTIONS, Keymap, Place, actions_of, bindings, show_key
 
 
@@ -95,6 +98,31 @@ def test_unknown_actions_are_told_with_what_exists(tmp_path: Path) -> None:
     assert problem(tmp_path, '[keymap]\nquti = "f9"') == "FILE: keymap.quti is not a setting; did you mean keymap.quit?"
     line = problem(tmp_path, '[keymap]\nqqqqqqqq = "f9"')
     assert line.startswith("FILE: keymap.qqqqqqqq is not a setting; [keymap] has palette, help, settings, ")
+
+
+def test_a_key_of_any_binding_is_set_by_its_id_with_the_same_checks(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, 'keymap."items.search" = "F6, /"')
+    assert Keymap(settings.keymap).as_textual()["items.search"] == "f6,slash"
+    assert settings.origin('keymap."items.search"') == str(tmp_path / "orchestrator.toml")
+    line = problem(tmp_path, 'keymap."items.search" = "strg+d"')
+    assert line.startswith('FILE: keymap."items.search" is "strg+d"; expected keys in quotes, commas between them')
+    assert 'keymap."items.search" is 6; expected' in problem(tmp_path, 'keymap."items.search" = 6')
+
+
+def test_settings_are_read_without_the_screens_that_their_keys_are_for() -> None:
+    code = (
+        "import sys; from orchestrator_tui.config.settings import SettingsModel; "
+        "SettingsModel.model_validate({'keymap': {'items.search': 'f6'}}); "
+        "sys.exit(any(name.startswith(('textual', 'orchestrator_tui.tui')) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_an_id_that_no_binding_has_is_told_with_the_one_that_was_meant() -> None:
+    known = bindings_by_id()
+    assert {"items.search", "patch.next_file", "bar.search", "part.1", "text.up"} <= set(known)
+    assert unknown({"items.search": "f6"}, known) == ""
+    assert unknown({"items.serch": "f6"}, known) == "No key has the id 'items.serch'; did you mean items.search?"
 
 
 def test_keys_of_the_settings_go_over_the_defaults(tmp_path: Path) -> None:

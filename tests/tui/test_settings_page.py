@@ -82,7 +82,9 @@ async def test_it_shows_each_setting_with_value_origin_and_meaning(tmp_path: Pat
         assert "Sessions at work at the same time, over all projects." in on.text
         assert "Allowed: a whole number from 1 up to 20" in on.text
         assert "Default: 3" in on.text
-        assert "counts from the next start on" in on.text
+        assert "counts for what starts or goes on from now on; a run under way keeps its own" in " ".join(
+            on.text.split()
+        )
 
 
 async def test_a_number_is_changed_and_comments_stay(tmp_path: Path) -> None:
@@ -96,7 +98,9 @@ async def test_a_number_is_changed_and_comments_stay(tmp_path: Path) -> None:
         assert [message.key for message in on.app.seen if isinstance(message, SettingsPage.Changed)] == [
             "agent.max_parallel"
         ]
-        assert "It counts from the next start on." in " ".join(on.text.split())
+        assert "It counts for what starts or goes on from now on; a run under way keeps its own." in " ".join(
+            on.text.split()
+        )
 
 
 async def test_a_wrong_value_is_refused_beside_the_field_and_stays_typed(tmp_path: Path) -> None:

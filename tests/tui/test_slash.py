@@ -157,6 +157,16 @@ def test_an_agent_is_found_by_what_it_works_on_and_a_command_by_its_alias() -> N
     assert call.get("command") == "quit"
 
 
+def test_an_error_counts_projects_that_are_not_loaded_as_well() -> None:
+    def known(kind: Kind) -> list[Value]:
+        return [Value(str(number), f"p{number}") for number in range(3000, 2800, -1)]
+
+    with pytest.raises(CommandProblem) as caught:
+        resolve(parse("/resume 99999"), known, {Kind.PROJECT: 3000})
+    assert caught.value.hint is not None
+    assert caught.value.hint.endswith("2993 (p2993) and 2,992 more.")
+
+
 def test_free_text_is_resolved_as_it_is() -> None:
     for text in ("/reject no: 1 is not /resume", "A sentence", " "):
         assert resolve(parse(text), nothing) == parse(text)

@@ -67,8 +67,13 @@ async def leaving(it: Board, client: Showcase) -> None:
     stopping = events.PipelineStatusChanged(
         old=PipelineStatus.RUNNING, new=PipelineStatus.STOPPING, reason="user_request"
     )
-    await client.happens(PORTFOLIO, stopping)
-    await it.shows("◌ my-portfolio")
+    told = (
+        events.StopProgressed(step=1, text="Stop signal received"),
+        events.StopProgressed(step=2, text="Waiting for 3 agents to reach a safe point (at most 30 s)"),
+        events.StopProgressed(step=3, text="Capturing agent snapshots", details=("phase: implement · TASK-34",)),
+    )
+    await client.happens(PORTFOLIO, stopping, *told)
+    await it.shows("◌ my-portfolio", "3/5", "TASK-34")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def comparable(project: ProjectView) -> ProjectView:
         )
         for name, phase in project.phases.items()
     }
-    return replace(project, phases=phases, agents={}, last_event_at=None, seq=0)
+    return replace(project, phases=phases, agents={}, owner=None, last_event_at=None, seq=0)
 
 
 async def test_folding_every_event_of_a_run_gives_what_the_store_says_at_each_rest(tmp_path: Path) -> None:
@@ -103,6 +103,25 @@ async def test_folding_every_event_of_a_run_gives_what_the_store_says_at_each_re
         project = dashboard.projects[run.project_id]
         assert comparable(project) == comparable(from_snapshot(await engine.snapshot()).projects[run.project_id])
         assert (project.items.done, project.items.total, project.running_agents) == (4, 4, [])
+
+
+def test_the_steps_of_a_stop_are_kept_until_the_project_works_again() -> None:
+    def status(old: PipelineStatus, new: PipelineStatus) -> events.PipelineStatusChanged:
+        return events.PipelineStatusChanged(old=old, new=new)
+
+    running, stopping, stopped = PipelineStatus.RUNNING, PipelineStatus.STOPPING, PipelineStatus.STOPPED
+    steps = tuple(events.StopProgressed(step=number, text=f"step {number}") for number in (1, 2))
+    dashboard = folded(created(), status(running, stopping), *steps, status(stopping, stopped))
+    assert dashboard.projects["a"].stop_steps == steps
+    dashboard = folded(status(stopped, running), dashboard=dashboard)
+    assert dashboard.projects["a"].stop_steps == ()
+
+
+def test_an_agent_that_is_told_of_late_ended_when_it_ended() -> None:
+    late = [events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=0, total=1)] * 50
+    dashboard = folded(created(), started(1), *late, finished(1))
+    agent = dashboard.projects["a"].agents["agent-1"]
+    assert agent.ended_at == agent.started_at + timedelta(seconds=1)
 
 
 def test_an_event_that_is_in_the_view_already_changes_nothing() -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Container
 
-from orchestrator_tui.domain.errors import UsageError
+from orchestrator_tui.domain.errors import OrchestratorError, UsageError
 from orchestrator_tui.domain.events import AgentToolReturned, CommitMade, Recorded, WorkItemStatusChanged
 from orchestrator_tui.domain.records import CommitEntry, WorkItem
 from orchestrator_tui.domain.text import one_line
@@ -24,6 +24,8 @@ from orchestrator_tui.tui.widgets.row_list import RowList
 from orchestrator_tui.tui.widgets.session_list import side_by_side
 
 NOTHING = "Nothing has changed yet. The first commit is the scaffold, made by the init phase."
+UNREAD = "There is nothing to show."
+"""Why stands in the head."""
 ITEM_NOTHING = "Nothing has changed for this item yet."
 
 
@@ -83,7 +85,11 @@ class DiffPage(LivePage):
         if self._item_key is None:
             await self._load_changes()
         else:
-            await self._load_item(self._item_key)
+            try:
+                await self._load_item(self._item_key)
+            except OrchestratorError:
+                self._patch.show_empty(UNREAD)
+                raise
 
     async def _load_item(self, key: str) -> None:
         client = self.context.client
@@ -102,6 +108,9 @@ class DiffPage(LivePage):
         try:
             commits = await client.commits(self._project_id)
             now = await client.commit_diff(self._project_id, None) if commits else ""
+        except OrchestratorError:
+            self._patch.show_empty(UNREAD)
+            raise
         finally:
             self._list.show_empty("No commit yet.")
         rows = [*([Change(None)] if now.strip() else ()), *map(Change, commits)]

@@ -1,5 +1,6 @@
 """All commands and keys, and how a project goes; typing finds."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -9,10 +10,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from orchestrator_tui.tui.binding_ids import bindings_by_id
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.help_text import Entry, Section, matching, needle_for, sections
 from orchestrator_tui.tui.screens.page import Page
-from orchestrator_tui.tui.widgets.row_list import RowList
 from orchestrator_tui.tui.widgets.sheet import Ink, Sheet
 from orchestrator_tui.tui.wrapping import wrap
 
@@ -36,8 +37,7 @@ class HelpPage(Page):
     def __init__(self, context: Context, command: str | None = None) -> None:
         super().__init__(context, "Help")
         self._needle = needle_for(command)
-        moves = [binding for binding in RowList.BINDINGS if isinstance(binding, Binding)]
-        self._sections = sections(context.keymap, moves)
+        self._sections = sections(context.keymap, [])
 
     def body(self) -> ComposeResult:
         yield Input(self._needle, placeholder="Type to find a command or a key", id="help-field")
@@ -47,17 +47,20 @@ class HelpPage(Page):
         self.query_one("#help-field", Input).focus()
 
     async def load(self) -> None:
-        self._show(self._needle)
+        self._show()
+        # All screens are imported for it; nobody waits for that.
+        found = await asyncio.to_thread(bindings_by_id)
+        self._sections = sections(self.context.keymap, [bindings[0] for bindings in found.values()])
+        self._show()
 
     @on(Input.Changed, "#help-field")
-    def _typed(self, event: Input.Changed) -> None:
-        self._show(event.value)
+    def _typed(self) -> None:
+        self._show()
+        self.query_one(Sheet).scroll_to(y=0, animate=False)
 
-    def _show(self, needle: str) -> None:
-        found = matching(self._sections, needle)
-        sheet = self.query_one(Sheet)
-        sheet.show(lambda width, ink: help_lines(found, width, ink))
-        sheet.scroll_to(y=0, animate=False)
+    def _show(self) -> None:
+        found = matching(self._sections, self.query_one("#help-field", Input).value)
+        self.query_one(Sheet).show(lambda width, ink: help_lines(found, width, ink))
 
     def action_search(self) -> None:
         """Goes to the field."""

@@ -9,11 +9,13 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from orchestrator_tui.domain.errors import StoreUnavailable
-from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from orchestrator_tui.tui.bridge import Bridge, Contact
+from orchestrator_tui.tui.happenings import stop_step
 from orchestrator_tui.tui.keymap import Keymap, Place, bindings
 from orchestrator_tui.tui.least_size import LEAST
 from orchestrator_tui.tui.messages import Happened
+from orchestrator_tui.tui.ownership import AT_WORK
 from orchestrator_tui.tui.screens.main_keys import MainKeys
 from orchestrator_tui.tui.setup import Setup
 from orchestrator_tui.tui.slash import Values
@@ -148,8 +150,11 @@ class MainScreen(MainKeys):
                 return "Opening the projects …"
             case _ if problem is not None:
                 return problem.line()
-        if (trouble := self._bridge.trouble) is not None:
-            return f"What ran has ended: {trouble.line()} {self._keys.shown('resume')} goes on with a project."
+        at_work = any(one.status in AT_WORK for one in self._bridge.dashboard.projects.values())
+        if at_work and (trouble := self._bridge.trouble) is not None:
+            return f"{trouble.line()} What ran waits: nothing is lost, and it goes on by itself."
+        if project is not None and project.status is PipelineStatus.STOPPING and project.stop_steps:
+            return f"Stopping {stop_step(project.stop_steps[-1])}"
         if project is not None and project.rehearsal:
             return "Rehearsal: the model is scripted, costs are pretended, you pay 0."
         return ""

@@ -18,6 +18,7 @@ from orchestrator_tui.tui.document_rounds import label, versions
 from orchestrator_tui.tui.history import names_of
 from orchestrator_tui.tui.item_text import moment
 from orchestrator_tui.tui.messages import Happened
+from orchestrator_tui.tui.ownership import as_it_is
 from orchestrator_tui.tui.phase_history import PhaseHistory, began, ended
 from orchestrator_tui.tui.reading import read_items, read_sessions
 from orchestrator_tui.tui.screens.document import DocumentPage, nothing
@@ -66,7 +67,7 @@ class PhasePage(PartsPage):
 
     async def load(self) -> None:
         client = self.context.client
-        overview = await client.overview(self._project_id)
+        overview = as_it_is(await client.overview(self._project_id))
         artifacts = versions(await client.artifacts(self._project_id), self._phase)
         sessions = await read_sessions(client, self._project_id)
         items = await read_items(client, self._project_id)

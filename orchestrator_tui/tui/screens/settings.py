@@ -29,6 +29,7 @@ from orchestrator_tui.tui.widgets.setting_field import SettingField
 NAME = 26
 ORIGIN = 18
 THEME_KEY = "tui.theme"
+FROM_NOW_ON = "for what starts or goes on from now on; a run under way keeps its own"
 
 
 class SettingsPage(Page):
@@ -168,8 +169,8 @@ class SettingsPage(Page):
         text.append(f"Allowed: {entry.expected}{', or nothing' if entry.optional else ''}\n", muted)
         source = "" if entry.is_default else f" · comes from {clean(self._place_of(entry.origin))}"
         text.append(f"Default: {entry.default or 'not set'}{source}\n", muted)
-        counts = "counts at once" if entry.live else "counts from the next start on; running projects keep theirs"
-        return text.append(f"Enter changes it; a change {counts}.", muted)
+        counts = "at once" if entry.live else FROM_NOW_ON
+        return text.append(f"Enter changes it; a change counts {counts}.", muted)
 
     def notify_style_update(self) -> None:
         """The detail follows the theme."""
@@ -243,7 +244,7 @@ class SettingsPage(Page):
         if value is not None and entry.origin != str(file):
             self._tell(f"{done} But {entry.origin} goes over it: {entry.value or 'not set'}.", good=False)
         else:
-            self._tell(done if entry.live else f"{done} It counts from the next start on.")
+            self._tell(done if entry.live else f"{done} It counts {FROM_NOW_ON}.")
 
     def action_set_default(self) -> None:
         """Takes the marked setting out of the file it comes from."""

@@ -15,6 +15,7 @@ from orchestrator_tui.tui import costs, glyphs
 from orchestrator_tui.tui.columns import columns
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.keymap import Keymap
+from orchestrator_tui.tui.ownership import as_it_is, elsewhere
 from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.widgets.sheet import Ink, Sheet
 
@@ -52,7 +53,7 @@ class StatusPage(LivePage):
         return recorded.project_id == self._project_id and not isinstance(recorded.event, talk)
 
     async def load(self) -> None:
-        self._overview = await self.context.client.overview(self._project_id)
+        self._overview = as_it_is(await self.context.client.overview(self._project_id))
         self.tell_head(f"Status · {self._overview.project.name}")
         self._repaint()
 
@@ -73,10 +74,9 @@ def status_lines(overview: ProjectOverview, at: datetime, keymap: Keymap, width:
 def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[Text]:
     project = overview.project
     sign, color = glyphs.PIPELINES[project.status]
-    why = standing.reason(overview)
     facts = [
         ("Project", Text(f"{project.number} {one_line(project.name)}", "bold")),
-        ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(f" ({why})" if why else "")),
+        ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(_more(overview))),
         ("Phase", Text(standing.phase_of(overview))),
         ("Progress", Text(standing.progress(overview))),
         ("Folder", Text(one_line(project.directory, 1000))),
@@ -88,6 +88,14 @@ def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[Text]:
         ("Backend", Text(BACKEND)),
     ]
     return [Text(f"{name:<15}", ink("muted")).append_text(value) for name, value in facts]
+
+
+def _more(overview: ProjectOverview) -> str:
+    """Why a project rests, or which other process it is at work in."""
+    if why := standing.reason(overview):
+        return f" ({why})"
+    process = elsewhere(overview.state.owner, overview.project.status)
+    return f" in {process}" if process else ""
 
 
 def ago(moment: datetime, at: datetime) -> str:

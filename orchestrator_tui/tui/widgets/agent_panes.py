@@ -24,6 +24,8 @@ from orchestrator_tui.tui.widgets.flush_timer import FlushTimer
 MOST = 3
 LEAST_CELLS = 36
 """A pane narrower than this is not worth having beside another one."""
+SWARM_CELLS = 28
+"""Unless it is one of three: a swarm is looked at as a whole, and 120 columns leave it so much."""
 
 
 class AgentPanes(Widget):
@@ -114,7 +116,9 @@ class AgentPanes(Widget):
         return {one: pane for one, pane in zip(self._places, self._panes, strict=False) if one}
 
     def _capacity(self) -> int:
-        return max(1, min(MOST, self.size.width // LEAST_CELLS))
+        if self.size.width >= MOST * SWARM_CELLS:
+            return MOST
+        return max(1, self.size.width // LEAST_CELLS)
 
     def _arrange(self) -> None:
         """Gives every agent its place, and every pane its agent."""

@@ -103,6 +103,11 @@ class PatchView(ScrollView, can_focus=True, inherit_bindings=False):
         """Which match is shown, counted from 1, and how many lines match; zeros when nothing is searched for."""
         return self._at + 1, len(self._found)
 
+    def show_empty(self, text: str) -> None:
+        """What to say while there is no patch."""
+        self._empty = text
+        self.refresh()
+
     def show(self, patch: str | Patch, *, empty: str | None = None) -> None:
         """Shows another patch from its start; the same one stays where it is scrolled to."""
         parsed = patch if isinstance(patch, Patch) else parse(patch)

@@ -14,6 +14,7 @@ from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.tui import short_forms
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.glyphs import PIPELINES
+from orchestrator_tui.tui.ownership import elsewhere
 from orchestrator_tui.tui.view import ProjectView
 
 GAP = 2
@@ -109,6 +110,8 @@ def parts_of(
     parts = [Part(6, (("orchestrator", "accent*"),))]
     if project is not None:
         parts += [Part(0, ((one_line(project.name, NAME_CELLS), "foreground*"),)), _state(project)]
+        if process := elsewhere(project.owner, project.status):
+            parts.append(Part(3, ((f"in {process}", "muted"),)))
     if waiting:
         parts.append(Part(1, ((f"● {waiting} {'waits' if waiting == 1 else 'wait'}", "warning*"),), right=True))
     if project is not None:
