@@ -48,7 +48,11 @@ class Pane(Protocol):
     def load(self, kind: Kind, text: str, at: datetime) -> None:
         """Appends a line in the cheapest way there is."""
 
-    def flush(self) -> None:
+    @property
+    def has_news(self) -> bool:
+        """Whether lines were added since the last flush."""
+
+    def flush(self) -> bool:
         """Shows the end; called at every tick of the one timer for all panes."""
 
 
@@ -64,8 +68,12 @@ class LogViewPane:
 
     load = add
 
-    def flush(self) -> None:
-        self.widget.flush()
+    @property
+    def has_news(self) -> bool:
+        return self.widget.has_news
+
+    def flush(self) -> bool:
+        return self.widget.flush()
 
 
 class RichLogPane:
@@ -81,9 +89,12 @@ class RichLogPane:
     def load(self, kind: Kind, text: str, at: datetime) -> None:
         self.widget.write(styled(kind, text, at), scroll_end=False)
 
-    def flush(self) -> None:
+    has_news = True
+
+    def flush(self) -> bool:
         # Not before all is loaded: from then on each line copies the list of all.
         self.widget.max_lines = self._limit
+        return False
 
 
 def styled(kind: Kind, text: str, at: datetime) -> Text:

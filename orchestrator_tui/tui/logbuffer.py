@@ -140,6 +140,11 @@ class LogBuffer:
             self.width = width
             self._moved(stale=True)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything is measured for the present width."""
+        return not any(block.stale for block in self._blocks)
+
     def settle(self, blocks: int = 8) -> bool:
         """Measures up to so many blocks that still have an old width, the newest first; True if there were any."""
         stale = [i for i in range(len(self._blocks) - 1, -1, -1) if self._blocks[i].stale][:blocks]

@@ -16,6 +16,7 @@ from orchestrator_tui.tui.agentlog import AgentLogs
 from orchestrator_tui.tui.pane_places import placed
 from orchestrator_tui.tui.view import AgentView, Dashboard, fold
 from orchestrator_tui.tui.widgets.agent_panes import AgentPanes
+from orchestrator_tui.tui.widgets.log_panel import LogPanel
 from tests.tui.stage import KEYS, NOON, Stage, played_project, text_of, until
 
 LATER = NOON + timedelta(seconds=200)
@@ -67,6 +68,8 @@ class Panes:
 
     async def settle(self) -> None:
         await self.pilot.pause()
+        for panel in self.widget.query(LogPanel):
+            panel.flush()
         self.widget.flush()
         await self.pilot.pause()
 

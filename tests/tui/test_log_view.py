@@ -290,8 +290,25 @@ async def test_one_timer_flushes_many_views_and_rests_without_any() -> None:
         while not view.rows_shown:
             await pilot.pause()
         timer.remove(view)
-        timer.flush()
+        timer.tick()
         assert texts(view) == ["line 0"]
+
+
+async def test_a_log_that_is_flooded_rests_for_a_tick_and_one_without_news_is_left_alone() -> None:
+    async with logs() as (_, view):
+        timer = FlushTimer(view.app, rate=0.001)
+        timer.add(view)
+        say(view, 50)
+        timer.tick()
+        say(view, 50)
+        timer.tick()
+        flooded = texts(view)
+        say(view, 1)
+        timer.tick()
+        assert texts(view) == flooded
+        timer.tick()
+        assert texts(view) != flooded
+        assert not view.has_news
 
 
 def test_a_match_that_is_broken_over_two_rows_is_marked_on_both() -> None:

@@ -69,7 +69,7 @@ class AgentPanes(Widget):
 
     def on_mount(self) -> None:
         self._arrange()
-        FlushTimer(self).add(self)
+        FlushTimer(self).add(*self._panes, self)
 
     # What is shown
 
@@ -100,12 +100,16 @@ class AgentPanes(Widget):
         """What to say while there is no agent."""
         self._empty.update(clean(text))
 
-    def flush(self) -> None:
-        """Shows what has arrived in the logs."""
-        for pane in self._visible:
-            pane.flush()
+    @property
+    def has_news(self) -> bool:
+        """Whether the tabs may have something new to tell; the panes are flushed by themselves."""
+        return bool(self._tabs.display)
+
+    def flush(self) -> bool:
+        """Shows in the tabs what has arrived in logs that are in no pane."""
         if self._tabs.display:
             self._show_tabs()
+        return False
 
     @property
     def _visible(self) -> list[AgentPane]:

@@ -39,9 +39,14 @@ class LogPanel(Widget):
         if within:
             self.view.focus()
 
-    def flush(self) -> None:
+    @property
+    def has_news(self) -> bool:
+        """Whether something has arrived that can be seen here."""
+        return bool(self.display) and self.view.has_news
+
+    def flush(self) -> bool:
         """Shows what has arrived."""
-        self.view.flush()
+        return self.view.flush()
 
     @property
     def is_read(self) -> bool:

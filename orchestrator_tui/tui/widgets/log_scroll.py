@@ -102,13 +102,21 @@ class LogScroll(ScrollView):
     def _height(self) -> int:
         return self.scrollable_content_region.height
 
-    def flush(self) -> None:
+    @property
+    def has_news(self) -> bool:
+        """Whether `flush` has something to do."""
+        buffer = self.buffer
+        return not buffer.is_settled or self._seen != (buffer.version, buffer.layout)
+
+    def flush(self) -> bool:
         """Shows what has arrived; measures a bit of what still has an old width. Cheap if nothing has changed."""
         if not self.is_attached or not self._height:
-            return
+            return False
         self.buffer.settle()
+        before = self._rows
         if self._seen != (self.buffer.version, self.buffer.layout):
             self._show()
+        return bool(before and self._rows) and self._rows[0].line > before[-1].line
 
     def _show(self) -> None:
         """Takes the rows to show from the buffer and repaints where they differ from what is on the screen."""
