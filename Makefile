@@ -12,8 +12,9 @@ demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted mod
 	ORCHESTRATOR_HOME="$(DEMO)" $(BIN)/orchestrator-tui --rehearsal --autonomy full \
 	  --set phases.deploy.enabled=true $$interactive
 
+# Three workers for two cores: tests of screens wait a lot. What is compiled is kept, whatever the shell says.
 test: $(VENV)/.dev  ## Every test, on SQLite and on a real PostgreSQL.
-	$(BIN)/python -m pytest -n $${TEST_WORKERS:-2} --dist loadfile
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $${TEST_WORKERS:-3} --dist worksteal
 
 check: $(VENV)/.dev format types contracts test  ## All that must hold before a change lands.
 

@@ -1,6 +1,7 @@
 """A real terminal for tests: the program in tmux, started as a person would, typed at, and read from the screen."""
 
 import os
+import select
 import shlex
 import shutil
 import subprocess
@@ -31,6 +32,14 @@ class Terminal:
         """What a tmux command prints."""
         command = ["tmux", "-S", str(self.socket), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=20, check=False).stdout
+
+    def programs(self) -> list[int]:
+        """A descriptor for each process that runs in the window, readable once it has ended."""
+        shell = self.tmux("display-message", "-p", "-t", "it", "#{pane_pid}").strip()
+        listed = Path(f"/proc/{shell}/task/{shell}/children") if shell else Path("/nowhere")
+        if not listed.exists():
+            return []
+        return [os.pidfd_open(int(child)) for child in listed.read_text().split()]
 
     def screen(self) -> str:
         """What is on the screen now."""
@@ -91,4 +100,9 @@ def terminal(home: Path, *arguments: str, width: int = 120, height: int = 40, **
         try:
             yield window
         finally:
+            programs = window.programs()
             window.tmux("kill-server")
+            for program in programs:
+                ready, _, _ = select.select([program], [], [], 60)
+                os.close(program)
+                assert ready, "the program goes on without its terminal"

@@ -67,13 +67,22 @@ class TerminalDriver(LinuxDriver):
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(LOOK_SECONDS):
-                    # The end of the input, or half a character, is no text.
-                    if not (text := decode(os.read(self.fileno, 65536))):
-                        continue
-                    for message in parser.feed(text):
-                        self.process_message(message)
+                    if not (data := self._read()):
+                        self._gone()
+                        return
+                    # Half a character is no text yet.
+                    if text := decode(data):
+                        for message in parser.feed(text):
+                            self.process_message(message)
                 for message in parser.tick():
                     self.process_message(message)
+
+    def _read(self) -> bytes:
+        """What was typed; nothing when the terminal is gone."""
+        try:
+            return os.read(self.fileno, 65536)
+        except OSError:
+            return b""
 
     def _gone(self) -> None:
         if (loop := self._app._loop) is not None:
