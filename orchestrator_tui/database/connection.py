@@ -158,7 +158,17 @@ async def connected(engine: AsyncEngine, place: str) -> AsyncIterator[Runner]:
         yield Runner(connection, place)
     finally:
         if connection.sync_connection is not None:
-            await finish(connection.close())
+            await finish(_give_back(connection))
+
+
+async def _give_back(connection: AsyncConnection) -> None:
+    """Back into the pool; one that broke in the meantime is thrown away, whatever the driver says about it."""
+    try:
+        await connection.close()
+    except Exception:
+        with suppress(Exception):
+            await connection.invalidate()
+            await connection.close()
 
 
 async def _start(connection: AsyncConnection) -> None:

@@ -104,7 +104,7 @@ _TAKEN = "Another process stored this first, or what it belongs to is gone."
 
 def _is_connection_trouble(error: BaseException) -> bool:
     names = {kind.__name__ for kind in type(error).__mro__}
-    return bool(names & {"OSError", "InterfaceError", "OperationalError", "ValueError"})
+    return bool(names & {"OSError", "InterfaceError", "InternalClientError", "OperationalError", "ValueError"})
 
 
 def _unavailable(table: tuple[tuple[str, str, str], ...], code: str, place: str) -> StoreUnavailable | None:
