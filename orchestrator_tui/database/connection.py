@@ -22,6 +22,8 @@ T = TypeVar("T")
 Connect = Callable[[], Awaitable[Any]]
 
 CONNECT_SECONDS = 10
+COMMAND_SECONDS = 120
+"""A server that vanished without a word would be waited for without end."""
 URL_HINT = "Use postgresql://user:password@host/name or sqlite:////absolute/path.db."
 PRAGMAS = (
     # First, because switching to WAL may have to wait for another process.
@@ -290,7 +292,7 @@ def _asyncpg_creator(url: URL, place: str) -> Connect:
         import asyncpg  # type: ignore[import-untyped]
 
         try:
-            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS)
+            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
         except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             explained = explain(error, place)
             if explained is None:
