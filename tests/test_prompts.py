@@ -71,6 +71,7 @@ def variables_of(document: int) -> Variables:
         "directory": "/home/ann/larder",
         "done_items": [f"Show recipe {n}" for n in range(20)],
         "earlier": ["An empty larder ends the program"],
+        "files": "The files of the project are as they were.",
         "errors": ["items.3.title: at most 300 characters"],
         "exit_code": 1,
         "feedback": None,

@@ -74,8 +74,8 @@ def test_an_agent_that_was_stopped_made_no_error_and_one_that_failed_did() -> No
             agent_id=agent_id, status=status, summary="", error="stopped", usage=Usage(), seconds=5.9
         )
         logs.take(recorded(ended))
-    assert lines(logs, "a")[-1] == (Kind.NOTE, "", "interrupted after 5.9s: stopped")
-    assert lines(logs, "b")[-1] == (Kind.ERROR, "", "failed after 5.9s: stopped")
+    assert lines(logs, "a")[-1] == (Kind.NOTE, "Note", "interrupted after 5.9s: stopped")
+    assert lines(logs, "b")[-1] == (Kind.ERROR, "Error", "failed after 5.9s: stopped")
 
 
 def test_what_belongs_to_no_agent_goes_nowhere() -> None:
