@@ -126,7 +126,7 @@ async def test_the_changes_of_a_project_without_a_repository_say_so(tmp_path: Pa
         await it.question("small waits for you")
         await it.press("escape")
         await it.send("/diff")
-        await it.shows("there is no repository yet", "No commit yet.", "There is nothing to show.")
+        await it.shows("No commit yet.", "There is nothing to show.")
         assert "Reading" not in it.shown
 
 
