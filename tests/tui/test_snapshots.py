@@ -118,7 +118,7 @@ SCENES: Mapping[str, Scene] = {
     ),
     "confirm": scene(press("ctrl+q"), sees("Stop and leave")),
     "stopping": scene(press("ctrl+q"), sees("Stop and leave"), leaving),
-    "palette": scene(press("ctrl+p"), sees("/projects")),
+    "palette": scene(press("ctrl+p"), sees("/projects", "my-portfolio")),
     "palette-search": scene(press("ctrl+p"), types("cost"), sees("/cost")),
     "help": scene(command("/help"), sees("/projects")),
     "settings": scene(*SETTINGS),
