@@ -25,6 +25,7 @@ from orchestrator_tui.tui.app import DashboardApp
 from orchestrator_tui.tui.link import Link
 from tests.replay_runtime import ReplayRuntime
 from tests.running import Watched
+from tests.tui.stage import text_of
 
 FOLDER = Path(__file__).resolve().parent
 QUESTION = ("mdcheck waits for you", "a Approve")
@@ -50,8 +51,7 @@ class Studio:
     @property
     def text(self) -> str:
         """What is on the screen, as lines of text."""
-        strips = self.app.screen._compositor.render_strips()
-        return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+        return text_of(self.pilot)
 
     @property
     def done(self) -> int:

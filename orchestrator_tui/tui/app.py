@@ -163,7 +163,7 @@ class DashboardApp(App[int]):
     @property
     def is_writing(self) -> bool:
         """Whether the person has something in the input bar of the main screen, which they look at."""
-        return self.main_screen.is_current and not self.main_screen.is_idle_input
+        return self.main_screen.is_on_top and not self.main_screen.is_idle_input
 
     # The engine
 

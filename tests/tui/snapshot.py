@@ -20,6 +20,7 @@ from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 from orchestrator_tui.tui.colors import rich_color
+from tests.tui.stage import strips_of
 
 FOLDER = Path(__file__).parent / "snapshots"
 WRITING = "SNAPSHOTS"
@@ -69,7 +70,7 @@ async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: Tr
         for field in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
             field.cursor_blink = False
         await pilot.pause(0.01)
-        now = pilot.app.screen._compositor.render_strips()
+        now = strips_of(pilot.app)
         still = still + 1 if now == before and resting() else 0
         before = now
 
@@ -77,7 +78,7 @@ async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: Tr
 def picture(app: App[Any]) -> Picture:
     """What is on the screen now."""
     names = color_names(app.theme_variables)
-    rows = [list(_cells(strip, names)) for strip in app.screen._compositor.render_strips()]
+    rows = [list(_cells(strip, names)) for strip in strips_of(app)]
     letters = _letters({how for row in rows for _, how in row if how})
     return Picture(
         tuple("".join(text for text, _ in row).rstrip() for row in rows),

@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from textual._context import visible_screen_stack
 from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
+from textual.strip import Strip
 from textual.widget import Widget
 
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
@@ -79,8 +81,12 @@ async def played_project(home: Path, *, items: int = 3, autonomy: str = "full") 
         yield run
 
 
+def strips_of(app: App[Any]) -> list[Strip]:
+    """What is on the screen, styled; the screens below a modal are told to it, as when the app itself paints."""
+    visible_screen_stack.set(app._background_screens)
+    return app.screen._compositor.render_strips()
+
+
 def text_of(pilot: Pilot[Any]) -> str:
     """What is on the screen, as lines of text."""
-    app = pilot.app
-    strips = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips_of(pilot.app))

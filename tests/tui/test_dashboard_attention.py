@@ -1,10 +1,12 @@
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from textual import events
 
 from orchestrator_tui.domain.commands import EditArtifact
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.tui.app import QUIET_SECONDS
 from tests.tui.board import REHEARSED, Board, board
 
 
@@ -62,8 +64,14 @@ async def test_a_question_waits_until_a_page_is_closed_and_a_sentence_is_sent(tm
         await it.shows("Keys: everywhere")
         await it.until(lambda: it.project.waits_for_person)
         await it.type("stop")
-        assert type(it.app.screen).__name__ == "HelpPage"
-        await it.leave()
+        help_page = it.app.screen
+        assert type(help_page).__name__ == "HelpPage"
+        await it.until(lambda: monotonic() - it.app.last_key_at >= 2 * QUIET_SECONDS)
+        it.app.asker.consider()
+        await it.pilot.pause()
+        assert it.app.screen is help_page and not it.app.asker.is_open
+        await it.press("escape", "escape")
+        await it.until(lambda: help_page not in it.app.screen_stack)
         await it.question("example waits for you")
 
 

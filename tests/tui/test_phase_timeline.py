@@ -13,7 +13,7 @@ from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus
 from orchestrator_tui.tui.timeline import progress_of, timeline_of
 from orchestrator_tui.tui.view import PhaseView, ProjectView, from_snapshot
 from orchestrator_tui.tui.widgets.phase_timeline import PhaseTimeline
-from tests.tui.stage import NOON, Stage, played_project, text_of
+from tests.tui.stage import NOON, Stage, played_project, strips_of, text_of
 
 
 def ended(seconds: float, dollars: float) -> PhaseView:
@@ -180,7 +180,7 @@ async def test_it_survives_any_size_and_follows_another_theme(theme: str) -> Non
 
 async def test_the_running_phase_has_the_accent_of_the_theme_of_the_moment() -> None:
     def colors(pilot: Pilot[Any]) -> set[str]:
-        strips = pilot.app.screen._compositor.render_strips()
+        strips = strips_of(pilot.app)
         bold = [s.style for strip in strips for s in strip if s.text == "implement" and s.style]
         return {style.color.name for style in bold if style.color}
 

@@ -11,7 +11,7 @@ from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PipelineSta
 from orchestrator_tui.tui import short_forms
 from orchestrator_tui.tui.view import PhaseView, ProjectView
 from orchestrator_tui.tui.widgets.status_line import Banner, StatusLine
-from tests.tui.stage import NOON, Stage, text_of
+from tests.tui.stage import NOON, Stage, strips_of, text_of
 
 PROJECT = ProjectView(
     id="p",
@@ -85,7 +85,7 @@ async def test_it_survives_any_size() -> None:
 @pytest.mark.parametrize("theme", ["ansi", "light"])
 async def test_it_follows_another_theme(theme: str) -> None:
     def color(pilot: Pilot[Any]) -> set[object]:
-        strips = pilot.app.screen._compositor.render_strips()
+        strips = strips_of(pilot.app)
         return {s.style.color for strip in strips for s in strip if s.text.strip() == "orchestrator" and s.style}
 
     async with line(120) as pilot:

@@ -7,7 +7,7 @@ from textual.binding import BindingType
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.keymap import Place, bindings
 from orchestrator_tui.tui.widgets.welcome import Welcome
-from tests.tui.stage import KEYS, SMALL, WIDE, Stage, text_of
+from tests.tui.stage import KEYS, SMALL, WIDE, Stage, strips_of, text_of
 
 
 class Shown(Stage):
@@ -67,7 +67,7 @@ async def test_keys_are_in_the_accent_of_a_theme_that_was_changed_to(theme: str)
     async with app.run_test(size=SMALL) as pilot:
         app.theme = theme
         await pilot.pause()
-        painted = [segment for strip in app.screen._compositor.render_strips() for segment in strip]
+        painted = [segment for strip in strips_of(app) for segment in strip]
         (key,) = [segment for segment in painted if segment.text.strip() == "F1"]
         assert key.style is not None
         assert key.style.color is not None

@@ -91,9 +91,14 @@ class MainScreen(MainKeys):
         return self._bridge.dashboard.projects.get(self.selected_id or "")
 
     @property
+    def is_on_top(self) -> bool:
+        """Whether no other screen lies over this one; Textual's `is_current` holds for what is below, too."""
+        return self.app.screen is self
+
+    @property
     def is_idle(self) -> bool:
         """Whether this screen is looked at and nothing is written in the input bar."""
-        return self.is_current and not self.input_bar.text.strip()
+        return self.is_on_top and self.is_idle_input
 
     @property
     def is_idle_input(self) -> bool:
