@@ -11,9 +11,9 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.events import AgentSaid, AgentStarted
+from orchestrator_tui.domain.owner import this_process
 from orchestrator_tui.domain.records import Project, SessionLog
 from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus, PipelineStatus
-from orchestrator_tui.engine.owner import this_process
 
 SAID = 300
 """Messages each quiet agent has said before."""

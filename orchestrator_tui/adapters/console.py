@@ -10,13 +10,11 @@ from orchestrator_tui.adapters.line_reader import LineReader
 from orchestrator_tui.adapters.review import Approved, ChangesWanted, Edited, InputEnded, StopWanted, Verdict
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.records import InputRequest, PipelineState
-from orchestrator_tui.domain.statuses import Choice, PhaseName
+from orchestrator_tui.domain.statuses import EDITABLE, Choice
 from orchestrator_tui.domain.text import clean
 
 SUMMARY_LINES = 40
 """Lines of a document shown before the question; `view` shows all."""
-EDITABLE = frozenset({PhaseName.IDEATION, PhaseName.ARCHITECTURE})
-"""Phases whose document is text; the others are plans, which the engine takes changes of in words only."""
 
 _YES = frozenset({"", "y", "yes"})
 _NO = re.compile(r"(?:n|no|nope|nah|reject)\b[\s,.:;!-]*(?P<words>.*)", re.IGNORECASE | re.DOTALL)

@@ -17,6 +17,9 @@ class PhaseName(StrEnum):
 
 PHASE_ORDER: tuple[PhaseName, ...] = tuple(PhaseName)
 
+EDITABLE = frozenset({PhaseName.IDEATION, PhaseName.ARCHITECTURE})
+"""Phases whose document is text that a person may edit; the others are plans, changed by words only."""
+
 
 class PipelineStatus(StrEnum):
     NOT_STARTED = "not_started"

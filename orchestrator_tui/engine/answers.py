@@ -7,14 +7,12 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact
 from orchestrator_tui.domain.errors import IllegalTransition, RequestClosed
 from orchestrator_tui.domain.records import InputRequest
-from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, RequestKind
+from orchestrator_tui.domain.statuses import EDITABLE, Choice, PhaseStatus, RequestKind
 from orchestrator_tui.engine import machine
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 
 LEFT_OUT = "left out by a person"
 """Why a phase was skipped that is enabled in the settings."""
-
-EDITABLE = frozenset({PhaseName.IDEATION, PhaseName.ARCHITECTURE})
 
 
 async def answer(store: Store, command: AnswerRequest) -> InputRequest:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator_tui.config.folders import check_directory, unusable
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.commands import CreateProject
-from orchestrator_tui.domain.errors import DirectoryUnusable, ToolMissing
+from orchestrator_tui.domain.errors import ToolMissing
+from orchestrator_tui.domain.naming import free_slug, name_from_idea, slugify
 from orchestrator_tui.domain.records import Project
-from orchestrator_tui.engine.naming import free_slug, name_from_idea, slugify
-from orchestrator_tui.engine.workspace import writable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,27 +84,6 @@ async def all_projects(store: Store) -> list[Project]:
     return found
 
 
-def check_directory(directory: Path) -> None:
-    """Whether a project can be made in `directory`, an absolute path. Blocks on the disk.
-
-    Raises:
-        DirectoryUnusable: it is a file, is not empty, or cannot be written.
-    """
-    try:
-        if directory.exists() and not directory.is_dir():
-            raise DirectoryUnusable(directory, "it is a file", hint="Name another folder with --directory.")
-        if directory.is_dir() and any(directory.iterdir()):
-            raise DirectoryUnusable(
-                directory, "the folder is not empty", hint="Name an empty or a new folder with --directory."
-            )
-        if not writable(directory):
-            raise DirectoryUnusable(
-                directory, "the folder cannot be written", hint="Change its permissions, or name another one."
-            )
-    except OSError as error:
-        raise _unusable(directory, error) from error
-
-
 def _make(directory: Path) -> _Folder:
     directory = directory.expanduser().absolute()
     check_directory(directory)
@@ -112,9 +91,5 @@ def _make(directory: Path) -> _Folder:
         made = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _unusable(directory, error) from error
+        raise unusable(directory, error) from error
     return _Folder(path=directory, made=made)
-
-
-def _unusable(directory: Path, error: OSError) -> DirectoryUnusable:
-    return DirectoryUnusable(directory, error.strerror or str(error), hint="Name another folder with --directory.")

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self, assert_never
 
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.commands import (
     AnswerRequest,
     Command,
@@ -43,8 +43,8 @@ from orchestrator_tui.domain.records import (
     Snapshot,
     WorkItem,
 )
-from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind, WorkItemStatus
-from orchestrator_tui.engine import answers, owner
+from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
+from orchestrator_tui.engine import answers
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
@@ -183,7 +183,7 @@ class LocalEngine(EngineClient):
             RequestClosed: it was; the question is asked again about the new text.
         """
         request = await self._store.get_request(command.request_id)
-        if request.phase not in answers.EDITABLE or request.content_hash != command.content_hash:
+        if request.phase not in EDITABLE or request.content_hash != command.content_hash:
             return
         artifact = await self._store.get_artifact(request.artifact_id or "")
         project = await self._store.find_project(request.project_id)

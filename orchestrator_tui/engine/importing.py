@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 
 from orchestrator_tui.config.check import problems_in
+from orchestrator_tui.config.folders import writable
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import (
     AlreadyOwned,
@@ -23,14 +24,14 @@ from orchestrator_tui.domain.errors import (
     StateFileMissing,
     ToolMissing,
 )
+from orchestrator_tui.domain.naming import free_slug, slugify
 from orchestrator_tui.domain.records import Comment, Dossier, PipelineState, Project
 from orchestrator_tui.domain.statuses import PhaseStatus, PipelineStatus, RequestStatus, WorkItemStatus
 from orchestrator_tui.domain.text import one_line
-from orchestrator_tui.engine import owner, statefile
+from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.creation import all_projects
-from orchestrator_tui.engine.naming import free_slug, slugify
 from orchestrator_tui.engine.settling import IMPORTED, Settled, interrupted, settled
-from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace, verified_commit, writable
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace, verified_commit
 from orchestrator_tui.phases.artifacts import stored_event
 
 LONGEST_SILENCE = 300.0

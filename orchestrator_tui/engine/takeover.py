@@ -3,11 +3,10 @@
 import asyncio
 
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.records import Lease, PipelineState
-from orchestrator_tui.engine import owner
 
 LOOK_SECONDS = 0.5
 

@@ -1,7 +1,6 @@
 """The project's folder as a git repository, and the engine's own files in it."""
 
 import asyncio
-import os
 import re
 import shutil
 import tempfile
@@ -302,15 +301,6 @@ def _entry(commit: str, at: str, author: str, subject: str, item_id: str, counte
 
 def _is_plain_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
-
-
-def writable(directory: Path) -> bool:
-    """Whether files can be made in `directory`, or in its nearest parent that exists."""
-    while not directory.exists():
-        if directory.parent == directory:
-            return False
-        directory = directory.parent
-    return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
 
 
 def verified(commit: str | None) -> str:

@@ -1,6 +1,7 @@
 """The structured answers agents give, as pydantic models: their JSON schema is the contract of each prompt."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -182,3 +183,20 @@ class Deployed(Answer):
     files: Annotated[list[ShortText], Field(min_length=1)]
     run_instructions: LongText
     release_notes: LongText
+
+
+def planned_items(content: Mapping[str, Any]) -> list[PlannedItem]:
+    """The items of a stored breakdown."""
+    return [PlannedItem.model_validate(item) for item in content.get("items", ())]
+
+
+def parents_first(planned: Iterable[PlannedItem]) -> list[PlannedItem]:
+    """The items in their order, but none before its parent."""
+    by_ref = {item.ref: item for item in planned}
+    placed: dict[str, PlannedItem] = {}
+    for item in by_ref.values():
+        line = [item]
+        while line[-1].parent is not None and line[-1].parent not in placed:
+            line.append(by_ref[line[-1].parent])
+        placed.update({ancestor.ref: ancestor for ancestor in reversed(line)})
+    return list(placed.values())

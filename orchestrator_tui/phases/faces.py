@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from orchestrator_tui.domain.records import Artifact, Project
 from orchestrator_tui.phases import documents
-from orchestrator_tui.phases.answers import Architecture, Deployed, Requirements, TestPlan, TestReport
+from orchestrator_tui.phases.answers import Architecture, Deployed, Requirements, TestPlan, TestReport, planned_items
 from orchestrator_tui.phases.planning import document_text, missing_note, parse
-from orchestrator_tui.phases.task_breakdown import planned_items, preview
+from orchestrator_tui.phases.task_breakdown import preview
 
 Face = Callable[[Project, Artifact], str]
 

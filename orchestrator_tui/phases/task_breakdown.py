@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from orchestrator_tui.backends import dependencies
 from orchestrator_tui.backends.base import WorkTracker
@@ -16,7 +15,7 @@ from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, Wo
 from orchestrator_tui.engine import aggregator
 from orchestrator_tui.engine.sessions import Conversation
 from orchestrator_tui.phases import documents
-from orchestrator_tui.phases.answers import Breakdown, PlannedItem
+from orchestrator_tui.phases.answers import Breakdown, PlannedItem, parents_first, planned_items
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.planning import DOCUMENT_LIMIT, architecture_text, requirements_text
 from orchestrator_tui.phases.services import Services
@@ -197,11 +196,6 @@ async def all_items(work_tracker: WorkTracker, project_id: str, status: WorkItem
     return found
 
 
-def planned_items(content: Mapping[str, Any]) -> list[PlannedItem]:
-    """The items of a stored breakdown."""
-    return [PlannedItem.model_validate(item) for item in content.get("items", ())]
-
-
 def as_work_items(project: Project, planned: Iterable[PlannedItem], ids: Mapping[str, str]) -> list[WorkItem]:
     """Work items of the tracker, a parent always before its children; `ids` are by ref."""
     return [
@@ -220,18 +214,6 @@ def as_work_items(project: Project, planned: Iterable[PlannedItem], ids: Mapping
         )
         for item in parents_first(planned)
     ]
-
-
-def parents_first(planned: Iterable[PlannedItem]) -> list[PlannedItem]:
-    """The items in their order, but none before its parent."""
-    by_ref = {item.ref: item for item in planned}
-    placed: dict[str, PlannedItem] = {}
-    for item in by_ref.values():
-        line = [item]
-        while line[-1].parent is not None and line[-1].parent not in placed:
-            line.append(by_ref[line[-1].parent])
-        placed.update({ancestor.ref: ancestor for ancestor in reversed(line)})
-    return list(placed.values())
 
 
 def preview(project: Project, planned: Iterable[PlannedItem], ids: Mapping[str, str]) -> str:

@@ -24,6 +24,8 @@ class Guard:
     """Is told what appears and which keys are pressed, before what they do is done."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.held = HELD
+        """Seconds that are waited for a key to come again."""
         self._monotonic = monotonic
         self._closed_at = monotonic()
         self._key = ""
@@ -65,8 +67,21 @@ class Guard:
         if self.is_repeated:
             return HELD_DOWN
         if self._gap < FIRST_REPEAT:
-            presses = self._presses
-            screen.set_timer(HELD, lambda: work() if presses == self._presses else None, name="held down?")
+            self._unless_repeated(screen, work)
         else:
             work()
         return ""
+
+    def _unless_repeated(self, screen: MessagePump, work: Callable[[], None]) -> None:
+        """Does `work` when no key comes for a while; a loop that was busy meanwhile may have keys it has not seen."""
+        presses, due = self._presses, self._monotonic() + self.held
+
+        def look() -> None:
+            if presses != self._presses:
+                return
+            if self._monotonic() - due > self.held:
+                self._unless_repeated(screen, work)
+            else:
+                work()
+
+        screen.set_timer(self.held, look, name="held down?")

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
+from orchestrator_tui.config.folders import check_directory
 from orchestrator_tui.domain.errors import DirectoryUnusable
-from orchestrator_tui.engine.creation import check_directory
-from orchestrator_tui.engine.naming import free_slug, slugify
+from orchestrator_tui.domain.naming import free_slug, slugify
 
 LONGEST_NAME = 255
 

@@ -3,10 +3,9 @@
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator_tui.domain import words
+from orchestrator_tui.domain import owner, words
 from orchestrator_tui.domain.records import PhaseState, ProjectOverview
 from orchestrator_tui.domain.statuses import AgentStatus, PipelineStatus
-from orchestrator_tui.engine import owner
 
 AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 ITS_PROCESS_IS_GONE = "its process is gone"

@@ -7,9 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator_tui.domain.text import one_line
-from orchestrator_tui.phases.answers import PlannedItem
+from orchestrator_tui.phases.answers import PlannedItem, parents_first, planned_items
 from orchestrator_tui.phases.documents import PRIORITIES
-from orchestrator_tui.phases.task_breakdown import parents_first, planned_items
 
 FIRST = 12
 """Items that are named."""

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator_tui.agents.rehearsal.scenario import load_scenario
 from orchestrator_tui.compose import open_engine
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import AnswerRequest, ImportProject, ResumeProject
 from orchestrator_tui.domain.errors import (
@@ -26,7 +26,6 @@ from orchestrator_tui.domain.errors import (
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Dossier
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
-from orchestrator_tui.engine import owner
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.engine.statefile import STATE_FILE, read_state, render, write_state
 from tests.engine.dossiers import at_work, id_of, item

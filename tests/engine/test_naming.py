@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator_tui.engine.naming import free_slug, name_from_idea, slugify
+from orchestrator_tui.domain.naming import free_slug, name_from_idea, slugify
 
 
 def test_a_name_is_made_of_the_words_that_carry_the_idea() -> None:

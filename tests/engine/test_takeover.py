@@ -9,9 +9,9 @@ from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.events import LeaseTaken, TakeoverAwaited
+from orchestrator_tui.domain.owner import this_process
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import takeover
-from orchestrator_tui.engine.owner import this_process
 
 ELSEWHERE = "process 7 on another-host since 1"
 

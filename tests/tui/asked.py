@@ -79,7 +79,7 @@ async def asked(
         app.push_screen(screen, case.answers.append)
         pump = asyncio.create_task(_pump(run, screen), name="pump")
         try:
-            await until(pilot, lambda: screen.is_mounted and not screen._showing)
+            await until(pilot, lambda: screen.is_mounted and screen._seen)
             await pilot.pause()
             yield case
         finally:

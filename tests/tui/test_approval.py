@@ -7,6 +7,7 @@ from textual.widgets import TextArea
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus
+from orchestrator_tui.tui.guard import HELD
 from orchestrator_tui.tui.themes import load_themes
 from tests.running import Watched
 from tests.tui.asked import asked, asked_at_checkpoint, swarm_project
@@ -64,6 +65,7 @@ async def test_a_key_right_after_opening_approves_nothing(tmp_path: Path) -> Non
 async def test_a_key_that_is_held_down_from_before_the_question_came_approves_nothing(tmp_path: Path) -> None:
     async with asked_at_checkpoint(tmp_path) as case:
         case.screen.guard.opened_by("a", case.hand.seconds)
+        case.screen.guard.held = 3600
         # Terminals wait longer before the first repeat than between the others.
         case.hand.seconds += 0.5
         await case.pilot.press("a", "a")
@@ -73,6 +75,7 @@ async def test_a_key_that_is_held_down_from_before_the_question_came_approves_no
             await case.pilot.press("a")
         assert case.answers == []
         assert await answers_of(case.run) == []
+        case.screen.guard.held = HELD
         case.hand.seconds += 0.5
         await case.pilot.press("a")
         assert await case.closed() is True
@@ -100,6 +103,8 @@ async def test_a_key_right_behind_a_paste_decides_nothing(tmp_path: Path) -> Non
 
 async def test_a_held_key_asks_whether_to_stop_and_does_not_stop(tmp_path: Path) -> None:
     async with asked_at_checkpoint(tmp_path) as case:
+        # However long this machine takes from key to key, only the clock of the test counts.
+        case.screen.guard.held = 3600
         await case.press("s")
         case.hand.seconds += 0.5
         for _ in range(20):

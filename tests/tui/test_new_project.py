@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import DirectoryUnusable, ToolMissing
-from orchestrator_tui.engine.naming import name_from_idea
+from orchestrator_tui.domain.naming import name_from_idea
 from orchestrator_tui.tui.guard import Guard
 from orchestrator_tui.tui.new_folder import default_folder, folder_problem, name_problem
 from orchestrator_tui.tui.screens.confirm import Answer, ConfirmScreen

@@ -13,9 +13,8 @@ from orchestrator_tui.adapters.editor import edit_text
 from orchestrator_tui.domain.commands import Command, EditArtifact
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.records import Artifact, InputRequest, ProjectOverview
-from orchestrator_tui.domain.statuses import Choice, PhaseName
+from orchestrator_tui.domain.statuses import EDITABLE, Choice, PhaseName
 from orchestrator_tui.domain.words import duration, money, title
-from orchestrator_tui.engine.answers import EDITABLE
 from orchestrator_tui.tui import rounds
 from orchestrator_tui.tui.agreement import Agreement, agreement
 from orchestrator_tui.tui.context import BY

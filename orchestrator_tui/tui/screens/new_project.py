@@ -14,8 +14,8 @@ from textual.widgets import Input, Static
 
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import CredentialsMissing, DirectoryUnusable, OrchestratorError
+from orchestrator_tui.domain.naming import name_from_idea
 from orchestrator_tui.domain.text import clean
-from orchestrator_tui.engine.naming import name_from_idea
 from orchestrator_tui.tui.guard import Guard
 from orchestrator_tui.tui.least_size import TOO_SMALL, is_too_small
 from orchestrator_tui.tui.new_folder import as_folder, default_folder, folder_problem, name_problem
