@@ -2,6 +2,7 @@
 
 import argparse
 import itertools
+import random
 import statistics
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.database.connection import sqlite_url
@@ -25,6 +27,13 @@ def deaths(first: int, stride: int) -> Iterator[Death]:
     yield Death(first, before_commit=bool(first % 2))
     for number in itertools.count():
         yield Death(stride, before_commit=bool((first + number) % 2))
+
+
+def random_deaths(seed: int) -> Iterator[Death]:
+    """Lives of random lengths, longer and longer, so that it gets finished on any machine."""
+    source = random.Random(seed)
+    for number in itertools.count():
+        yield Death(seconds=source.uniform(1.5, 12) * 1.05**number)
 
 
 @contextmanager
@@ -54,6 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stride", type=int, default=45, help="events a life has at least: less, and none gets on")
     parser.add_argument("--lineages", type=int, help="how many of the `stride` lineages to run on each database")
+    parser.add_argument("--random", type=int, default=3, help="lineages killed at random times, on each database")
     parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
     parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
     given = parser.parse_args()
@@ -69,17 +79,20 @@ def main() -> int:
         if calm.outcome.problems:
             tell("\n".join(calm.outcome.problems))
             return 1
-        runs = [(first, database) for first in firsts for database in names]
+        plans = [(f"first killed at event {first}", partial(deaths, first, given.stride)) for first in firsts]
+        seeds = range(1, given.random + 1)
+        plans += [(f"killed at random times, {seed}", partial(random_deaths, seed)) for seed in seeds]
+        runs = [(what, plan) for what, plan in plans for _ in names]
         next(fresh) if len(names) > 1 else None
-        for number, (first, _) in enumerate(runs, 1):
+        for number, (what, plan) in enumerate(runs, 1):
             database, url = next(fresh)
-            lineage = live(folder / f"home-{number}", url, deaths(first, given.stride), real=real)
+            lineage = live(folder / f"home-{number}", url, plan(), real=real)
             wrong = differences(calm.outcome, lineage.outcome)
             lost += bool(wrong)
             kills += lineage.kills
             waited += lineage.seconds_to_go_on
             tell(
-                f"{number}/{len(runs)} {database}, first killed at event {first}: {lineage.kills} kills, "
+                f"{number}/{len(runs)} {database}, {what}: {lineage.kills} kills, "
                 f"{lineage.events} events, {'as undisturbed' if not wrong else '; '.join(wrong)}"
             )
     going_on = f"{statistics.median(waited):.1f} s (longest {max(waited):.1f} s)" if waited else "-"

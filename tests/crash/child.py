@@ -13,9 +13,9 @@ from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.unit import SqlUnitOfWork
-from orchestrator_tui.domain.commands import CreateProject, ResumeProject
+from orchestrator_tui.domain.commands import AnswerRequest, CreateProject, ResumeProject
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
 from orchestrator_tui.engine.bus import Bus
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
@@ -55,8 +55,9 @@ def die_after(count: int, *, before_commit: bool) -> None:
 
 
 async def run(home: Path, url: str, *, real: bool) -> None:
+    """Bring the project to its end, as a person who approves whatever is asked."""
     settings: Mapping[str, Any] = {"phases": {"deploy": {"enabled": True}}} if real else FAST
-    start = launch(home, None, **settings)
+    start = launch(home, None, autonomy="checkpoint", **settings)
     start = replace(start, environ={**start.environ, "DATABASE_URL": url})
     runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(4))
     async with open_engine(start, runtime=runtime) as engine:
@@ -67,11 +68,27 @@ async def run(home: Path, url: str, *, real: bool) -> None:
             watched.project_id = await engine.submit(CreateProject(idea=idea, name="crash", rehearsal=True))
         else:
             watched.project_id = projects[0].id
-            await engine.submit(ResumeProject(project_id=watched.project_id))
+            watched.seen += await engine.latest_events(watched.project_id, limit=1)
+            if not await approve_all(watched) and projects[0].status is not PipelineStatus.COMPLETED:
+                await engine.submit(ResumeProject(project_id=watched.project_id))
         while (await watched.project()).status is not PipelineStatus.COMPLETED:
             status = await watched.until_rest()
-            if status in (PipelineStatus.FAILED, PipelineStatus.PAUSED):
-                raise SystemExit(f"the run came to rest as {status}")
+            if status is PipelineStatus.PAUSED:
+                await approve_all(watched)
+            elif status is PipelineStatus.FAILED:
+                raise SystemExit("the run failed")
+
+
+async def approve_all(watched: Watched) -> bool:
+    """Approve what waits; whether anything did."""
+    waiting = await watched.engine.requests(watched.project_id)
+    for request in waiting:
+        if request.kind is not RequestKind.APPROVAL:
+            raise SystemExit(f"it asks: {request.title}")
+        await watched.engine.submit(
+            AnswerRequest(request_id=request.id, choice=Choice.APPROVE, content_hash=request.content_hash)
+        )
+    return bool(waiting)
 
 
 def main() -> None:

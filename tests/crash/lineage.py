@@ -24,10 +24,12 @@ MOST_LIVES = 400
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """When a life ends: after so many events, right before the last of them is committed or right after."""
+    """When a life ends: after so many events, right before the last of them is committed or right after; or after so
+    many seconds, wherever it is then."""
 
-    events: int
+    events: int = 0
     before_commit: bool = False
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Outcome:
     files: dict[str, str] = field(default_factory=dict)
     commits: Counter[str] = field(default_factory=Counter)
     handoffs: dict[str, int] = field(default_factory=dict)
+    approvals: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
 
@@ -74,12 +77,17 @@ def live(
 
 def one_life(home: Path, url: str, death: Death | None, *, real: bool) -> int:
     command = [sys.executable, "-m", "tests.crash.child", str(home), url]
-    if death is not None:
+    if death is not None and death.events:
         command += ["--die-after", str(death.events), *(["--before-commit"] if death.before_commit else [])]
     if real:
         command.append("--real")
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environ, start_new_session=True, timeout=900, check=False).returncode
+    with subprocess.Popen(command, env=environ, start_new_session=True) as process:
+        try:
+            return process.wait(900 if death is None or death.seconds is None else death.seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return process.wait()
 
 
 async def first_event_after(url: str, moment: float) -> float:
@@ -104,6 +112,7 @@ async def outcome_of(url: str) -> tuple[Outcome, int]:
         outcome.files = files_of(directory)
         outcome.commits = Counter(git(directory, "log", "--format=%s").splitlines())
         recorded = await store.events(limit=100_000)
+        outcome.approvals = approvals_in(recorded)
         sessions = await store.list_sessions(project.id, limit=5000)
         state = await store.pipeline_state(project.id)
         problems = outcome.problems
@@ -120,6 +129,13 @@ async def outcome_of(url: str) -> tuple[Outcome, int]:
         problems += [f"uncommitted: {line}" for line in git(directory, "status", "--porcelain").splitlines()]
         problems += broken_history(recorded)
         return outcome, len(recorded)
+
+
+def approvals_in(recorded: Sequence[Recorded]) -> Counter[str]:
+    """How often each thing was approved, by what it is called."""
+    asked = {one.event.request_id: one.event for one in recorded if isinstance(one.event, events.InputRequested)}
+    answers = (one.event for one in recorded if isinstance(one.event, events.InputAnswered))
+    return Counter(asked[answer.request_id].title for answer in answers)
 
 
 def broken_history(recorded: Sequence[Recorded]) -> Iterator[str]:
@@ -177,6 +193,8 @@ def differences(calm: Outcome, killed: Outcome) -> list[str]:
     found += [f"{count} commits {subject!r}" for subject, count in killed.commits.items() if count > 1]
     for subject in calm.commits.keys() - killed.commits.keys():
         found.append(f"no commit {subject!r}")
+    if calm.approvals != killed.approvals:
+        found.append(f"approvals: {dict(killed.approvals)} instead of {dict(calm.approvals)}")
     found += [f"no handoff note on {title}" for title, count in killed.handoffs.items() if count == 0]
     found += [f"{count} handoff notes on {title}" for title, count in killed.handoffs.items() if count > 1]
     return found

@@ -1,4 +1,5 @@
 import itertools
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,18 @@ def undisturbed(tmp_path: Path) -> Outcome:
 def deaths(first: int) -> Iterator[Death]:
     for number in itertools.count():
         yield Death(STRIDE if number else first, before_commit=bool((first + number) % 2))
+
+
+def random_deaths() -> Iterator[Death]:
+    source = random.Random(7)
+    for number in itertools.count():
+        yield Death(seconds=source.uniform(1.0, 3.0) * 1.1**number)
+
+
+def test_a_project_killed_at_random_times_ends_as_if_nothing_had_happened(tmp_path: Path, undisturbed: Outcome) -> None:
+    lineage = live(tmp_path / "home", f"sqlite:///{tmp_path}/random.db", random_deaths())
+    assert lineage.kills >= 1
+    assert differences(undisturbed, lineage.outcome) == []
 
 
 @pytest.mark.parametrize("first", [3, 17])
