@@ -133,7 +133,7 @@ async def measure(case: Case) -> Metric:
     for _ in range(ROUNDS + 1):
         ours.append(await rate(case.ours))
         bare.append(await rate(case.bare))
-    return Metric(value=median(ours), baseline=median(bare), target=TARGET, unit="events/s")
+    return Metric(value=median(ours), baseline=median(bare), target=TARGET, unit="events/s", more_is_better=True)
 
 
 async def rate(run: Run) -> float:

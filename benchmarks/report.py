@@ -23,11 +23,20 @@ class Metric:
     unit: str
     baseline: float | None = None
     target: float | None = None
+    more_is_better: bool = False
 
     @property
     def ratio(self) -> float | None:
         """`value` over `baseline`."""
         return None if not self.baseline else self.value / self.baseline
+
+    @property
+    def verdict(self) -> str:
+        """Whether the target is reached; "" without one."""
+        if self.target is None:
+            return ""
+        reached = self.value if self.ratio is None else self.ratio
+        return "met" if (reached >= self.target if self.more_is_better else reached <= self.target) else "MISSED"
 
 
 def report(name: str, metrics: Mapping[str, Metric]) -> None:
@@ -40,13 +49,13 @@ def report(name: str, metrics: Mapping[str, Metric]) -> None:
 
 def table(metrics: Mapping[str, Metric]) -> str:
     """The metrics as aligned text."""
-    lines: list[tuple[str, ...]] = [("metric", "value", "baseline", "ratio", "target", "unit")]
+    lines: list[tuple[str, ...]] = [("metric", "value", "baseline", "ratio", "target", "unit", "")]
     for title, metric in metrics.items():
         numbers = (metric.value, metric.baseline, metric.ratio, metric.target)
-        lines.append((title, *(_shown(number) for number in numbers), metric.unit))
+        lines.append((title, *(_shown(number) for number in numbers), metric.unit, metric.verdict))
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + "\n" for line in lines
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
     )
 
 

@@ -67,8 +67,10 @@ async def _run(opening: "Opening") -> int:
 
 def farewell(project: ProjectView | None) -> str:
     """What is left on the terminal when the dashboard is gone: how the project on the screen goes on, if it does."""
-    if project is None or project.status is PipelineStatus.COMPLETED:
+    if project is None:
         return ""
+    if project.status is PipelineStatus.COMPLETED:
+        return f"{one_line(project.name, 60)}: completed, in {one_line(project.directory, 400)}\n"
     where = f" at {title(project.current_phase)}" if project.current_phase else ""
     return (
         f"{one_line(project.name, 60)}: {title(project.status)}{where}. "

@@ -8,7 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
-from orchestrator_tui.domain.words import duration
+from orchestrator_tui.domain.words import duration, title
 from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
@@ -127,7 +127,7 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
         case events.AgentStarted():
             task = f" for {event.work_item_key}" if event.work_item_key else ""
             model = "a scripted model" if event.scripted else event.model
-            return Kind.NOTE, "", f"{event.role} starts{task}, session {event.session_number}, {model}"
+            return Kind.NOTE, "", f"{title(event.role)} starts{task}, session {event.session_number}, {model}"
         case events.AgentPrompted():
             return Kind.NOTE, "", PROMPTS.get(event.kind, event.kind.replace("_", " "))
         case events.AgentCalledTool():

@@ -38,6 +38,7 @@ from orchestrator_tui.tui.messages import CommandGiven, Happened
 from orchestrator_tui.tui.opening import Opening
 from orchestrator_tui.tui.screens.first import FirstScreen
 from orchestrator_tui.tui.setup import GoOn, Setup
+from orchestrator_tui.tui.shell import SECONDS_SHOWN
 from orchestrator_tui.tui.terminal_colors import colors_off
 from orchestrator_tui.tui.theming import Theming
 from orchestrator_tui.tui.values import values_of
@@ -57,7 +58,6 @@ QUESTIONS = "orchestrator_tui.tui.screens.question"
 logger = logging.getLogger(__name__)
 
 MAIN = "main"
-SECONDS_SHOWN = 6.0
 QUIET_SECONDS = 1.0
 """How long after a key press nothing comes onto the screen by itself."""
 
@@ -346,6 +346,9 @@ class DashboardApp(App[int]):
             self._unnotify(shown, refresh=False)
 
     def say(self, text: str) -> None:
+        """Tell news in the corner, in place of older news; what went wrong stays its time."""
+        for shown in [one for one in self._notifications if one.severity == "information"]:
+            self._unnotify(shown, refresh=False)
         self.notify(one_line(text, 300), markup=False, timeout=SECONDS_SHOWN)
 
     # Keys that work everywhere

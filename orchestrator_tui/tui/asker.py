@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui.opening import Opening
@@ -83,7 +84,11 @@ class Asker:
             self._app.say(f"● A question waits until you are done writing · {keys} shows it")
 
     async def _bring(self, project_id: str, request_id: str) -> None:
-        requests = await self._app.context.client.requests(project_id)
+        try:
+            requests = await self._app.context.client.requests(project_id)
+        except OrchestratorError:
+            self._offered.discard(request_id)
+            raise
         if requests and self._app.is_quiet:
             self.open(requests[0])
         else:
@@ -106,8 +111,7 @@ class Asker:
         self._open = None
         self._shown.add((screen.request.id, screen.request.content_hash))
         self._offered.add(screen.request.id)
-        if not decided:
-            # Letters are keys again, and one of them brings the question back.
-            self._app.main_screen.focus_projects()
+        # Letters are keys again: one brings the question back, and one too many is not typed into the input bar.
+        self._app.main_screen.focus_projects()
         if decided:
             self._app.guarded(self._app.commander.answered(screen.request.project_id))

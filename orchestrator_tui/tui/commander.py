@@ -9,6 +9,7 @@ from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProje
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus, RequestKind
+from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui import slash
 from orchestrator_tui.tui.commands import Kind
 from orchestrator_tui.tui.context import BY, Context
@@ -168,7 +169,9 @@ class Commander:
         if process := elsewhere(overview.state.owner, overview.project.status):
             self._shell.say(f"{project.name} runs in {process}, which was asked to stop it.")
             return
-        self._shell.say(f"{project.name} is stopped. /resume {project.number} goes on.")
+        phase = overview.project.current_phase
+        where = f" at {title(phase)}" if phase else ""
+        self._shell.say(f"{project.name} is stopped{where}. /resume {project.number} goes on.")
 
     async def _replay(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.replay import ReplayPage

@@ -40,6 +40,7 @@ class Leaving:
 
         if any(isinstance(screen, ConfirmScreen) for screen in self._app.screen_stack):
             return
+        self._app.clear_notifications()
         what = running[0].name if len(running) == 1 else f"{len(running)} projects"
         self._app.push_screen(
             ConfirmScreen(
@@ -70,6 +71,7 @@ class Leaving:
 
         running = [project.id for project in self._running_here()]
         self._screen = StoppingScreen(self._app.bridge.dashboard, running, self._app.keys.shown("quit"))
+        self._app.clear_notifications()
         self._app.push_screen(self._screen)
         self._app.run_worker(self._leave(), name="leave")
 

@@ -11,6 +11,9 @@ from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.opening import Opening
 from orchestrator_tui.tui.view import AgentView, ProjectView
 
+SECONDS_SHOWN = 6.0
+"""How long news stand in the corner."""
+
 
 class Shell(Protocol):
     """What the app does for the commander."""

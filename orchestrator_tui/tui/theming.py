@@ -35,13 +35,17 @@ class Theming:
             app.register_theme(loaded.theme)
         wanted = choose_theme(setup.theme, setup.theme_is_chosen, setup.environ)
         self._missing = wanted if wanted not in self._catalog.themes else None
+        """The theme that a person wants and that cannot be shown now."""
         app.theme = FALLBACK if self._missing else wanted
 
     @property
     def problems(self) -> list[str]:
         """What is wrong with the themes, a line each."""
-        missing = [f"There is no theme {self._missing}; {FALLBACK} is used."] if self._missing else []
-        return [*self._catalog.problems, *missing]
+        if self._missing is None:
+            return list(self._catalog.problems)
+        is_there = (self._user / f"{self._missing}.toml").exists()
+        what = f"The theme {self._missing} cannot be used" if is_there else f"There is no theme {self._missing}"
+        return [*self._catalog.problems, f"{what}; {FALLBACK} is used."]
 
     def names(self) -> Iterable[str]:
         """The themes that can be used."""
@@ -69,6 +73,7 @@ class Theming:
         if name not in self._catalog.themes:
             raise CommandProblem(f"There is no theme {name}.", hint=f"There are: {', '.join(self.names())}.")
         self._app.theme = name
+        self._missing = None
 
     def _file_for_it(self) -> Path | None:
         """The settings file that decides about the theme; None when the environment or the command line does."""
@@ -96,7 +101,10 @@ class Theming:
         self._catalog = change.catalog
         for name in change.changed:
             self._app.register_theme(change.catalog.themes[name].theme)
+        if self._missing in change.changed:
+            self.show(self._missing)
         if self._app.theme in change.gone:
+            self._missing = self._app.theme
             self._app.theme = FALLBACK
         elif self._app.theme in change.changed:
             # The name is the same, so Textual sees no change by itself.

@@ -38,17 +38,18 @@ class Layout:
 def lay_out(timeline: Timeline, width: int, height: int, cursor: int | None, ink: Ink) -> Layout:
     """The timeline in `width` × `height` cells; the phase `cursor` is shown reversed."""
     if height >= 2:
-        for names, figures in _ways(height):
-            starts = _starts(timeline.steps, names, figures)
+        for names, figures, joint in _ways(height):
+            starts = _starts(timeline.steps, names, figures, joint)
             if starts[-1] <= width:
                 return _columns(timeline, names, figures, starts, width, height, cursor, ink)
     return _compact(timeline, width, height, cursor, ink)
 
 
-def _ways(height: int) -> Iterator[tuple[Names, Figures]]:
-    """Ways to show it, the one that says the most first."""
+def _ways(height: int) -> Iterator[tuple[Names, Figures, int]]:
+    """Ways to show it, the one that says the most first; the last resort is short names without lines between."""
     figures: tuple[Figures, ...] = (_one_line, _two_lines, _duration) if height >= 4 else (_one_line, _duration)
-    return product((_full, _medium, _short), figures)
+    yield from ((*way, JOINT) for way in product((_full, _medium, _short), figures))
+    yield from ((_short, one, 1) for one in figures)
 
 
 def _full(step: Step) -> str:
@@ -75,10 +76,10 @@ def _duration(step: Step) -> Sequence[str]:
     return (step.duration,)
 
 
-def _starts(steps: Sequence[Step], names: Names, figures: Figures) -> list[int]:
+def _starts(steps: Sequence[Step], names: Names, figures: Figures, joint: int) -> list[int]:
     """Where each phase begins, and where the last one ends."""
     cells = [SIGN + max(len(names(step)), *(len(figure) for figure in figures(step))) for step in steps]
-    return [*accumulate((own + JOINT for own in cells[:-1]), initial=0), sum(cells) + JOINT * (len(cells) - 1)]
+    return [*accumulate((own + joint for own in cells[:-1]), initial=0), sum(cells) + joint * (len(cells) - 1)]
 
 
 def _columns(
@@ -95,7 +96,8 @@ def _columns(
     below = [Text() for _ in figures(timeline.steps[0])]
     for index, step in enumerate(timeline.steps):
         if index:
-            head.append(f" {'─' * (starts[index] - head.cell_len - 2)} ", style=ink("line"))
+            line = "─" * (starts[index] - head.cell_len - 2)
+            head.append(f" {line} " if line else " " * (starts[index] - head.cell_len), style=ink("line"))
         _append_step(head, step, names(step), index == cursor, ink)
         for row, figure in zip(below, figures(step), strict=True):
             row.append(" " * (starts[index] + SIGN - row.cell_len))
@@ -116,7 +118,9 @@ def _compact(timeline: Timeline, width: int, height: int, cursor: int | None, in
         head, starts = Text(), [0 if index <= named else width for index in range(len(timeline.steps))]
         _append_step(head, step, step.name, named == cursor, ink)
     if height > 1:
-        return Layout([head, Text(step.figures, style=ink("muted")), _last_row(timeline, width, ink)][:height], starts)
+        # When all is over no phase is named here, and the figures of one alone would say nothing.
+        figures = "" if timeline.is_over and cursor is None else step.figures
+        return Layout([head, Text(figures, style=ink("muted")), _last_row(timeline, width, ink)][:height], starts)
     room = width - head.cell_len - 2
     more = _figures(timeline, step, room, ink) if named == timeline.current else _right(step.figures, room, ink)
     return Layout([Text.assemble(head, "  ", more)], starts)

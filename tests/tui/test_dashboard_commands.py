@@ -1,8 +1,10 @@
 from functools import partial
 from pathlib import Path
 
+from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from tests.tui.board import REHEARSED, Board, board
+from tests.tui.played import Speaking
 
 DONE = PipelineStatus.COMPLETED
 
@@ -97,12 +99,47 @@ async def test_a_finished_project_is_not_said_to_go_on(tmp_path: Path) -> None:
         await it.shows("small is finished: nothing is left to do.")
 
 
+async def test_a_command_typed_right_behind_another_one_is_the_next(tmp_path: Path) -> None:
+    runtime = Speaking(generated_scenario(2), words=("Still at it.",))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime) as it:
+        await it.shows("Still at it.")
+        await it.command("/stop")
+        await it.type("/help")
+        assert it.typed == "/help"
+        await it.press("enter")
+        await it.shows("Keys: everywhere")
+        await it.rests(PipelineStatus.STOPPED)
+
+
+async def test_a_project_stopped_by_command_while_agents_work_says_where_and_goes_on(tmp_path: Path) -> None:
+    runtime = Speaking(generated_scenario(2), words=("Still at it.",))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, notifications=True) as it:
+        await it.shows("Still at it.")
+        await it.command("/stop")
+        await it.says("small is stopped at ideation. /resume 1 goes on.")
+        runtime.go_on.set()
+        await it.command("/resume 1")
+        await it.question("small waits for you", "Ideation")
+
+
+async def test_a_letter_typed_beside_the_input_bar_stops_nothing_until_it_comes_again(tmp_path: Path) -> None:
+    runtime = Speaking(generated_scenario(2), words=("Still at it.",))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, notifications=True) as it:
+        await it.shows("Still at it.")
+        await it.press("escape", "s", "s", "s")
+        await it.shows("Stop small? s again to stop.")
+        assert it.project.status is PipelineStatus.RUNNING
+        await it.look()
+        await it.press("s")
+        await it.rests(PipelineStatus.STOPPED)
+
+
 async def test_a_stopped_project_goes_on_by_its_name(tmp_path: Path) -> None:
     async with board(tmp_path / "home", first=REHEARSED, notifications=True) as it:
         await it.question("small waits for you")
         await it.press("escape")
         await it.command("/stop small")
-        await it.shows("small is stopped. /resume 1 goes on.")
+        await it.shows("small is stopped at ideation. /resume 1 goes on.")
         await it.command("/continue small")
         await it.question("small waits for you", "Ideation")
         await it.press("a")

@@ -59,6 +59,21 @@ async def test_a_theme_file_of_ones_own_is_followed_and_a_broken_one_leaves_the_
         await it.until(lambda: accent_of(it) == "#abcdef")
 
 
+async def test_a_chosen_theme_that_was_gone_or_broken_is_shown_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    file = tmp_path / "home" / "themes" / "mine.toml"
+    file.parent.mkdir(parents=True)
+    good = (shipped("themes") / "light.toml").read_text()
+    file.write_text("no = theme")
+    async with board(tmp_path / "home", settings={"tui": {"theme": "mine"}}, notifications=True) as it:
+        await it.says("The theme mine cannot be used; dark is used.")
+        file.write_text(good)
+        await it.until(lambda: it.app.theme == "mine")
+        file.unlink()
+        await it.until(lambda: it.app.theme == "dark")
+        file.write_text(good)
+        await it.until(lambda: it.app.theme == "mine")
+
+
 async def test_a_theme_that_does_not_exist_is_told_and_another_is_used(tmp_path: Path) -> None:
     async with board(tmp_path / "home", settings={"tui": {"theme": "nowhere"}}, notifications=True) as it:
         await it.shows("There is no theme nowhere")

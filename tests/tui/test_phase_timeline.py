@@ -92,6 +92,13 @@ async def test_beside_a_list_money_stands_below_the_time() -> None:
         assert rows[3].index("$.21") == rows[2].index("2m14")
 
 
+async def test_a_narrow_one_still_names_every_phase_with_its_time() -> None:
+    async with timeline(width=66) as (pilot, _):
+        rows = text_of(pilot).splitlines()
+        assert "✓ idea" in rows[1] and "✓ tasks" in rows[1] and "○ deploy" in rows[1]
+        assert rows[2].index("12m03") == rows[1].index("impl")
+
+
 async def test_with_one_row_it_is_compact() -> None:
     async with timeline(width=56, height=3) as (pilot, _):
         row = text_of(pilot).splitlines()[1]

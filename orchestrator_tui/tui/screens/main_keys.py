@@ -1,11 +1,15 @@
 """The keys of the main screen that do what a slash command does."""
 
+from time import monotonic
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
+from orchestrator_tui.tui.guard import QUIET
 from orchestrator_tui.tui.messages import CommandGiven
 from orchestrator_tui.tui.opening import Opening
+from orchestrator_tui.tui.ownership import AT_WORK
+from orchestrator_tui.tui.shell import SECONDS_SHOWN
 from orchestrator_tui.tui.view import ProjectView
 
 if TYPE_CHECKING:
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
 
 class MainKeys(Screen[None]):
     """Each action posts its command or asks the app; `selected` is the project that is shown."""
+
+    _stop_asked = ("", float("-inf"))
+    """Of which project it was last asked whether to stop it, and when."""
 
     @property
     def selected(self) -> ProjectView | None:
@@ -88,5 +95,14 @@ class MainKeys(Screen[None]):
         self.give("/skip")
 
     def action_stop(self) -> None:
-        """Stop the project."""
-        self.give("/stop")
+        """Stop the project, when it is asked for twice: a letter may have been meant for the input bar, and a key that
+        is held down asks once."""
+        asked, self._stop_asked = self._stop_asked, (self.selected.id if self.selected else "", monotonic())
+        waited = self._stop_asked[1] - asked[1]
+        if self.selected is None or self.selected.status not in AT_WORK:
+            self.give("/stop")
+        elif asked[0] == self._stop_asked[0] and QUIET <= waited <= SECONDS_SHOWN:
+            self.give(f"/stop {self.selected.number}")
+        elif waited >= QUIET:
+            key = self.dashboard_app.keys.shown("stop")
+            self.dashboard_app.say(f"Stop {self.selected.name}? {key} again to stop.")

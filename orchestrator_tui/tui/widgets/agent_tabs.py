@@ -9,6 +9,7 @@ from textual import events
 from textual.message import Message
 from textual.widget import Widget
 
+from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui import short_forms
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.glyphs import AGENTS
@@ -32,7 +33,7 @@ class Tab:
         """`[● 3 TASK-7]` while shown, else ` ● 3 TASK-7 +12 `."""
         sign, _ = AGENTS[self.agent.status]
         new = f" +{short_forms.count(self.new)}" if self.new else ""
-        inner = f"{sign} {self.agent.number} {self.agent.item_key or self.agent.role}{new}"
+        inner = f"{sign} {self.agent.number} {self.agent.item_key or title(self.agent.role)}{new}"
         return f"[{inner}]" if self.shown else f" {inner} "
 
 

@@ -112,9 +112,10 @@ class InputField(TextArea):
         if event.key == "enter":
             # The key's binding sends; the base class would insert it.
             event.prevent_default()
-        elif self.text and self._belongs_to_others(event.key):
+            return
+        if self.text and self._belongs_to_others(event.key):
             event.stop()
-        elif event.is_printable:
+        if event.is_printable:
             self._bar.begun()
 
     def _belongs_to_others(self, key: str) -> bool:
