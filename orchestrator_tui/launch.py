@@ -25,6 +25,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject, ImportProject
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
 from orchestrator_tui.domain.events import ProjectImported
+from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.engine.client import EngineClient
 
@@ -45,7 +46,7 @@ def launch(invocation: Launched) -> int:
 async def _carry_out(invocation: Launched, given: Launch) -> int:
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_engine(given) as engine:
-            overviews = await pick.overviews(engine, invocation.reference)
+            overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
         _print(_status_text(overviews, invocation))
         return 0
     if isinstance(invocation, cli.ImportFolder):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, CalledTool, SessionRequest, ToolReturned, TurnEnded
 from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario
@@ -55,6 +56,9 @@ class ReplayRuntime:
     @property
     def scripted(self) -> bool:
         return True
+
+    async def keeps(self, session_id: str, directory: Path) -> bool:
+        return False
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:

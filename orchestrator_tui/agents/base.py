@@ -192,3 +192,12 @@ class AgentRuntime(Protocol):
             StoreUnavailable: the conversation to resume cannot be read.
         """
         ...
+
+    async def keeps(self, session_id: str, directory: Path) -> bool:
+        """Whether anything is kept of a conversation in `directory`; an agent that was stopped before its first word
+        has none.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        ...

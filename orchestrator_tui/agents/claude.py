@@ -53,7 +53,7 @@ from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, confi
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
-from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_uuid
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, is_uuid
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.config.paths import Paths
@@ -122,6 +122,14 @@ class ClaudeRuntime:
             yield session
         finally:
             await finish(session.close())
+
+    async def keeps(self, session_id: str, directory: Path) -> bool:
+        """Whether anything is kept of a conversation in `directory`. Without a store only the CLI knows.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        return self._transcripts is None or await is_kept(self._transcripts, session_id, directory=directory)
 
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():

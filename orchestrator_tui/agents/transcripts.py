@@ -129,6 +129,16 @@ async def bring_back(store: TranscriptStore, session_id: str, *, directory: Path
     await asyncio.to_thread(_write_lines, file, entries)
 
 
+async def is_kept(store: TranscriptStore, session_id: str, *, directory: Path) -> bool:
+    """Whether there is a conversation to bring back.
+
+    Raises:
+        StoreUnavailable: it cannot be read.
+    """
+    project_key = await asyncio.to_thread(project_key_for_directory, directory)
+    return bool(await store.load_transcript(TranscriptKey(project_key=project_key, session_id=session_id)))
+
+
 def _write_lines(file: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, temporary = tempfile.mkstemp(dir=file.parent)

@@ -1,11 +1,14 @@
 """Short forms for people: one safe line of text, durations, money, token counts."""
 
+import re
 from collections.abc import Iterable
 
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.text import clean, one_line
 
 __all__ = ["clean", "duration", "last_line", "money", "one_line", "spent", "table", "title", "tokens"]
+
+_NAME = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 
 REHEARSAL = "Rehearsal: the model is scripted, nothing is sent to Claude; costs are pretended, you pay 0."
 
@@ -52,8 +55,13 @@ def takeover(name: str, seconds: float) -> str:
 
 
 def title(name: str) -> str:
-    """`task_breakdown` as people write it."""
-    return name.replace("_", " ")
+    """`task_breakdown` as people write it; what is no name but words already, such as a path, stays as it is."""
+    return name.replace("_", " ") if _NAME.fullmatch(name) else name
+
+
+def plural(number: int, one: str) -> str:
+    """`1 agent`, `3 agents`."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
 def table(rows: Iterable[Iterable[str]]) -> list[str]:

@@ -28,6 +28,7 @@ from orchestrator_tui.domain.statuses import (
     PipelineStatus,
     RequestKind,
 )
+from orchestrator_tui.domain.words import plural
 from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.answers import LEFT_OUT
 from orchestrator_tui.engine.eventlog import EventLog
@@ -167,6 +168,7 @@ class Pipeline:
             result = await self._parts.phases[phase.phase].run(
                 given, config, self._parts.tracker, self._parts.workspace.directory
             )
+            artifact = self._artifact(phase.phase, result, given.round)
         except LimitReached as error:
             await self._give_up(phase, error, PauseReason.BUDGET)
             return False
@@ -175,9 +177,9 @@ class Pipeline:
             return False
         await self._parts.log.flush()
         if result.status is PhaseStatus.PENDING:
-            await self._go_back(phase, result, given.round)
+            await self._go_back(phase, result, artifact)
             return True
-        return await self._store_result(phase, result, given.round)
+        return await self._store_result(phase, result, artifact)
 
     async def _input(self, phase: PhaseState) -> PhaseInput:
         artifacts: dict[PhaseName, Artifact] = {}
@@ -204,10 +206,9 @@ class Pipeline:
         await self._parts.phases[phase.phase].accept(artifact, self._project, self._parts.tracker)
         await self._move_phase(phase, PhaseStatus.COMPLETED)
 
-    async def _store_result(self, phase: PhaseState, result: PhaseResult, round_number: int) -> bool:
+    async def _store_result(self, phase: PhaseState, result: PhaseResult, artifact: Artifact) -> bool:
         """Keep what a phase made, and ask for approval where the settings say so; False when that means waiting."""
         settings = self._parts.settings
-        artifact = self._artifact(phase.phase, result, round_number)
         asks = settings.autonomy.mode is Autonomy.CHECKPOINT and settings.phases.of(phase.phase).checkpoint_pause
         async with self._store.transaction() as unit:
             await unit.add_artifact(artifact)
@@ -219,15 +220,14 @@ class Pipeline:
         await self.mirror()
         return not asks
 
-    async def _go_back(self, phase: PhaseState, result: PhaseResult, round_number: int) -> None:
+    async def _go_back(self, phase: PhaseState, result: PhaseResult, artifact: Artifact) -> None:
         """Testing found something: keep its report, and open implement again."""
-        artifact = self._artifact(phase.phase, result, round_number)
-        reason = f"{result.new_items} failures became work items"
+        reason = f"{plural(result.new_items, 'failure')} became work items"
         async with self._store.transaction() as unit:
             await unit.add_artifact(artifact)
             unit.record(self._project.id, stored_event(artifact))
             await self._change_phase(
-                unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, round=round_number + 1, reason=reason
+                unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, round=artifact.round + 1, reason=reason
             )
             await self.reopen(unit, PhaseName.IMPLEMENT, reason)
         await self.mirror()
@@ -245,6 +245,11 @@ class Pipeline:
         await self._change_phase(unit, name, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=reason)
 
     def _artifact(self, phase: PhaseName, result: PhaseResult, round_number: int) -> Artifact:
+        """What a phase made, its document written into the project's folder.
+
+        Raises:
+            PhaseFailed: the folder cannot be written.
+        """
         path = None
         if result.markdown:
             path = self._parts.workspace.write_note(f"{result.output_type}.md", result.markdown)

@@ -286,12 +286,12 @@ class Sessions:
         return tuple(_snapshot(account) for account in self._accounts.values())
 
     async def interrupted(self, task: Task) -> SessionLog | None:
-        """The session at this very task that did not come to its end, if the last one did not."""
+        """The session at this very task that did not come to its end, if the last one did not and has said a word."""
         item_id = task.item.id if task.item else None
         last = await self._store.last_session(task.project.id, task.phase, task.role, item_id)
         if last is None or last.status is not AgentStatus.INTERRUPTED or last.cli_session_id is None:
             return None
-        return last
+        return last if await self._runtime.keeps(last.cli_session_id, task.directory) else None
 
     async def answered(self, task: Task, answer: type[A]) -> A | None:
         """What an agent answered to this very task before a run was interrupted."""

@@ -230,8 +230,18 @@ class Workspace:
         return self.directory / NOTES_FOLDER
 
     def write_note(self, name: str, text: str) -> str:
-        """Write a document into the notes folder; returns its path inside the project."""
-        write_inside(self.notes / name, text.encode())
+        """Write a document into the notes folder; returns its path inside the project.
+
+        Raises:
+            PhaseFailed: the folder cannot be written.
+        """
+        try:
+            write_inside(self.notes / name, text.encode())
+        except OSError as error:
+            raise PhaseFailed(
+                f"{self.notes} cannot be written: {error.strerror or error}.",
+                hint="Make the folder writable, or make room on its disk; then try again.",
+            ) from error
         return f"{NOTES_FOLDER}/{name}"
 
     def read_note(self, name: str) -> str | None:

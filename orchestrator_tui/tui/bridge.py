@@ -7,11 +7,11 @@ from enum import StrEnum
 
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
+from orchestrator_tui.domain.ownership import as_it_is, is_dead
 from orchestrator_tui.domain.records import Snapshot
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.feed import Feed
-from orchestrator_tui.tui.ownership import as_it_is
-from orchestrator_tui.tui.view import Dashboard, fold, introduced, joined
+from orchestrator_tui.tui.view import Dashboard, died, fold, introduced, joined
 
 FRAMES = 10
 """A second: how often at most the screens are told what happened."""
@@ -21,6 +21,7 @@ BREATH = 200
 """Events folded before keys and the screen get a turn."""
 
 RETRY_SECONDS = 2.0
+OWNERS_SECONDS = 2.0
 
 
 class Contact(StrEnum):
@@ -86,8 +87,7 @@ class Bridge:
         assert self.client is not None
         if project_id not in self.dashboard.projects:
             number = (await self.client.find_project(project_id)).number
-            self.dashboard = joined(self.dashboard, await self.client.snapshot(before=number + 1, limit=1))
-            self._changed.set()
+            self._join(await self.client.snapshot(before=number + 1, limit=1))
 
     # Following
 
@@ -98,6 +98,7 @@ class Bridge:
             group = self._group
             group.create_task(self._frames(), name="frames")
             group.create_task(self._follow(client), name="follow")
+            group.create_task(self._watch_owners(), name="owners")
 
     async def _follow(self, client: EngineClient) -> None:
         while True:
@@ -109,6 +110,16 @@ class Bridge:
                     self.trouble = error
                 self._changed.set()
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _watch_owners(self) -> None:
+        """A process that was killed tells nobody: what it ran is looked after."""
+        while True:
+            await asyncio.sleep(OWNERS_SECONDS)
+            projects = self.dashboard.projects
+            gone = {one.id: died(one) for one in projects.values() if is_dead(one.owner, one.status)}
+            if gone:
+                self.dashboard = replace(self.dashboard, projects={**projects, **gone})
+                self._changed.set()
 
     async def _follow_once(self, client: EngineClient) -> None:
         self._streamed = False
@@ -189,8 +200,11 @@ class Bridge:
 
     def _read(self, page: Snapshot) -> None:
         """Add a page; the newest projects come first in it, without a gap, so the last of them is how far we are."""
-        found = tuple(as_it_is(one) for one in page.projects)
-        self.dashboard = joined(self.dashboard, replace(page, projects=found))
+        self._join(page)
         if newest := page.projects[:FIRST_PAGE]:
             self._bottom = newest[-1].project.number
+
+    def _join(self, page: Snapshot) -> None:
+        found = tuple(as_it_is(one) for one in page.projects)
+        self.dashboard = joined(self.dashboard, replace(page, projects=found))
         self._changed.set()

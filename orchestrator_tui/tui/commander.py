@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.ownership import elsewhere
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.words import title
@@ -14,7 +15,6 @@ from orchestrator_tui.tui import slash
 from orchestrator_tui.tui.commands import Kind
 from orchestrator_tui.tui.context import BY, Context
 from orchestrator_tui.tui.opening import Opening
-from orchestrator_tui.tui.ownership import elsewhere
 from orchestrator_tui.tui.shell import Shell
 from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
 from orchestrator_tui.tui.values import agent_name, agents_of

@@ -36,7 +36,7 @@ def how_it_ended(ended: Ended | None) -> str:
     match ended:
         case events.InputAnswered(choice=choice, by=by, text=text):
             words = f": “{one_line(text, 200)}”" if text else ""
-            return f"{one_line(by, 60)} answered meanwhile with {title(choice)}{words}."
+            return f"It was answered meanwhile in another {one_line(by, 60)}: {title(choice)}{words}."
         case events.InputWithdrawn():
             return "This is not asked any more: the project went on without an answer."
         case None:

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview, SessionLog, WorkItem
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.history import names_of
-from orchestrator_tui.tui.ownership import as_it_is
 
 PAGE = 200
 ABOVE_ALL = 2**31 - 1

@@ -34,11 +34,6 @@ def count(number: int) -> str:
     return f"{number / 1_000_000_000:.1f}G"
 
 
-def plural(number: int, one: str) -> str:
-    """`1 agent`, `3 agents`."""
-    return f"{number} {one}" if number == 1 else f"{number} {one}s"
-
-
 def left(seconds: float) -> str:
     """`about 7 min left`; rounded up, since nobody minds being done early."""
     minutes = -(-seconds // 60)

@@ -212,6 +212,10 @@ def _unknown_command(name: str) -> CommandProblem:
     return CommandProblem(f"There is no command /{one_line(name, 40)}.", hint=advice)
 
 
+_NUMBERED = {Kind.ITEM: "TASK-", Kind.AGENT: "agent-"}
+"""What stands before a number that is typed alone."""
+
+
 def _known(text: str, kind: Kind, values: Values, totals: Totals) -> str:
     """The value that was meant: the very one, else the only one that is called so or begins so."""
     if kind is Kind.TEXT:
@@ -222,7 +226,7 @@ def _known(text: str, kind: Kind, values: Values, totals: Totals) -> str:
             raise _unknown_command(text.removeprefix("/"))
         return command.name
     existing = [value if kind in _CALLED else Value(value.text) for value in values(kind)]
-    wanted = f"TASK-{text}" if kind is Kind.ITEM and text.isdigit() else text
+    wanted = f"{_NUMBERED[kind]}{text}" if kind in _NUMBERED and text.isdigit() else text
     for fits in (_is, _is_called, _begins):
         found = dict.fromkeys(value.text for value in existing if fits(value, wanted))
         if len(found) == 1:
@@ -257,6 +261,8 @@ def _missing(text: str, kind: Kind, existing: list[Value], total: int) -> Comman
     if close and not text.isdigit():
         return CommandProblem(message, hint=f"Did you mean {_shown(names[close[0]])}?")
     hint = f"There are: {_listed(existing, total)}." if existing else f"There is no {kind} yet."
+    if kind is Kind.AGENT and existing:
+        hint = f"{hint} Older ones are among the sessions of their phase: Enter on it."
     return CommandProblem(message, hint=hint)
 
 

@@ -69,12 +69,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Everything the timeline shows. `remark` is said in the theme's colour `color` where there is no progress."""
+    """Everything the timeline shows. `remark` is said in the theme's colour `color` where there is no progress, and
+    behind it `place`, the folder of what is finished."""
 
     steps: Sequence[Step]
     progress: Progress | None = None
     remark: str = ""
     color: str = "muted"
+    place: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -99,7 +101,8 @@ def timeline_of(project: ProjectView | None, at: datetime) -> Timeline:
     steps = tuple(_step(name, project.phases[name], at) for name in PHASE_ORDER)
     progress = progress_of(project, at)
     color, remark = ("muted", "") if progress else _remark(project)
-    return Timeline(steps, progress, remark, color)
+    place = project.directory if project.status is PipelineStatus.COMPLETED else ""
+    return Timeline(steps, progress, remark, color, place)
 
 
 def _step(name: PhaseName, phase: PhaseView, at: datetime) -> Step:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus
+from orchestrator_tui.domain.text import clean
 from orchestrator_tui.tui.glyphs import PHASES
 from orchestrator_tui.tui.timeline import Progress, Step, Timeline
 
@@ -18,6 +20,7 @@ JOINT = 3
 SIGN = 2
 """Cells of a phase's sign and its blank."""
 LEAST_BAR = 8
+LEAST_PLACE = 16
 
 Names = Callable[[Step], str]
 Figures = Callable[[Step], Sequence[str]]
@@ -171,12 +174,24 @@ def _last_row(timeline: Timeline, width: int, ink: Ink) -> Text:
     progress = timeline.progress
     if progress is None:
         text = Text(timeline.remark, style=ink(timeline.color))
+        room = width - text.cell_len - 3
+        if timeline.place and room >= LEAST_PLACE:
+            text.append(f" · {_end_of(clean(timeline.place), room)}", style=ink("muted"))
         text.truncate(width, overflow="ellipsis")
         return text
     after = Text(f"  {progress.figures}", style=ink("foreground"))
     if after.cell_len + 2 + len(progress.left) + LEAST_BAR <= width:
         after.append(f"  {progress.left}" if progress.left else "", style=ink("muted"))
     return _bar(progress, max(0, width - after.cell_len), ink).append_text(after)
+
+
+def _end_of(path: str, cells: int) -> str:
+    """A path, or its end, which tells more than its beginning."""
+    if cell_len(path) <= cells:
+        return path
+    while cell_len(path) > cells - 1:
+        path = path[1:]
+    return f"…{path}"
 
 
 def _bar(progress: Progress, width: int, ink: Ink) -> Text:

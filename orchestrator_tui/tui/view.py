@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.ownership import ITS_PROCESS_IS_GONE
 from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, SessionLog, Snapshot, Usage
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
@@ -157,6 +158,22 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
         last_event_at=state.last_checkpoint,
         seq=seq,
     )
+
+
+def died(project: ProjectView) -> ProjectView:
+    """A project whose process is gone while it was at work: its agents and its clocks stood still at its last event."""
+    at = project.last_event_at
+    agents = {
+        agent_id: replace(agent, status=AgentStatus.INTERRUPTED, ended_at=max(at or agent.started_at, agent.started_at))
+        if agent.status is AgentStatus.RUNNING
+        else agent
+        for agent_id, agent in project.agents.items()
+    }
+    phases = {
+        name: replace(phase, running_since=None, seconds=phase.seconds_at(at) if at else phase.seconds)
+        for name, phase in project.phases.items()
+    }
+    return replace(project, status=PipelineStatus.STOPPED, reason=ITS_PROCESS_IS_GONE, agents=agents, phases=phases)
 
 
 def _of_session(session: SessionLog) -> AgentView:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, Said, SessionRequest, TextDelta
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
@@ -23,6 +24,9 @@ class Playing:
     @property
     def scripted(self) -> bool:
         return True
+
+    async def keeps(self, session_id: str, directory: Path) -> bool:
+        return False
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:

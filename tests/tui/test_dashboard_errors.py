@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -66,6 +67,28 @@ async def test_what_others_build_on_cannot_be_left_out_and_that_is_said(tmp_path
         await it.press("escape")
         await it.refused("/skip", "This cannot be left out", "/retry tries it again")
         assert it.project.phases[BREAKDOWN].status is PhaseStatus.FAILED
+
+
+async def test_why_the_next_try_could_not_begin_stands_in_the_question_itself(tmp_path: Path) -> None:
+    async with failing(tmp_path / "home") as (it, _):
+        await it.question(*GONE_WRONG)
+        shutil.rmtree(Path(it.project.directory) / ".git")
+        await it.press("t")
+        await it.says("the project's repository is gone")
+        await it.says("Any key closes this.")
+        assert "meanwhile" not in it.shown
+
+
+async def test_a_document_that_cannot_be_written_is_asked_about_like_any_failure(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", first=REHEARSED) as it:
+        await it.question("small waits for you", "Ideation")
+        in_the_way = Path(it.project.directory) / ".orchestrator" / "architecture.md"
+        in_the_way.mkdir()
+        await it.press("a")
+        await it.question("architecture phase of small failed", "cannot be written", "t Try again")
+        in_the_way.rmdir()
+        await it.press("t")
+        await it.question("small waits for you", "Architecture", "a Approve")
 
 
 async def test_stopping_what_failed_takes_the_same_key_twice(tmp_path: Path) -> None:

@@ -109,6 +109,17 @@ async def test_a_project_whose_process_was_killed_is_stopped_everywhere_and_work
         await it.until(lambda: it.app.return_code == 0)
 
 
+async def test_a_process_that_is_killed_while_one_looks_on_is_seen_to_be_gone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with board(home) as it, running_elsewhere(home, "far") as program:
+        await it.shows("far", "running", "analyst")
+        program.kill()
+        await it.shows("□ stopped", "its process is gone")
+        assert not it.project.running_agents
+        await it.press("escape", "r")
+        await it.rests(PipelineStatus.RUNNING)
+
+
 async def test_the_agents_of_a_killed_process_have_ended_once_its_project_is_stopped(tmp_path: Path) -> None:
     async with running_elsewhere(tmp_path / "home", "far") as program:
         program.kill()

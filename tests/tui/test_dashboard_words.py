@@ -6,6 +6,7 @@ from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import Scenario
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.tui.least_size import LEAST
 from tests.tui.board import board
 from tests.tui.played import Playing, Speaking
 
@@ -29,6 +30,19 @@ def titled(title: str) -> Scenario:
         for one in good.answers
     )
     return replace(good, answers=tuple(answers))
+
+
+async def test_a_paste_beside_the_input_bar_goes_into_it(tmp_path: Path) -> None:
+    async with board(tmp_path / "home") as it:
+        await it.press("escape")
+        await it.paste("A page about bees")
+        await it.until(lambda: it.typed == "A page about bees")
+
+
+async def test_in_the_least_terminal_the_answers_of_the_form_are_seen(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", size=(LEAST.width, LEAST.height)) as it:
+        await it.send("A page about bees and where they live, and how they can be helped to live there")
+        await it.shows("New project", "Start", "Cancel")
 
 
 async def test_a_pasted_text_of_several_lines_stays_whole_and_is_the_idea(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def _difference_line(line: rounds.ChangedLine) -> TextLine:
 
 
 def _agreement_lines(found: Agreement, *, everything: bool) -> Iterator[TextLine]:
-    yield TextLine(f"agreed by {', '.join(map(title, found.members))}", "muted")
+    yield TextLine(f"what {', '.join(map(title, found.members))} say", "muted")
     voices = found.lonely_first
     for voice in voices if everything else voices[:GLANCE]:
         words = f"{voice.title}  {voice.alone}".rstrip()

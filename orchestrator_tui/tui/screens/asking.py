@@ -212,6 +212,9 @@ class Question(OnceModal[bool]):
             self.box.tell_problem(error.line())
             if isinstance(error, RequestClosed) or self._happened_meanwhile:
                 await self._look_again()
+            if self.mode is Mode.GONE and not isinstance(error, RequestClosed):
+                # The answer is stored; what it led to went wrong.
+                self.box.tell_problem(f"{error.line()} Any key closes this.")
             return
         finally:
             self._set_busy(False)

@@ -1,21 +1,24 @@
 """The main screen: projects, phases, the agents' logs, work items, and the input bar."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from orchestrator_tui.domain.errors import StoreUnavailable
+from orchestrator_tui.domain.ownership import AT_WORK
+from orchestrator_tui.domain.standing import RESTING
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from orchestrator_tui.tui.bridge import Bridge, Contact
 from orchestrator_tui.tui.happenings import stop_step
 from orchestrator_tui.tui.keymap import Keymap, Place, bindings
 from orchestrator_tui.tui.least_size import LEAST
 from orchestrator_tui.tui.messages import Happened
-from orchestrator_tui.tui.ownership import AT_WORK
 from orchestrator_tui.tui.screens.main_keys import MainKeys
 from orchestrator_tui.tui.setup import Setup
 from orchestrator_tui.tui.slash import Values
@@ -34,6 +37,7 @@ from orchestrator_tui.tui.widgets.welcome import Welcome
 TICKS = 1.0
 TOO_SMALL = f"The terminal is too small for the dashboard.\n{LEAST.width}×{LEAST.height} is the least, 80×24 is good."
 LEAVE_INPUT = Hint("esc", "all keys", "next_pane")
+OPENING = "Opening …"
 
 
 class MainScreen(MainKeys):
@@ -57,12 +61,15 @@ class MainScreen(MainKeys):
         yield Banner()
         with Horizontal(id="middle"):
             with Vertical(id="side"):
-                yield ProjectList()
+                yield ProjectList(empty=OPENING)
                 yield ItemList()
             with Vertical(id="work"):
                 yield PhaseTimeline()
                 yield AgentPanes(self._keys)
-                yield Welcome(self._keys, self._setup.has_credentials)
+                welcome = Welcome(self._keys, self._setup.has_credentials)
+                # Until the projects are read nobody knows whether there are any.
+                welcome.display = False
+                yield welcome
         yield Static(TOO_SMALL, id="too-small")
         yield self.input_bar
         yield KeyBar(self._keys, Place.MAIN, note=self._setup.place)
@@ -70,7 +77,7 @@ class MainScreen(MainKeys):
     def on_mount(self) -> None:
         self.input_bar.focus_text()
         self.set_interval(TICKS, self.tick, name="clock of the main screen")
-        self.redraw()
+        self.call_next(self.redraw)
 
     def on_descendant_focus(self) -> None:
         self._tell_keys()
@@ -80,8 +87,26 @@ class MainScreen(MainKeys):
 
     def _tell_keys(self) -> None:
         within_log = self.query_one(AgentPanes).has_focus_within
-        self.query_one(KeyBar).show(*((Place.LOG, Place.MAIN) if within_log else (Place.MAIN,)))
+        places = (Place.LOG, Place.MAIN) if within_log else (Place.MAIN,)
+        waits = self.selected is not None and self.selected.waits_for_person
+        self.query_one(KeyBar).show(*places, hints=self._key_hints(), without=() if waits else ("approve",))
         self.query_one(KeyBar).show_typing(self.input_bar.has_focus_within, LEAVE_INPUT)
+
+    def _key_hints(self) -> Sequence[Hint]:
+        """How to go on with a project that does not; while a person types, Esc comes before its key."""
+        project, before = self.selected, "esc " if self.input_bar.has_focus_within else ""
+        if project is None:
+            return ()
+        if project.waits_for_person:
+            return (Hint(f"{before}{self._keys.shown('waiting')}", "what waits", "waiting"),)
+        if project.status in RESTING:
+            return (Hint(f"{before}{self._keys.shown('resume')}", "resume", "resume"),)
+        return ()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """No pane takes a paste: it is meant for the input bar."""
+        event.stop()
+        self.input_bar.paste(event.text)
 
     # What is shown
 
@@ -123,7 +148,7 @@ class MainScreen(MainKeys):
         dashboard, project, at = self._bridge.dashboard, self.selected, self._clock()
         projects = dashboard.in_order()
         opening = self._bridge.contact is not Contact.OPEN
-        self.query_one(ProjectList).show_empty("Opening …" if opening else "No project yet.")
+        self.query_one(ProjectList).show_empty(OPENING if opening else "No project yet.")
         self.query_one(ProjectList).show_projects(projects, self.selected_id, at, dashboard.total)
         empty = not projects and self._bridge.contact is Contact.OPEN
         self.query_one(Welcome).display = empty
@@ -135,6 +160,7 @@ class MainScreen(MainKeys):
             self.query_one(ItemList).show_items(list(feed.items.values()), feed.workers(project))
             panes.show(list(reversed(agents_of(self._bridge))), feed.logs, at)
         panes.show_empty(self._what_next(project))
+        self._tell_keys()
         self.set_class(panes.is_zoomed, "-zoomed")
 
     def tick(self) -> None:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
+from orchestrator_tui.domain.ownership import AT_WORK
 from orchestrator_tui.tui.guard import QUIET
 from orchestrator_tui.tui.messages import CommandGiven
 from orchestrator_tui.tui.opening import Opening
-from orchestrator_tui.tui.ownership import AT_WORK
 from orchestrator_tui.tui.shell import SECONDS_SHOWN
 from orchestrator_tui.tui.view import ProjectView
 

@@ -42,6 +42,10 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
         Binding("escape", "cancel", "Cancel", show=False, id="new.cancel", tooltip="Start nothing"),
     ]
     CSS_PATH = "new_project.tcss"
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it as no class variable
+        (0, "-short"),
+        (20, "-tall"),
+    ]
 
     class Submitted(Message):
         """The person wants `command`; tell `form` how it went."""

@@ -9,6 +9,7 @@ from textual.binding import BindingType
 
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.events import AgentFinished, AgentStarted, ArtifactStored, PhaseStatusChanged, Recorded
+from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import Artifact, PhaseState, ProjectOverview, SessionLog, Usage
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.domain.text import one_line
@@ -18,7 +19,6 @@ from orchestrator_tui.tui.document_rounds import label, versions
 from orchestrator_tui.tui.history import names_of
 from orchestrator_tui.tui.item_text import moment
 from orchestrator_tui.tui.messages import Happened
-from orchestrator_tui.tui.ownership import as_it_is
 from orchestrator_tui.tui.phase_history import PhaseHistory, began, ended
 from orchestrator_tui.tui.reading import read_items, read_sessions
 from orchestrator_tui.tui.screens.document import DocumentPage, nothing

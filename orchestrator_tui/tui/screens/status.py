@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 
 from orchestrator_tui.domain import events, standing, words
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.ownership import as_it_is, elsewhere
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, one_line
@@ -15,7 +16,6 @@ from orchestrator_tui.tui import costs, glyphs
 from orchestrator_tui.tui.columns import columns
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.keymap import Keymap
-from orchestrator_tui.tui.ownership import as_it_is, elsewhere
 from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.widgets.sheet import Ink, Sheet
 

@@ -8,12 +8,12 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from orchestrator_tui.domain.ownership import AT_WORK
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.glyphs import PIPELINES
 from orchestrator_tui.tui.happenings import stop_step
 from orchestrator_tui.tui.messages import Happened
-from orchestrator_tui.tui.ownership import AT_WORK
 from orchestrator_tui.tui.view import Dashboard, ProjectView
 
 MOST_SHOWN = 8

@@ -99,6 +99,11 @@ class InputBar(Widget):
         self.key_pressed()
         self.focus_text()
 
+    def paste(self, text: str) -> None:
+        """Takes what was pasted while the cursor was elsewhere."""
+        self.focus_text()
+        self._field.post_message(events.Paste(text))
+
     def takes(self, event: events.Key) -> bool:
         """Whether the field does something with a key: writes it, edits or sends."""
         return event.is_printable or event.key in self._field.own_keys

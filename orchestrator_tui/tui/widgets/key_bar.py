@@ -1,6 +1,6 @@
 """The last row of a screen: the keys that matter there, as they are set."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from rich.text import Text
@@ -36,15 +36,19 @@ class KeyBar(Widget):
         self._actions = _footer_actions(places)
         self._way_out: Hint | None = None
 
-    def show(self, *places: Place) -> None:
-        """Shows the actions of other places."""
-        self._actions = _footer_actions(places)
-        self.refresh()
+    def show(self, *places: Place, hints: Sequence[Hint] | None = None, without: Container[str] = ()) -> None:
+        """Shows the actions of other places, but none of those `without`, and other `hints` when they are given."""
+        actions = tuple(action for action in _footer_actions(places) if action.id not in without)
+        hinted = self._hints if hints is None else tuple(hints)
+        if (actions, hinted) != (self._actions, self._hints):
+            self._actions, self._hints = actions, hinted
+            self.refresh()
 
     def show_typing(self, typing: bool, way_out: Hint | None = None) -> None:
         """While a person types, only keys that type nothing work: shows those, and how to get at the others."""
-        self._way_out = way_out if typing else None
-        self.refresh()
+        if (wanted := way_out if typing else None) != self._way_out:
+            self._way_out = wanted
+            self.refresh()
 
     def render(self) -> Text:
         accent = rich_color(self.app.theme_variables["accent"])
@@ -72,7 +76,7 @@ class KeyBar(Widget):
             actions = tuple(action for action in actions if Place.EVERYWHERE in action.places)
         told = [Hint(self._keymap.shown(action.id), action.label, action.id) for action in actions]
         if self._way_out is not None:
-            return [*told[:2], self._way_out, *told[2:]]
+            return [*told[:2], self._way_out, *self._hints, *told[2:]]
         return [*told[:1], *self._hints, *told[1:]]
 
     def _fitting(self) -> Sequence[Hint]:

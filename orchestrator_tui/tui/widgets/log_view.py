@@ -9,11 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.selection import Selection
 
+from orchestrator_tui.domain.words import plural
 from orchestrator_tui.tui.keymap import Place as Keys
 from orchestrator_tui.tui.keymap import bindings
 from orchestrator_tui.tui.loglines import FOLD_MARK, Kind, Place
 from orchestrator_tui.tui.logsearch import find
-from orchestrator_tui.tui.short_forms import plural
 from orchestrator_tui.tui.widgets.log_row import LOG_CSS, row_segments
 from orchestrator_tui.tui.widgets.log_scroll import LogScroll
 

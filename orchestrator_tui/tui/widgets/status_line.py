@@ -9,12 +9,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from orchestrator_tui.domain import words
+from orchestrator_tui.domain.ownership import elsewhere
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import clean, one_line
+from orchestrator_tui.domain.words import plural
 from orchestrator_tui.tui import short_forms
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.glyphs import PIPELINES
-from orchestrator_tui.tui.ownership import elsewhere
 from orchestrator_tui.tui.view import ProjectView
 
 GAP = 2
@@ -135,7 +136,7 @@ def _figures(project: ProjectView, agents: int, limit_usd: float | None) -> Sequ
     of = f" of {short_forms.limit(limit_usd)}" if limit_usd is not None else ""
     spent = (("spent ", "muted"), (words.money(usage.cost_usd), "foreground"), (of, "muted"))
     tokens = ((short_forms.count(usage.tokens), "foreground"), (" tok", "muted"))
-    number, _, noun = short_forms.plural(agents, "agent").partition(" ")
+    number, _, noun = plural(agents, "agent").partition(" ")
     working = ((number, "foreground"), (f" {noun}", "muted"))
     parts = (Part(3, spent, right=True), Part(5, tokens, right=True), Part(4, working, right=True))
     return [part for part, shown in zip(parts, (True, usage.tokens, agents), strict=True) if shown]

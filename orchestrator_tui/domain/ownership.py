@@ -15,7 +15,7 @@ def as_it_is(overview: ProjectOverview) -> ProjectOverview:
     """A project that was running in a process which is gone does not run, and neither do its agents: it can be
     resumed. Times count up to the last sign of life."""
     project, state = overview.project, overview.state
-    if project.status not in AT_WORK or state.owner is None or not owner.is_gone(state.owner):
+    if not is_dead(state.owner, project.status):
         return overview
     ended_at = state.last_sign_of_life
     phases = {name: _ended(phase, ended_at) for name, phase in state.phases.items()}
@@ -29,6 +29,11 @@ def as_it_is(overview: ProjectOverview) -> ProjectOverview:
         state=replace(state, phases=phases, shutdown_reason=ITS_PROCESS_IS_GONE),
         running=tuple(agents),
     )
+
+
+def is_dead(name: str | None, status: PipelineStatus) -> bool:
+    """Whether a project is said to be at work in a process of this host that is gone."""
+    return status in AT_WORK and name is not None and owner.is_gone(name)
 
 
 def _ended(phase: PhaseState, at: datetime) -> PhaseState:
