@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from orchestrator_tui.config.settings import Settings
 from orchestrator_tui.database.connection import sqlite_url
-from tests.crash.lineage import Death, differences, live
+from tests.crash.lineage import Death, differences, live, seconds_until_taken_over
+
+LEASE = Settings().run.lease_seconds
 
 
 def tell(line: str) -> None:
@@ -95,6 +98,10 @@ def main() -> int:
                 f"{number}/{len(runs)} {database}, {what}: {lineage.kills} kills, "
                 f"{lineage.events} events, {'as undisturbed' if not wrong else '; '.join(wrong)}"
             )
+        for number in range(len(names)):
+            database, url = next(fresh)
+            seconds = seconds_until_taken_over(folder / f"far-{number}", url, Death(40))
+            tell(f"{database}, killed on another host: {seconds:.1f} s until its lease of {LEASE} s is taken over")
     going_on = f"{statistics.median(waited):.1f} s (longest {max(waited):.1f} s)" if waited else "-"
     tell(f"runs {len(runs)}, kills {kills}, lost {lost}; from a kill to going on: {going_on}")
     tell(f"in {time.monotonic() - began:.0f} s")

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import signal
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,10 @@ def main() -> None:
     parser.add_argument("--die-after", type=int, default=0)
     parser.add_argument("--before-commit", action="store_true")
     parser.add_argument("--real", action="store_true")
+    parser.add_argument("--host", help="the name that this host gives itself")
     given = parser.parse_args()
+    if given.host:
+        socket.gethostname = lambda: given.host
     if given.die_after:
         die_after(given.die_after, before_commit=given.before_commit)
     asyncio.run(run(given.home, given.url, real=given.real))

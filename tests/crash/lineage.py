@@ -75,12 +75,23 @@ def live(
     raise AssertionError("it never got finished")
 
 
-def one_life(home: Path, url: str, death: Death | None, *, real: bool) -> int:
+def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
+    """How long a project of a host that died waits: nobody sees that its process is gone, so its lease must expire."""
+    code = one_life(home, url, death, real=False, host="far-away")
+    killed_at = time.time()
+    if code != -signal.SIGKILL or one_life(home, url, None, real=False) != 0:
+        raise AssertionError("it was not killed, or did not get finished")
+    return asyncio.run(first_event_after(url, killed_at, events.LeaseTaken)) - killed_at
+
+
+def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str = "") -> int:
     command = [sys.executable, "-m", "tests.crash.child", str(home), url]
     if death is not None and death.events:
         command += ["--die-after", str(death.events), *(["--before-commit"] if death.before_commit else [])]
     if real:
         command.append("--real")
+    if host:
+        command += ["--host", host]
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environ, start_new_session=True) as process:
         try:
@@ -90,11 +101,11 @@ def one_life(home: Path, url: str, death: Death | None, *, real: bool) -> int:
             return process.wait()
 
 
-async def first_event_after(url: str, moment: float) -> float:
+async def first_event_after(url: str, moment: float, kind: type[object] = object) -> float:
     async with open_store(url) as store:
         (project,) = await store.list_projects()
         for recorded in await store.events(project_id=project.id, limit=100_000):
-            if recorded.at.timestamp() > moment:
+            if recorded.at.timestamp() > moment and isinstance(recorded.event, kind):
                 return recorded.at.timestamp()
     return moment
 
