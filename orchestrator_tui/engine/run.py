@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator_tui.backends.base import WorkTracker
@@ -24,8 +24,6 @@ from orchestrator_tui.engine.workspace import Workspace, verified_commit
 USER_REQUEST = "user_request"
 CRASH = "crash"
 """Why a project stopped whose process is gone."""
-STORE_SECONDS = 10.0
-"""How long a stop waits for a database in trouble, besides the time it gives the agents."""
 _STARTABLE = (
     PipelineStatus.NOT_STARTED,
     PipelineStatus.PAUSED,
@@ -37,7 +35,7 @@ _STARTABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A project with its hands. Once `giving_up` is set nothing waits for the database any more."""
+    """A project with its hands, until it rests or is to stop."""
 
     project: Project
     store: Store
@@ -46,8 +44,7 @@ class Run:
     log: EventLog
     sessions: Sessions
     pipeline: Pipeline
-    giving_up: asyncio.Event
-    stop: StopOrder = field(default_factory=StopOrder)
+    stop: StopOrder
 
     async def prepare(self, last_sign_of_life: datetime) -> bool:
         """Bring the project to `running`, whatever the last run left behind; False when there is nothing to do.
@@ -89,8 +86,9 @@ class Run:
                     await self._stop_in_time(work, stop_seconds)
                     return
         except asyncio.CancelledError as cancelled:
+            self.stop.give(str(cancelled.args[0]) if cancelled.args else USER_REQUEST, force=True)
             await finish(self._ended(work))
-            await finish(self.stopped(str(cancelled.args[0]) if cancelled.args else USER_REQUEST))
+            await finish(self.stopped(self.stop.reason))
             raise
         finally:
             await finish(self._ended(work))
@@ -135,10 +133,10 @@ class Run:
 
     async def _stop_in_time(self, work: "asyncio.Task[None]", seconds: float) -> None:
         try:
-            async with asyncio.timeout(2 * seconds + STORE_SECONDS):
-                await self._stop(work, seconds)
-        except TimeoutError as error:
-            self.giving_up.set()
+            await self._stop(work, seconds)
+        except StoreUnavailable as error:
+            if not self.stop.giving_up.is_set():
+                raise
             hint = "What was stored before is enough to resume from."
             raise StoreUnavailable("The state could not be saved in time.", hint=hint) from error
 
