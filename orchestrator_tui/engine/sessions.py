@@ -87,6 +87,7 @@ class _Account:
     task: Task
     session: AgentSession | None = None
     last_activity: datetime = field(default_factory=now)
+    began: float = field(default_factory=time.monotonic)
     last_call: str = ""
     calls: dict[str, ToolCall] = field(default_factory=dict)
     called_at: dict[str, float] = field(default_factory=dict)
@@ -435,7 +436,7 @@ class Sessions:
                     summary=ended.summary,
                     error=error,
                     usage=ended.usage,
-                    seconds=round((now() - ended.started_at).total_seconds(), 3),
+                    seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
 
