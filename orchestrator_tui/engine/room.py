@@ -19,11 +19,12 @@ _TEXTS = ("No space left on device", "Disk quota exceeded", "write failure on st
 def require_room(directory: Path) -> None:
     """Raises DiskFull when there is hardly any room left where `directory` is."""
     try:
-        free = shutil.disk_usage(directory).free
+        disk = shutil.disk_usage(directory)
     except OSError:
         # Whoever needs the folder says what is wrong with it.
         return
-    if free < NEEDED:
+    # Some file systems do not tell their size.
+    if disk.total and disk.free < NEEDED:
         raise DiskFull(directory)
 
 

@@ -1,7 +1,6 @@
 """How tests follow a run whose database or disk fails under it."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -45,8 +44,3 @@ async def what_was_told_is_stored(run: Watched, engine: LocalEngine) -> Sequence
     assert run.seen == stored[: len(run.seen)], "something was told that was not stored"
     assert list(broken_history(stored)) == []
     return stored
-
-
-def committed(directory: Path) -> int:
-    """How much work is in the project's repository, as its newest entries."""
-    return len((directory / ".git" / "logs" / "HEAD").read_text().splitlines())
