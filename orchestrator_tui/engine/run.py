@@ -72,6 +72,9 @@ class Run:
     async def go(self, lease: Lease, *, lease_seconds: float, stop_seconds: float) -> None:
         """Run the pipeline until it rests or is to stop; when cancelled, it is stopped without waiting for anything.
 
+        One that comes to rest by itself in the moment it is to stop stays as it rests: what waits for a person still
+        waits when the program is started again.
+
         Raises:
             LeaseLost: another process has taken the project over; nothing more was written.
             StoreUnavailable: events cannot be stored.
@@ -92,9 +95,6 @@ class Run:
             raise
         finally:
             await finish(self._ended(work))
-        if self.stop.wanted.is_set():
-            # It came to rest by itself in the moment it was to be stopped.
-            await self.stopped(self.stop.reason)
 
     async def _watch(self, work: "asyncio.Task[None]", signs: Signs) -> None:
         """Returns once the work is done or is to stop.
@@ -147,7 +147,12 @@ class Run:
             state = await unit.pipeline(self.project.id)
             if state.status is PipelineStatus.RUNNING:
                 await self._change_status(unit, state.status, PipelineStatus.STOPPING, reason)
-            unit.record(self.project.id, shutdown.signaled())
+            rests = state.status not in (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+            if not rests:
+                unit.record(self.project.id, shutdown.signaled())
+        if rests:
+            await work
+            return
         await self.pipeline.mirror()
         self.log.add(self.project.id, shutdown.waiting(len(self.sessions.snapshots()), seconds))
         safe = await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
