@@ -28,6 +28,7 @@ from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.sessions import Sessions
+from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.base import PromptRenderer
@@ -123,7 +124,7 @@ class _House:
         await self._runtime(scenario, self._launch.settings())
 
     @asynccontextmanager
-    async def open_run(self, project: Project, lease: Lease) -> AsyncIterator[Run]:
+    async def open_run(self, project: Project, lease: Lease, stop: StopOrder) -> AsyncIterator[Run]:
         """Everything for one run of a project, with the settings stored with it; its writes hold on to the lease."""
         settings = self._launch.settings(project.config.get("settings", {}))
         if not project.rehearsal and self._launch.scenario is not None:
@@ -136,8 +137,7 @@ class _House:
         environment = self._environment(project)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
-        giving_up = asyncio.Event()
-        store = self._store.fenced(lease, giving_up)
+        store = self._store.fenced(lease, stop.giving_up)
         async with EventLog(store) as log:
             sessions = Sessions(
                 store=store,
@@ -176,7 +176,7 @@ class _House:
                 log=log,
                 sessions=sessions,
                 pipeline=Pipeline(project, parts),
-                giving_up=giving_up,
+                stop=stop,
             )
 
     def workspace_of(self, project: Project) -> Workspace:

@@ -4,7 +4,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
@@ -60,8 +60,13 @@ class PostgresForTests:
 
     async def _move(self, old: str, new: str) -> None:
         await self._execute(f"ALTER DATABASE {old} ALLOW_CONNECTIONS false")
-        await self._execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{old}'")
-        await self._execute(f"ALTER DATABASE {old} RENAME TO {new}")
+        renamed = False
+        while not renamed:
+            await self._execute(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{old}'")
+            # On a loaded machine somebody may take longer to go.
+            with suppress(asyncpg.ObjectInUseError):
+                await self._execute(f"ALTER DATABASE {old} RENAME TO {new}")
+                renamed = True
         await self._execute(f"ALTER DATABASE {new} ALLOW_CONNECTIONS true")
 
     async def _create(self, template: str) -> str:

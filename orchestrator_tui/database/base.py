@@ -164,7 +164,9 @@ class UnitOfWork(Protocol):
         """Insert comments as they are, with their own ids and moments."""
         ...
 
-    async def add_artifact(self, artifact: Artifact) -> None: ...
+    async def add_artifact(self, artifact: Artifact) -> None:
+        """Insert an artifact; its moment becomes later than that of every other of its phase, as it is the newest."""
+        ...
 
     async def start_session(self, session: SessionLog) -> SessionLog:
         """Insert a running session; `session_number` 0 gets the project's next number. Returns it as stored."""

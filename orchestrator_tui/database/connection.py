@@ -1,6 +1,7 @@
 """From a database URL to an engine: SQLite and PostgreSQL, each set up for safe concurrent writes."""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -42,6 +43,39 @@ class Database:
     writes: AsyncEngine
     place: str
     one_writer: bool
+
+
+class _DatabaseFile:
+    """The file of an open SQLite database. Whoever deletes or replaces it leaves us with one that has no name any
+    more, in which SQLite goes on as if nothing had happened; what is written there is lost with the process."""
+
+    def __init__(self, path: str, place: str) -> None:
+        self._path = path
+        self._place = place
+        self._known: tuple[int, int] | None = None
+
+    def opened(self) -> None:
+        """The first connection is made: from now on it must be this file."""
+        if self._known is None:
+            self._known = self._identity()
+
+    def check(self) -> None:
+        """Raises StoreUnavailable unless it is still where it was opened."""
+        if self._known is None or (found := self._identity()) == self._known:
+            return
+        what = "its file was deleted or moved away" if found is None else "another file was put in its place"
+        raise StoreUnavailable(
+            f"{self._place}: {what} while it was in use.",
+            hint="Move the file back. If it is lost, end the program, and build each project again from its folder: "
+            "orchestrator-tui import FOLDER.",
+        )
+
+    def _identity(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - at every transaction
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
 
 class Runner:
@@ -205,26 +239,31 @@ def _keep_private(url: URL) -> None:
 
 def _sqlite(url: URL, closed: asyncio.Event) -> Database:
     place = f"The database {url.database}"
+    file = _DatabaseFile(str(url.database), place)
     engine = create_async_engine(
         url,
-        async_creator=_unless(closed, place, _aiosqlite_creator(str(url.database))),
+        async_creator=_unless(closed, place, _aiosqlite_creator(str(url.database), file)),
         json_serializer=dump_json,
         hide_parameters=True,
         # Closing a connection ends its transaction anyhow, and a failed commit is rolled back where it fails.
         pool_reset_on_return=None,
     )
+    event.listen(engine.sync_engine, "begin", lambda _: file.check())
     event.listen(engine.sync_engine, "begin", _begin)
+    event.listen(engine.sync_engine, "commit", lambda _: file.check())
     writes = engine.execution_options(sqlite_begin="IMMEDIATE")
     return Database(reads=engine, writes=writes, place=place, one_writer=True)
 
 
-def _aiosqlite_creator(file: str) -> Connect:
+def _aiosqlite_creator(path: str, file: _DatabaseFile) -> Connect:
     """A connection that cannot be set up is closed and its thread waited for, so that nothing outlives the loop."""
 
     async def connect() -> Any:
         import aiosqlite
 
-        connection = aiosqlite.connect(file, isolation_level=None)
+        # It would make a new file in the place of the lost one.
+        file.check()
+        connection = aiosqlite.connect(path, isolation_level=None)
         # As SQLAlchemy does it for connections of its own: a leaving program does not wait for this thread.
         connection._thread.daemon = True
         try:
@@ -240,6 +279,7 @@ def _aiosqlite_creator(file: str) -> Connect:
         except BaseException:
             await connection.close()
             raise
+        file.opened()
         return connection
 
     return connect

@@ -1,8 +1,9 @@
 """Writes to artifacts, session logs and what waits for a person."""
 
 from dataclasses import replace
+from datetime import timedelta
 
-from sqlalchemy import insert, update
+from sqlalchemy import func, insert, select, update
 
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.models import input_requests, phase_outputs, session_logs
@@ -20,6 +21,13 @@ class RequestWrites(Writes):
     """The part of a unit of work that concerns artifacts, sessions and requests."""
 
     async def add_artifact(self, artifact: Artifact) -> None:
+        newest = select(func.max(phase_outputs.c.created_at)).where(
+            phase_outputs.c.project_id == artifact.project_id, phase_outputs.c.phase == artifact.phase.value
+        )
+        before = (await self._runner.run(newest)).scalar_one()
+        if before is not None and before >= artifact.created_at:
+            # The clock was set back; the newest must still be found to be that.
+            artifact = replace(artifact, created_at=before + timedelta(microseconds=1))
         await self._runner.run(insert(phase_outputs).values(rows.artifact_values(artifact)))
 
     async def start_session(self, session: SessionLog) -> SessionLog:

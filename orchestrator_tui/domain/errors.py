@@ -179,6 +179,16 @@ class StoreUnavailable(OrchestratorError):
         self.final = final
 
 
+class DiskFull(StoreUnavailable):
+    """No room is left where a project lies: nothing of it can be kept, as without its database."""
+
+    title = "Disk full"
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"{directory}: the disk is full.", hint="Make room on it; the project then goes on by itself.")
+        self.directory = directory
+
+
 class AgentFailed(OrchestratorError):
     """A Claude session ended with an error."""
 

@@ -22,6 +22,7 @@ from orchestrator_tui.domain.commands import (
 )
 from orchestrator_tui.domain.errors import (
     AlreadyOwned,
+    DiskFull,
     IllegalTransition,
     LeaseLost,
     OrchestratorError,
@@ -44,7 +45,7 @@ from orchestrator_tui.domain.records import (
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
-from orchestrator_tui.engine import answers
+from orchestrator_tui.engine import answers, room
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
@@ -60,7 +61,7 @@ logger = logging.getLogger(__name__)
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 5.0
 """How long it takes at first, and at most, until it is tried again whether a lost database is back."""
 
-OpenRun = Callable[[Project, Lease], AbstractAsyncContextManager[Run]]
+OpenRun = Callable[[Project, Lease, StopOrder], AbstractAsyncContextManager[Run]]
 """Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
 
 
@@ -87,9 +88,9 @@ class EngineOptions:
 
 @dataclass(slots=True)
 class _Running:
-    """A project at work here: its present run, and the task that sees to it."""
+    """A project at work here: what can stop it, over all its runs, and the task that sees to it."""
 
-    run: Run
+    stop: StopOrder
     task: "asyncio.Task[None] | None" = None
 
     async def ended(self) -> None:
@@ -218,24 +219,36 @@ class LocalEngine(EngineClient):
         """Take the lease and run the project in a task of its own; it is running when this returns."""
         if await self._is_running(project):
             raise IllegalTransition(f"{project.name} is running already.", hint="Follow it, or stop it first.")
-        turn = await self._taken_up(project)
+        order = self._stop_order()
+        turn = await self._taken_up(project, order)
         if turn is None:
             return
-        running = _Running(turn.run)
-        task = running.task = asyncio.create_task(self._run(project, running, turn), name=f"pipeline-{project.slug}")
+        running = _Running(order)
+        task = running.task = asyncio.create_task(self._run(project, turn), name=f"pipeline-{project.slug}")
         self._runs[project.id] = running
         task.add_done_callback(lambda _: self._runs.pop(project.id, None))
 
-    async def _taken_up(self, project: Project) -> _Turn | None:
-        """The lease, and a run that may go; None when there is nothing to do."""
+    def _stop_order(self) -> StopOrder:
+        return StopOrder(self._options.stop_seconds)
+
+    async def _taken_up(self, project: Project, order: StopOrder) -> _Turn | None:
+        """The lease, and a run that may go; None when there is nothing to do.
+
+        Raises:
+            StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
+        """
+        directory = Path(project.directory)
+        room.require_room(directory)
         before = await self._store.pipeline_state(project.id)
         lease = await self._take_lease(before)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
             # Before anything else: what an earlier run left behind must not write beside the new one.
             await asyncio.to_thread(self._options.end_leftovers, project.id)
-            run = await stack.enter_async_context(self._open_run(project, lease))
-            if not await run.prepare(before.last_sign_of_life):
+            run = await stack.enter_async_context(self._open_run(project, lease, order))
+            with room.told_apart(directory):
+                goes = await run.prepare(before.last_sign_of_life)
+            if not goes:
                 return None
             return _Turn(run, lease, stack.pop_all())
 
@@ -249,14 +262,12 @@ class LocalEngine(EngineClient):
         await running.ended()
         return False
 
-    async def _run(self, project: Project, running: _Running, turn: _Turn | None) -> None:
-        """Run the project until it rests. One that lost its database is taken up again once it is back, in the same
-        way as after a crash."""
-        options = self._options
+    async def _run(self, project: Project, turn: _Turn | None) -> None:
+        """Run the project until it rests. One that lost its database, or has no room left, is taken up again once
+        it is back, in the same way as after a crash."""
         while turn is not None:
-            running.run = turn.run
             try:
-                await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+                await self._go(project, turn)
                 return
             except asyncio.CancelledError:
                 raise
@@ -265,8 +276,7 @@ class LocalEngine(EngineClient):
                 turn.is_lost = True
                 return
             except StoreUnavailable as error:
-                logger.warning("%s: %s", project.slug, error.message)
-                self._bus.fail(error)
+                await self._tell_trouble(project, error)
             except Exception as error:
                 logger.exception("the run of %s broke", project.slug)
                 await self._tell(turn.run, error)
@@ -274,6 +284,21 @@ class LocalEngine(EngineClient):
             finally:
                 await finish(self._closed(turn))
             turn = await self._once_the_store_is_back(project, turn.run.stop)
+
+    async def _go(self, project: Project, turn: _Turn) -> None:
+        options = self._options
+        with room.told_apart(Path(project.directory)):
+            await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+
+    async def _tell_trouble(self, project: Project, error: StoreUnavailable) -> None:
+        """Tell what the project waits for; a full disk need not be that of the database, which can then keep it."""
+        logger.warning("%s: %s", project.slug, error.message)
+        self._bus.fail(error)
+        if isinstance(error, DiskFull):
+            with suppress(StoreUnavailable):
+                async with self._store.transaction() as unit:
+                    told = events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint)
+                    unit.record(project.id, told)
 
     async def _closed(self, turn: _Turn) -> None:
         """Give the lease back; the state file then says that nobody runs the project."""
@@ -287,7 +312,7 @@ class LocalEngine(EngineClient):
         wait = FIRST_LOOK_SECONDS
         while not order.wanted.is_set():
             try:
-                return await self._taken_up(project)
+                return await self._taken_up(project, order)
             except StoreUnavailable:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
@@ -319,7 +344,7 @@ class LocalEngine(EngineClient):
         if running is None:
             await self._stop_idle(project, reason)
             return
-        running.run.stop.give(reason, force=force)
+        running.stop.give(reason, force=force)
         await running.ended()
         project = await self._store.find_project(project.id)
         if project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
@@ -338,10 +363,12 @@ class LocalEngine(EngineClient):
         except AlreadyOwned as error:
             await self._stop_elsewhere(project, error.owner, reason)
             return
+        order = self._stop_order()
+        order.give(reason)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
             await asyncio.to_thread(self._options.end_leftovers, project.id)
-            run = await stack.enter_async_context(self._open_run(project, lease))
+            run = await stack.enter_async_context(self._open_run(project, lease, order))
             await run.close_sessions(before.last_sign_of_life)
             await run.stopped(reason)
 
@@ -354,7 +381,7 @@ class LocalEngine(EngineClient):
     async def _stop_all(self) -> None:
         running = list(self._runs.values())
         for one in running:
-            one.run.stop.give("shutdown")
+            one.stop.give("shutdown")
         for one in running:
             await one.ended()
 

@@ -19,6 +19,7 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Dossier
 from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.bus import Bus, Subscription
+from orchestrator_tui.engine.room import is_full
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ PAUSE_PER_WRITE = 9
 
 LONGEST_PAUSE = 5.0
 """Seconds. The transitions of phases and pipelines do not wait for it."""
+
+AGAIN_SECONDS = 5.0
+"""How long after it found the disk full a file is tried again, although nothing changes."""
 
 _CHANGES = (
     events.ProjectCreated,
@@ -79,6 +83,7 @@ class Mirror:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._again: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
         self._tasks = [
@@ -98,6 +103,8 @@ class Mirror:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._write_changed()
+        if self._again is not None:
+            self._again.cancel()
 
     async def write(self, project_id: str) -> None:
         """Bring a project's state file up to date. Raises nothing: what goes wrong is logged."""
@@ -157,10 +164,23 @@ class Mirror:
             kept.read_at = moment
         except Exception as error:
             self._tell(project_id, kept, error)
+            if is_full(error):
+                self._changed.add(project_id)
+                self._wake_again()
         else:
             if kept.failing:
                 logger.info("the state file is written again", extra={"project": project_id})
             kept.failing = False
+
+    def _wake_again(self) -> None:
+        if self._again is not None:
+            return
+
+        def wake() -> None:
+            self._again = None
+            self._wake.set()
+
+        self._again = asyncio.get_running_loop().call_later(AGAIN_SECONDS, wake)
 
     def _tell(self, project_id: str, kept: _Kept, error: Exception) -> None:
         if kept.failing:

@@ -9,7 +9,7 @@ from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import LimitReached, OrchestratorError
+from orchestrator_tui.domain.errors import LeaseLost, LimitReached, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.records import (
     Artifact,
     InputRequest,
@@ -169,6 +169,9 @@ class Pipeline:
                 given, config, self._parts.tracker, self._parts.workspace.directory
             )
             artifact = self._artifact(phase.phase, result, given.round)
+        except (LeaseLost, StoreUnavailable):
+            # No failure of the phase: it is taken up again where it stood.
+            raise
         except LimitReached as error:
             await self._give_up(phase, error, PauseReason.BUDGET)
             return False

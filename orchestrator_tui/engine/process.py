@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from orchestrator_tui.domain.finishing import finish
 
@@ -56,8 +57,11 @@ async def run(
     timeout: float,
     head: int = HEAD,
     tail: int = TAIL,
+    into: BinaryIO | None = None,
 ) -> Finished:
     """Run a program in `directory` with exactly `environment` and no input; its whole group ends with it.
+
+    With `into` its stdout goes there, and `output` is its stderr alone.
 
     Raises:
         OSError: the program could not be started.
@@ -68,8 +72,8 @@ async def run(
         cwd=directory,
         env=dict(environment),
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stdout=into or asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE if into else asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
     output = _Bounded(head, tail)
@@ -92,8 +96,9 @@ async def run(
 
 
 async def _drain(process: asyncio.subprocess.Process, output: _Bounded) -> None:
-    assert process.stdout is not None
-    while chunk := await process.stdout.read(CHUNK):
+    stream = process.stdout or process.stderr
+    assert stream is not None
+    while chunk := await stream.read(CHUNK):
         output.add(chunk)
 
 

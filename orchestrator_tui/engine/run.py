@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator_tui.backends.base import WorkTracker
@@ -24,8 +24,6 @@ from orchestrator_tui.engine.workspace import Workspace, verified_commit
 USER_REQUEST = "user_request"
 CRASH = "crash"
 """Why a project stopped whose process is gone."""
-STORE_SECONDS = 10.0
-"""How long a stop waits for a database in trouble, besides the time it gives the agents."""
 _STARTABLE = (
     PipelineStatus.NOT_STARTED,
     PipelineStatus.PAUSED,
@@ -37,7 +35,7 @@ _STARTABLE = (
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A project with its hands. Once `giving_up` is set nothing waits for the database any more."""
+    """A project with its hands, until it rests or is to stop."""
 
     project: Project
     store: Store
@@ -46,8 +44,7 @@ class Run:
     log: EventLog
     sessions: Sessions
     pipeline: Pipeline
-    giving_up: asyncio.Event
-    stop: StopOrder = field(default_factory=StopOrder)
+    stop: StopOrder
 
     async def prepare(self, last_sign_of_life: datetime) -> bool:
         """Bring the project to `running`, whatever the last run left behind; False when there is nothing to do.
@@ -75,6 +72,9 @@ class Run:
     async def go(self, lease: Lease, *, lease_seconds: float, stop_seconds: float) -> None:
         """Run the pipeline until it rests or is to stop; when cancelled, it is stopped without waiting for anything.
 
+        One that comes to rest by itself in the moment it is to stop stays as it rests: what waits for a person still
+        waits when the program is started again.
+
         Raises:
             LeaseLost: another process has taken the project over; nothing more was written.
             StoreUnavailable: events cannot be stored.
@@ -89,14 +89,12 @@ class Run:
                     await self._stop_in_time(work, stop_seconds)
                     return
         except asyncio.CancelledError as cancelled:
+            self.stop.give(str(cancelled.args[0]) if cancelled.args else USER_REQUEST, force=True)
             await finish(self._ended(work))
-            await finish(self.stopped(str(cancelled.args[0]) if cancelled.args else USER_REQUEST))
+            await finish(self.stopped(self.stop.reason))
             raise
         finally:
             await finish(self._ended(work))
-        if self.stop.wanted.is_set():
-            # It came to rest by itself in the moment it was to be stopped.
-            await self.stopped(self.stop.reason)
 
     async def _watch(self, work: "asyncio.Task[None]", signs: Signs) -> None:
         """Returns once the work is done or is to stop.
@@ -135,10 +133,10 @@ class Run:
 
     async def _stop_in_time(self, work: "asyncio.Task[None]", seconds: float) -> None:
         try:
-            async with asyncio.timeout(2 * seconds + STORE_SECONDS):
-                await self._stop(work, seconds)
-        except TimeoutError as error:
-            self.giving_up.set()
+            await self._stop(work, seconds)
+        except StoreUnavailable as error:
+            if not self.stop.giving_up.is_set():
+                raise
             hint = "What was stored before is enough to resume from."
             raise StoreUnavailable("The state could not be saved in time.", hint=hint) from error
 
@@ -149,7 +147,12 @@ class Run:
             state = await unit.pipeline(self.project.id)
             if state.status is PipelineStatus.RUNNING:
                 await self._change_status(unit, state.status, PipelineStatus.STOPPING, reason)
-            unit.record(self.project.id, shutdown.signaled())
+            rests = state.status not in (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+            if not rests:
+                unit.record(self.project.id, shutdown.signaled())
+        if rests:
+            await work
+            return
         await self.pipeline.mirror()
         self.log.add(self.project.id, shutdown.waiting(len(self.sessions.snapshots()), seconds))
         safe = await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)

@@ -28,13 +28,14 @@ from orchestrator_tui.agents.base import (
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError
+from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import AgentSnapshot, Project, SessionLog, ToolCall, Usage, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.room import require_room
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -86,6 +87,7 @@ class _Account:
     task: Task
     session: AgentSession | None = None
     last_activity: datetime = field(default_factory=now)
+    began: float = field(default_factory=time.monotonic)
     last_call: str = ""
     calls: dict[str, ToolCall] = field(default_factory=dict)
     called_at: dict[str, float] = field(default_factory=dict)
@@ -311,9 +313,11 @@ class Sessions:
         Raises:
             AgentFailed: the session could not be started.
             LimitReached: the project has used up its sessions.
+            DiskFull: its work could not be kept.
         """
         async with self._places:
             await self.may_begin()
+            require_room(task.directory)
             account = _Account(log=await self._start(task), task=task)
             self._accounts[account.log.id] = account
             try:
@@ -326,6 +330,10 @@ class Sessions:
                         account.usage = session.usage
             except asyncio.CancelledError:
                 await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+                raise
+            except StoreUnavailable as error:
+                # Its conversation goes on once what it does can be kept again.
+                await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
                 raise
             except OrchestratorError as error:
                 await self._end(task, account, AgentStatus.FAILED, error.message)
@@ -428,7 +436,7 @@ class Sessions:
                     summary=ended.summary,
                     error=error,
                     usage=ended.usage,
-                    seconds=round((now() - ended.started_at).total_seconds(), 3),
+                    seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
 

@@ -8,22 +8,37 @@ from orchestrator_tui.domain.events import StopProgressed
 from orchestrator_tui.domain.records import AgentSnapshot, WorkItem
 from orchestrator_tui.domain.words import title
 
+STORE_SECONDS = 10.0
+"""How long a stop waits for a database in trouble, besides the time it gives the agents."""
+
 
 class StopOrder:
-    """Somebody wants a run to stop. The first reason counts; `force` means not to wait for safe points any longer."""
+    """Somebody wants a project to stop here. The first reason counts; `force` means not to wait for safe points any
+    longer. `stop_seconds` is the time its agents get.
 
-    def __init__(self) -> None:
+    Once `giving_up` is set nothing waits for the database any more: it may never come back.
+    """
+
+    def __init__(self, stop_seconds: float) -> None:
         self.wanted = asyncio.Event()
         self.forced = asyncio.Event()
+        self.giving_up = asyncio.Event()
         self.reason = ""
+        self._seconds = 2 * stop_seconds + STORE_SECONDS
 
     def give(self, reason: str, *, force: bool = False) -> None:
-        """Want the run to stop."""
+        """Want the project to stop."""
         if not self.wanted.is_set():
             self.reason = reason
             self.wanted.set()
-        if force:
+            self._give_up_in(self._seconds)
+        if force and not self.forced.is_set():
             self.forced.set()
+            self._give_up_in(STORE_SECONDS)
+
+    def _give_up_in(self, seconds: float) -> None:
+        # No task: whoever ends all tasks of the program would end it too, and then wait for those that wait for it.
+        asyncio.get_running_loop().call_later(seconds, self.giving_up.set)
 
 
 async def at_safe_point(settle: Callable[[], Awaitable[None]], order: StopOrder, *, seconds: float) -> bool:

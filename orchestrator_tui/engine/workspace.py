@@ -1,6 +1,7 @@
 """The project's folder as a git repository, and the engine's own files in it."""
 
 import asyncio
+import os
 import re
 import shutil
 import tempfile
@@ -9,12 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
-from orchestrator_tui.domain.errors import DirectoryUnusable, PhaseFailed
+from orchestrator_tui.domain.errors import DirectoryUnusable, DiskFull, PhaseFailed
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import CommitEntry
 from orchestrator_tui.domain.text import one_line
-from orchestrator_tui.engine import process
+from orchestrator_tui.engine import process, room
 from orchestrator_tui.engine.statefile import STATE_FILE, write_inside
 
 NOTES_FOLDER = ".orchestrator"
@@ -54,7 +56,10 @@ class Commit:
 
 
 class Workspace:
-    """One project's folder. Every git call has hooks and signing switched off: the repository is not trusted."""
+    """One project's folder. Every git call has hooks and signing switched off: the repository is not trusted.
+
+    Whatever writes raises `DiskFull` when there is no room left.
+    """
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
         self.directory = directory
@@ -191,18 +196,35 @@ class Workspace:
         """
         if not await self.changes():
             return None
+        # What is half written here is not known to be half when it is put back.
+        self.require_room()
         await self._git("add", "-A")
         head = await self.head()
         against = [head] if head else []
         patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
         patch.parent.mkdir(parents=True, exist_ok=True)
-        # Written by git itself: a text file in another encoding than UTF-8 keeps its bytes.
-        await self._git("diff", "--cached", "--binary", f"--output={patch}", *against)
+        await self._write_patch(patch, "diff", "--cached", "--binary", *against)
         if head:
             await self._git("reset", "-q", "--hard", head)
         else:
             await self._git("rm", "-r", "-q", "--cached", ".")
         return patch
+
+    async def _write_patch(self, patch: Path, *arguments: str) -> None:
+        """Written by git itself: a text file in another encoding than UTF-8 keeps its bytes. Not by its `--output`,
+        which ends well although the disk is full."""
+        try:
+            with patch.open("wb") as file:
+                await self._git(*arguments, into=file)
+                # The next step throws away what is in it.
+                await asyncio.to_thread(os.fsync, file.fileno())
+        except BaseException:
+            await asyncio.to_thread(patch.unlink, missing_ok=True)
+            raise
+
+    def require_room(self) -> None:
+        """Raises DiskFull when there is hardly any room left."""
+        room.require_room(self.directory)
 
     async def put_back(self, patch: Path) -> bool:
         """Apply changes that were set aside; False, and nothing changed, when they do not fit any more."""
@@ -238,6 +260,8 @@ class Workspace:
         try:
             write_inside(self.notes / name, text.encode())
         except OSError as error:
+            if room.is_full(error):
+                raise DiskFull(self.directory) from error
             raise PhaseFailed(
                 f"{self.notes} cannot be written: {error.strerror or error}.",
                 hint="Make the folder writable, or make room on its disk; then try again.",
@@ -272,16 +296,26 @@ class Workspace:
             return ()
         return ("-c", "user.name=orchestrator-tui", "-c", "user.email=orchestrator-tui@localhost")
 
-    async def _git(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> str:
-        finished = await self._run(*arguments, environment=environment)
+    async def _git(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        into: BinaryIO | None = None,
+    ) -> str:
+        finished = await self._run(*arguments, environment=environment, into=into)
         if finished.exit_code != 0:
             raise PhaseFailed(f"git {arguments[0]} failed in {self.directory}: {finished.output.strip()[:500]}")
         return finished.output
 
-    async def _run(self, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})) -> process.Finished:
+    async def _run(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        into: BinaryIO | None = None,
+    ) -> process.Finished:
         try:
             # Cut short, git leaves a lock behind that keeps it from ever working again.
-            return await finish(
+            finished = await finish(
                 process.run(
                     ["git", *_QUIET, *arguments],
                     directory=self.directory,
@@ -289,10 +323,14 @@ class Workspace:
                     timeout=GIT_TIMEOUT,
                     head=OUTPUT,
                     tail=OUTPUT,
+                    into=into,
                 )
             )
         except OSError as error:
             raise PhaseFailed(f"git could not be started in {self.directory}: {error.strerror or error}.") from error
+        if finished.exit_code != 0 and room.tells_of_full_disk(finished.output):
+            raise DiskFull(self.directory)
+        return finished
 
 
 def _entry(commit: str, at: str, author: str, subject: str, item_id: str, counted: str) -> CommitEntry:

@@ -6,7 +6,7 @@ from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import AgentFailed, LeaseLost, PhaseFailed
+from orchestrator_tui.domain.errors import AgentFailed, LeaseLost, PhaseFailed, StoreUnavailable
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.handback import hand_back
@@ -46,7 +46,7 @@ class ImplementPhase(Phase):
         while (item := await self._next(given, work_tracker)) is not None:
             try:
                 await self._work(given, work_tracker, item, command)
-            except LeaseLost:
+            except (LeaseLost, StoreUnavailable):
                 raise
             except Exception as error:
                 # A stop gives items back by itself, as its fourth step.
@@ -58,6 +58,7 @@ class ImplementPhase(Phase):
 
     async def _next(self, given: PhaseInput, tracker: WorkTracker) -> WorkItem | None:
         await self._services.sessions.may_begin()
+        self._services.workspace.require_room()
         return await tracker.get_next_work_item(given.project.id, self.name)
 
     async def still_holds(self, input_data: PhaseInput) -> bool:
@@ -183,11 +184,14 @@ class ImplementPhase(Phase):
         return True
 
     async def _failed_try(self, tracker: WorkTracker, item: WorkItem, comment: str, attempt: int | None = None) -> None:
+        # What fails on a full disk is no fault of the work.
+        self._services.workspace.require_room()
         tried = attempt if attempt is not None else int(item.metadata.get("failed_tries", 0)) + 1
         await tracker.add_comment(item.id, comment, author=ENGINE)
         await tracker.update_work_item(item.id, {"metadata": {"failed_tries": tried}})
 
     async def _block(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, reason: str) -> None:
+        self._services.workspace.require_room()
         text = reason or "The check was still red after every try."
         patch = await self._services.workspace.set_aside(item.key, now())
         kept = (

@@ -140,6 +140,7 @@ class Services:
             try:
                 return await ask()
             except AgentFailed as error:
+                self.workspace.require_room()
                 if error.kind in FINAL or attempt == tries:
                     raise
                 self.tell(
@@ -151,7 +152,11 @@ class Services:
         raise AssertionError("the last try either returned or raised")
 
     async def verify(self, given: PhaseInput, command: str, item: WorkItem | None = None) -> Verdict:
-        """Run the project's check, with its events."""
+        """Run the project's check, with its events.
+
+        Raises:
+            DiskFull: it is red, and there is no room left that it may have needed.
+        """
         item_id = item.id if item else None
         self.tell(given, events.VerifyStarted(work_item_id=item_id, command=command))
         verdict = await self.verifier.run(command, self.workspace.directory)
@@ -166,6 +171,8 @@ class Services:
                 output=verdict.output,
             ),
         )
+        if not verdict.passed:
+            self.workspace.require_room()
         return verdict
 
     def committed(self, given: PhaseInput, commit: Commit, item: WorkItem | None = None) -> events.CommitMade:

@@ -17,8 +17,10 @@ from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
+from orchestrator_tui.domain.records import TranscriptKey
+from orchestrator_tui.domain.statuses import PhaseName
 from tests.conftest import PostgresForTests, make_project
-from tests.database.samples import said
+from tests.database.samples import approval, artifact, item, said, session
 
 SECRET = "s3cr3t"
 
@@ -247,3 +249,39 @@ async def test_a_database_of_an_older_program_keeps_what_is_in_it(empty_url: str
         (session,) = await store.list_sessions(row["id"])
         assert (session.role, session.usage.cost_usd) == ("analyst", 0.5)
         assert (session.attempt, session.prompt_hash, session.answer) == (1, None, None)
+
+
+async def made_by_the_first_program(url: str) -> None:
+    """Takes away what later versions of the schema brought."""
+    async with open_database(url) as database, connected(database.writes, database.place) as runner:
+        for column in ("attempt", "prompt_hash", "answer"):
+            await runner.run(text(f"ALTER TABLE session_logs DROP COLUMN {column}"))
+        await runner.run(text("UPDATE alembic_version SET version_num = '0001'"))
+        await runner.commit()
+
+
+async def test_everything_of_a_project_is_still_there_after_a_migration_and_it_goes_on(store_url: str) -> None:
+    key = TranscriptKey(project_key="old", session_id="s")
+    async with open_store(store_url) as store:
+        project = await make_project(store, "old")
+        async with store.transaction() as unit:
+            items = await unit.add_work_items([item(project.id, "One"), item(project.id, "Two")])
+            await unit.add_comment(items[0].id, "half\nway", author="engine")
+            await unit.add_artifact(artifact(project.id))
+            await unit.open_request(approval(project.id))
+            await unit.start_session(session(project.id))
+            unit.record(project.id, said("Zażółć 🎉"))
+        await store.append_transcript(key, [{"uuid": "1", "text": "kept"}])
+        before, told = await store.dossier(project.id), await store.events()
+    await made_by_the_first_program(store_url)
+    async with open_store(store_url) as store:
+        assert await store.dossier(project.id) == before
+        assert await store.events() == told
+        assert await store.load_transcript(key) == [{"uuid": "1", "text": "kept"}]
+        async with store.transaction() as unit:
+            claimed = await unit.claim_next_item(project.id, PhaseName.IMPLEMENT)
+            again = await unit.start_session(session(project.id, attempt=2, prompt_hash="abc"))
+            unit.record(project.id, said("on"))
+        assert claimed is not None
+        assert (claimed.title, again.session_number) == ("One", 2)
+        assert [recorded.seq for recorded in await store.events()] == [1, 2]

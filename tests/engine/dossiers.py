@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -31,6 +32,7 @@ from orchestrator_tui.domain.statuses import (
     RequestStatus,
     WorkItemStatus,
 )
+from orchestrator_tui.engine.statefile import read_state, render, write_state
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 PROJECT_ID = "00000000-0000-4000-8000-000000000000"
@@ -270,3 +272,9 @@ def at_work(*items: WorkItem, directory: str = "/nowhere", **state: Any) -> Doss
         ),
         items=items,
     )
+
+
+def forget_owner(folder: Path) -> None:
+    """The process that wrote the state file is this one, which is still there."""
+    dossier = read_state(folder)
+    write_state(folder, render(replace(dossier, state=replace(dossier.state, owner=None))))

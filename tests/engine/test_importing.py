@@ -28,7 +28,7 @@ from orchestrator_tui.domain.records import Dossier
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.engine.statefile import STATE_FILE, read_state, render, write_state
-from tests.engine.dossiers import at_work, id_of, item
+from tests.engine.dossiers import at_work, forget_owner, id_of, item
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 from tests.scenarios import write_scenario
@@ -119,12 +119,6 @@ async def test_a_project_whose_database_is_lost_in_the_middle_ends_with_the_same
     assert subjects == Counter(git(folder, "log", "--format=%s").splitlines())
     assert set(subjects.values()) == {1}
     assert read_state(left).project.status is PipelineStatus.COMPLETED
-
-
-def forget_owner(folder: Path) -> None:
-    """The process that wrote the file is this one, which is still there."""
-    dossier = read_state(folder)
-    write_state(folder, render(replace(dossier, state=replace(dossier.state, owner=None))))
 
 
 async def test_what_waits_for_a_person_waits_again_and_takes_the_same_answer(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
+import asyncio
 import errno
 import logging
 import os
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -137,6 +139,30 @@ async def test_a_file_that_cannot_be_written_is_told_once_and_breaks_nothing(
         assert read_state(folder_of(demo)).project.id == demo.id
         await mirror.write(demo.id)
         assert caplog.records[-1].getMessage() == "the state file is written again"
+
+
+async def test_a_file_that_found_the_disk_full_is_written_by_itself_once_there_is_room(
+    kept: SqlStore, bus: Bus, demo: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+    write_whole = statefile.write_state
+
+    def full_at_first(folder: Path, content: bytes) -> None:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_whole(folder, content)
+        written.set()
+
+    written = threading.Event()
+    monkeypatch.setattr(mirroring, "AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(statefile, "write_state", full_at_first)
+    async with Mirror(kept, bus) as mirror:
+        await mirror.write(demo.id)
+        assert not folder_of(demo).joinpath(STATE_FILE).exists()
+        assert await asyncio.to_thread(written.wait, 60)
+    assert read_state(folder_of(demo)).project.id == demo.id
 
 
 async def test_a_folder_that_is_gone_is_told_and_not_made_again(

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,15 @@ def called(words: str):  # type: ignore[no-untyped-def]
 
 
 async def begin(run: Watched) -> None:
+    """An agent is inside a tool call, which the event of it tells a little early."""
     await run.create()
     await run.until(called("slow.txt"))
+    await asyncio.to_thread(until_there, Path((await run.project()).directory) / "slow.txt")
+
+
+def until_there(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.02)
 
 
 def steps(run: Watched) -> list[int]:
@@ -64,7 +72,7 @@ async def test_a_graceful_stop_ends_a_tool_call_that_is_under_way_and_begins_no_
 
 async def test_a_forced_stop_waits_for_nobody(tmp_path: Path) -> None:
     scenario = write_scenario(
-        tmp_path / "s", answer("implement", "developer", bash("sleep 30 # slow.txt"), DONE, attempt=1), items=1
+        tmp_path / "s", answer("implement", "developer", bash("touch slow.txt; sleep 30"), DONE, attempt=1), items=1
     )
     async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
         await begin(run)
@@ -79,7 +87,7 @@ async def test_a_forced_stop_waits_for_nobody(tmp_path: Path) -> None:
 
 async def test_what_stops_too_slowly_is_cut_short_after_its_time(tmp_path: Path) -> None:
     scenario = write_scenario(
-        tmp_path / "s", answer("implement", "developer", bash("sleep 30 # slow.txt"), DONE, attempt=1), items=1
+        tmp_path / "s", answer("implement", "developer", bash("touch slow.txt; sleep 30"), DONE, attempt=1), items=1
     )
     start_of = launch(tmp_path / "home", scenario, run={"stop_timeout_seconds": 0.2}, **NO_PLANNING)
     async with watched(start_of) as run:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import logging
 import os
@@ -5,6 +6,8 @@ import resource
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.errors import DirectoryUnusable
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.engine import run as running
+from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.logs import configure_logging
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
@@ -154,6 +159,31 @@ async def test_a_project_that_has_just_come_to_rest_can_be_stopped(tmp_path: Pat
         await engine.submit(StopProject(project_id=run.project_id))
         assert (await run.project()).status is PipelineStatus.STOPPED
         await engine.submit(StopProject(project_id=run.project_id))
+
+
+async def test_what_waits_for_a_person_still_waits_when_the_program_is_left_in_that_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = asyncio.Event()
+
+    @asynccontextmanager
+    async def until_left(*_: object, **__: object) -> AsyncIterator[None]:
+        yield
+        await leaving.wait()
+
+    def leave(self: StopOrder, reason: str, *, force: bool = False) -> None:
+        give(self, reason, force=force)
+        leaving.set()
+
+    give = StopOrder.give
+    monkeypatch.setattr(StopOrder, "give", leave)
+    monkeypatch.setattr(running, "heartbeat", until_left)
+    async with open_engine(start(tmp_path / "home", "checkpoint"), runtime=runtime_of(tmp_path / "s")) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await run.until_rest() is PipelineStatus.PAUSED
+    async with open_engine(start(tmp_path / "home", "checkpoint"), runtime=runtime_of(tmp_path / "s")) as engine:
+        assert (await engine.find_project(run.project_id)).status is PipelineStatus.PAUSED
 
 
 async def test_what_an_item_changed_can_be_looked_at_afterwards(tmp_path: Path) -> None:
