@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from orchestrator_tui.config.settings import Settings
+from orchestrator_tui.config.settings import RunSettings
 from orchestrator_tui.database.connection import sqlite_url
 from tests.crash.lineage import Death, differences, live, seconds_until_taken_over
 
-LEASE = Settings().run.lease_seconds
+LEASE = RunSettings().lease_seconds
 
 
 def tell(line: str) -> None:
