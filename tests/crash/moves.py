@@ -3,14 +3,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum, auto
 from pathlib import Path
 from typing import Any
 
-from orchestrator_tui.agents.base import AgentOutput, AgentSession, SessionRequest, TurnEnded
+from orchestrator_tui.agents.base import AgentOutput, AgentSession, Said, SessionRequest, TurnEnded
 from orchestrator_tui.agents.rehearsal.scenario import Scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
@@ -21,12 +21,14 @@ from orchestrator_tui.domain.commands import (
     ResumeProject,
     StopProject,
 )
-from orchestrator_tui.domain.errors import OrchestratorError, RequestClosed
+from orchestrator_tui.domain.errors import AgentFailed, OrchestratorError, RequestClosed
+from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest, Usage
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
+from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.engine.owner import this_process
-from tests.crash.child import die_after
+from tests.crash.child import die, die_after
 from tests.crash.lineage import broken_history
 from tests.crash.retold import contradictions, item_contradictions
 from tests.lives import light_scenario
@@ -91,6 +93,19 @@ class Life:
     after: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Right after the commit of the `nth` event of a kind that has these fields."""
+
+    kind: str
+    fields: Mapping[str, str]
+    nth: int = 1
+
+    def fits(self, event: events.Event) -> bool:
+        named = type(event).__name__ == self.kind
+        return named and all(getattr(event, name) == value for name, value in self.fields.items())
+
+
 @dataclass(slots=True)
 class FatedSession(ReplaySession):
     fate: Fate = Fate.WORKS
@@ -103,7 +118,8 @@ class FatedSession(ReplaySession):
         # Whoever waits for something meanwhile gets a turn.
         await asyncio.sleep(0)
         match self.fate, self.request.role:
-            case Fate.WORKS, _:
+            case Fate.WORKS, role:
+                yield Said(text=f"At work as {role}.")
                 async for output in super(FatedSession, self).turn(prompt):
                     yield output
             case Fate.OBJECTS, "developer":
@@ -132,6 +148,8 @@ class FatedRuntime:
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
+        if request.resume is not None:
+            raise AgentFailed("Nothing is kept of a conversation here.", kind="resume")
         fate = self.fates.pop(0) if self.fates else Fate.WORKS
         yield FatedSession(scenario=self.scenario, request=request, fate=fate)
 
@@ -139,6 +157,33 @@ class FatedRuntime:
 def live(home: Path, life: Life) -> None:
     """One life of the project in `home`, which its first life begins."""
     asyncio.run(_live(home, life))
+
+
+def killed_at(home: Path, moment: Moment, fates: tuple[Fate, ...]) -> None:
+    """A project without people in `home`, killed at a moment that must come."""
+    die_at(moment)
+    asyncio.run(_alone(home, fates))
+
+
+async def _alone(home: Path, fates: tuple[Fate, ...]) -> None:
+    start = launch(home, None, **{**SETTINGS, "error_recovery": {"max_consecutive_errors": 2}})
+    async with open_engine(start, runtime=FatedRuntime(light_scenario(ITEMS), list(fates))) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        raise AssertionError(f"it came to rest as {await run.until_rest()}")
+
+
+def die_at(moment: Moment) -> None:
+    publish, left = Bus.publish, moment.nth
+
+    def publishing(self: Bus, recorded: Sequence[Recorded]) -> None:
+        nonlocal left
+        left -= sum(moment.fits(one.event) for one in recorded)
+        if left <= 0:
+            die()
+        publish(self, recorded)
+
+    Bus.publish = publishing  # type: ignore[method-assign]
 
 
 def finish(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""The whole program in a process of its own, its model played without the CLI; it tells when a phase's agent is at work."""
+"""The whole program in a process of its own, its model played without the CLI; it tells when an agent is at work."""
 
 import asyncio
 import os
@@ -15,11 +15,12 @@ from orchestrator_tui import compose
 from orchestrator_tui.__main__ import main
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, CalledTool, SessionRequest, ToolReturned
 from orchestrator_tui.agents.rehearsal.scenario import Scenario
+from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.statuses import PhaseName
 from tests.lives import light_scenario
 from tests.replay_runtime import ReplaySession
 
-ITEMS = 2
+ITEMS = 1
 SLOW = "slow"
 """The id of the tool call that is under way."""
 
@@ -71,6 +72,8 @@ class SlowInOnePhase:
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
+        if request.resume is not None:
+            raise AgentFailed("Nothing is kept of a conversation here.", kind="resume")
         if request.phase is self.phase:
             yield SlowSession(scenario=self.scenario, request=request, at_work=self.at_work)
         else:

@@ -26,7 +26,7 @@ a_life = st.builds(
 
 
 @settings(
-    max_examples=12,
+    max_examples=6,
     deadline=None,
     phases=WITHOUT_SHRINKING,
     suppress_health_check=[HealthCheck.too_slow],
