@@ -183,7 +183,7 @@ def die_at(moment: Moment) -> None:
             die()
         publish(self, recorded)
 
-    Bus.publish = publishing  # type: ignore[method-assign]
+    Bus.publish = publishing  # type: ignore[assignment,method-assign]
 
 
 def finish(home: Path) -> None:
