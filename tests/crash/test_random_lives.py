@@ -1,4 +1,5 @@
 import asyncio
+import os
 from pathlib import Path
 from signal import SIGKILL
 from tempfile import TemporaryDirectory
@@ -12,7 +13,9 @@ from tests.crash.lineage import Outcome, outcome_of
 from tests.crash.moves import Act, End, Fate, Life, Move
 from tests.lives import lived
 
-# An example takes a second: smaller ones are not looked for.
+# RANDOM_LIVES=300 with --timeout=0 is a long look.
+EXAMPLES = int(os.environ.get("RANDOM_LIVES", "6"))
+# An example takes seconds: smaller ones are not looked for.
 WITHOUT_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 
 move = st.builds(Move, after=st.sampled_from((0, 1, 3, 10, 30, 100)), act=st.sampled_from(Act))
@@ -26,7 +29,7 @@ a_life = st.builds(
 
 
 @settings(
-    max_examples=6,
+    max_examples=EXAMPLES,
     deadline=None,
     phases=WITHOUT_SHRINKING,
     suppress_health_check=[HealthCheck.too_slow],

@@ -23,13 +23,15 @@ from tests.crash.retold import contradictions, item_contradictions
 from tests.lives import PATIENCE, code_of, life, lived
 
 RESUME = ("--resume", "1", "--no-interactive", "--json")
+PLANNING = (PhaseName.IDEATION, PhaseName.ARCHITECTURE)
 
 
-def begin(*, ideation: str = "single") -> tuple[str, ...]:
-    patterns = (f"--set=phases.ideation.pattern={ideation}", "--set=phases.architecture.pattern=single")
+def begin(phase: PhaseName) -> tuple[str, ...]:
+    """A project without a person that has this phase; the planning of the others is left out, which changes no file."""
+    left_out = (f"--set=phases.{name}.enabled=false" for name in PLANNING if name is not phase)
     return (
         *("--idea", "A checker of Markdown links", "--name", "ended", "--rehearsal", "--autonomy", "full"),
-        *("--no-interactive", "--json", "--set=phases.deploy.enabled=true", *patterns),
+        *("--no-interactive", "--json", "--set=phases.deploy.enabled=true", *left_out),
     )
 
 
@@ -41,7 +43,7 @@ def url_of(home: Path) -> str:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     home = tmp_path_factory.mktemp("calm") / "home"
     told = home.with_name("told")
-    assert lived(program, home, begin(), output=told) == 0, told.read_text()
+    assert lived(program, home, begin(PhaseName.IMPLEMENT), output=told) == 0, told.read_text()
     outcome, _ = asyncio.run(outcome_of(url_of(home)))
     assert outcome.problems == []
     return outcome
@@ -52,18 +54,17 @@ def test_a_program_told_to_end_in_any_phase_saves_its_state_and_goes_on_to_the_s
     tmp_path: Path, undisturbed: Outcome, phase: PhaseName
 ) -> None:
     home, told = tmp_path / "home", tmp_path / "told"
-    arguments = begin(ideation="swarm" if phase is PhaseName.IDEATION else "single")
-    assert ended_at_work(home, arguments, phase, signal.SIGTERM, told) == 0, told.read_text()
+    assert ended_at_work(home, phase, signal.SIGTERM, told) == 0, told.read_text()
     asyncio.run(check_that_it_is_saved(url_of(home), phase))
     assert lived(program, home, RESUME, output=told) == 0, told.read_text()
     outcome, _ = asyncio.run(outcome_of(url_of(home)))
     assert differences(undisturbed, outcome) == []
 
 
-def ended_at_work(home: Path, arguments: Sequence[str], phase: PhaseName, number: signal.Signals, told: Path) -> int:
+def ended_at_work(home: Path, phase: PhaseName, number: signal.Signals, told: Path) -> int:
     """Send the program a signal in the middle of an agent's tool call; how it ends."""
     here, there = Pipe(duplex=False)
-    with here, life(program, home, arguments, phase, there, output=told) as process:
+    with here, life(program, home, begin(phase), phase, there, output=told) as process:
         there.close()
         assert here.poll(PATIENCE), told.read_text()
         assert here.recv(), told.read_text()
@@ -112,7 +113,7 @@ class Killed:
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     home = tmp_path_factory.mktemp("killed") / "home"
     told, later = home.with_name("told"), home.with_name("later")
-    assert ended_at_work(home, begin(), PhaseName.IMPLEMENT, signal.SIGKILL, told) == -signal.SIGKILL
+    assert ended_at_work(home, PhaseName.IMPLEMENT, signal.SIGKILL, told) == -signal.SIGKILL
     items, sessions, _ = asyncio.run(stored(url_of(home)))
     assert lived(program, home, RESUME, output=later) == 0, later.read_text()
     _, _, recorded = asyncio.run(stored(url_of(home)))
