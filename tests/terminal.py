@@ -41,6 +41,21 @@ class Terminal:
             return []
         return [os.pidfd_open(int(child)) for child in listed.read_text().split()]
 
+    def process(self) -> int:
+        """The program in the window."""
+        shell = self.tmux("display-message", "-p", "-t", "it", "#{pane_pid}").strip()
+        (program,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+        return int(program)
+
+    def manners(self) -> dict[str, str]:
+        """What a program may have changed of the terminal and should put back: screen, cursor, mouse, line editing."""
+        flags = ("alternate_on", "cursor_flag", "mouse_any_flag", "pane_tty")
+        told = self.tmux("display-message", "-p", "-t", "it", " ".join(f"#{{{flag}}}" for flag in flags)).split(" ")
+        line = subprocess.run(["stty", "-a", "-F", told[-1].strip()], capture_output=True, text=True, check=True).stdout
+        words = line.replace(";", "").split()
+        editing = {name: "off" if f"-{name}" in words else "on" for name in ("icanon", "echo", "isig")}
+        return dict(zip(flags[:-1], told[:-1], strict=True)) | editing
+
     def screen(self) -> str:
         """What is on the screen now."""
         return self.tmux("capture-pane", "-p", "-t", "it")
@@ -69,6 +84,18 @@ class Terminal:
     def shows(self, *texts: str, seconds: float = 90) -> str:
         """Wait until all of these are on the screen; the screen then."""
         return self.until(lambda shown: all(text in shown for text in texts), seconds=seconds)
+
+
+def left_in(folder: Path) -> list[str]:
+    """The programs that work in a folder or below."""
+    found = []
+    for process in Path("/proc").iterdir():
+        try:
+            if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(folder):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.terminal import ROOT, Terminal, needs_tmux, terminal
+from tests.scenarios import write_scenario
+from tests.terminal import ROOT, Terminal, left_in, needs_tmux, terminal
 
 PAUSE_SECONDS = 1.0
 """What a person looks before the next key."""
@@ -130,14 +132,35 @@ def test_a_terminal_that_vanishes_ends_the_run_in_order(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with terminal(home, "--rehearsal", "--autonomy", "full") as window:
         window.shows("running", "agent")
-        (process,) = children_of(int(window.tmux("display-message", "-p", "-t", "it", "#{pane_pid}")))
-        ended = os.pidfd_open(process)
+        ended = os.pidfd_open(window.process())
         window.tmux("kill-server")
         ready, _, _ = select.select([ended], [], [], 60)
         os.close(ended)
         assert ready, "the program is still there"
     assert status(home)["status"] == "stopped"
 
+    assert left_in(home / "o" / "workspace") == []
 
-def children_of(process: int) -> list[int]:
-    return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+def test_a_terminal_that_is_resized_and_hung_up_while_a_project_runs_is_given_back_and_the_project_can_be_resumed(
+    tmp_path: Path,
+) -> None:
+    home, scenario = tmp_path / "home", write_scenario(tmp_path / "s", items=1)
+    with scenario.open("a") as file:
+        file.write("\n[pace]\ndelta_characters = 1\ndelta_seconds = 0.5\n")
+    with terminal(home, "--rehearsal", str(scenario), "--set", "phases.ideation.pattern=single") as window:
+        window.shows("running", "agent-1")
+        window.resize(90, 30)
+        window.shows("running", "agent-1")
+        os.kill(window.process(), signal.SIGHUP)
+        shown = window.shows("ended with")
+        assert "ended with 0" in shown
+        assert "Go on with: orchestrator-tui --resume 1" in shown
+        given_back = {"alternate_on": "0", "cursor_flag": "1", "mouse_any_flag": "0"}
+        assert window.manners() == given_back | dict.fromkeys(("icanon", "echo", "isig"), "on")
+        assert left_in(home / "o" / "workspace") == []
+    assert status(home)["status"] == "stopped"
+    write_scenario(tmp_path / "s", items=1)
+    with terminal(home, "--resume", "1", "--no-interactive") as window:
+        window.shows("waits for you: Approve the requirements", "ended with 3")
+    assert status(home)["waiting_for"]["phase"] == "ideation"

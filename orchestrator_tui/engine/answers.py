@@ -1,12 +1,13 @@
 """What a person's answer does to a project: approve, ask for changes, edit, decide about an error."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact
 from orchestrator_tui.domain.errors import IllegalTransition, RequestClosed
-from orchestrator_tui.domain.records import InputRequest
+from orchestrator_tui.domain.records import Artifact, InputRequest
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PhaseStatus, RequestKind
 from orchestrator_tui.engine import machine
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
@@ -95,8 +96,14 @@ async def _leave_out(unit: UnitOfWork, request: InputRequest) -> None:
     )
 
 
-async def edit(store: Store, command: EditArtifact) -> InputRequest:
+async def edit(
+    store: Store, command: EditArtifact, write_face: Callable[[Artifact], Awaitable[None]] | None = None
+) -> InputRequest:
     """Replace the document under approval by a person's text; the question is asked again about the new content.
+
+    `write_face` writes the text into the document's file. That comes right before the text is stored: when a crash
+    comes in between, the file looks as if the person had edited it there; the other way round it would look as if
+    they had taken their text back.
 
     Raises:
         RequestClosed: answered already, or the content changed since it was shown.
@@ -149,4 +156,6 @@ async def edit(store: Store, command: EditArtifact) -> InputRequest:
                 choices=renewed.choices,
             ),
         )
+        if write_face is not None:
+            await write_face(artifact)
     return renewed

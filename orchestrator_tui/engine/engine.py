@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -119,6 +120,10 @@ class LocalEngine(EngineClient):
         self._options = options
         self._owner = owner.this_process()
         self._runs: dict[str, _Running] = {}
+        # Of each project one thing at a time is taken up or stopped here: to the lease this process is one owner.
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._closing = asyncio.Event()
+        self._being_taken_up = set[StopOrder]()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -138,7 +143,7 @@ class LocalEngine(EngineClient):
                 await self._options.preflight(command.rehearsal)
                 config = {**self._options.config, **command.config}
                 project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
-                await self._start(project)
+                await self._start(project.id)
                 return project.id
             case ImportProject(directory=directory):
                 return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
@@ -165,16 +170,18 @@ class LocalEngine(EngineClient):
         request = await answers.answer(self._store, command)
         project = await self._store.find_project(request.project_id)
         if project.status is PipelineStatus.PAUSED:
-            await self._start(project)
+            await self._start(project.id)
         return project.id
 
     async def _edit(self, command: EditArtifact) -> str:
-        """The text counts as soon as it is stored; its face in the project's folder follows."""
-        request = await answers.edit(self._store, command)
-        artifact = await self._store.get_artifact(request.artifact_id or "")
-        if artifact.file_path:
-            workspace = self._options.workspace_of(await self._store.find_project(request.project_id))
-            await asyncio.to_thread(workspace.write_note, Path(artifact.file_path).name, command.markdown)
+        request = await self._store.get_request(command.request_id)
+        workspace = self._options.workspace_of(await self._store.find_project(request.project_id))
+
+        async def write_face(artifact: Artifact) -> None:
+            if artifact.file_path:
+                await asyncio.to_thread(workspace.write_note, Path(artifact.file_path).name, command.markdown)
+
+        await answers.edit(self._store, command, write_face)
         return request.project_id
 
     async def _take_in_file(self, command: AnswerRequest) -> None:
@@ -184,7 +191,8 @@ class LocalEngine(EngineClient):
             RequestClosed: it was; the question is asked again about the new text.
         """
         request = await self._store.get_request(command.request_id)
-        if request.phase not in EDITABLE or request.content_hash != command.content_hash:
+        is_about_document = request.kind is RequestKind.APPROVAL and request.phase in EDITABLE
+        if not is_about_document or request.content_hash != command.content_hash:
             return
         artifact = await self._store.get_artifact(request.artifact_id or "")
         project = await self._store.find_project(request.project_id)
@@ -213,20 +221,26 @@ class LocalEngine(EngineClient):
                 await unit.withdraw_requests(project.id)
                 for request in waiting:
                     unit.record(project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
-        await self._start(project)
+        await self._start(project.id)
 
-    async def _start(self, project: Project) -> None:
+    async def _start(self, project_id: str) -> None:
         """Take the lease and run the project in a task of its own; it is running when this returns."""
-        if await self._is_running(project):
-            raise IllegalTransition(f"{project.name} is running already.", hint="Follow it, or stop it first.")
-        order = self._stop_order()
-        turn = await self._taken_up(project, order)
-        if turn is None:
-            return
-        running = _Running(order)
-        task = running.task = asyncio.create_task(self._run(project, turn), name=f"pipeline-{project.slug}")
-        self._runs[project.id] = running
-        task.add_done_callback(lambda _: self._runs.pop(project.id, None))
+        async with self._locks[project_id]:
+            project = await self._store.find_project(project_id)
+            if self._closing.is_set() or await self._is_running(project):
+                return
+            order = self._stop_order()
+            self._being_taken_up.add(order)
+            try:
+                turn = await self._taken_up(project, order)
+            finally:
+                self._being_taken_up.discard(order)
+            if turn is None:
+                return
+            running = _Running(order)
+            task = running.task = asyncio.create_task(self._run(project, turn), name=f"pipeline-{project.slug}")
+            self._runs[project.id] = running
+            task.add_done_callback(lambda _: self._runs.pop(project.id, None))
 
     def _stop_order(self) -> StopOrder:
         return StopOrder(self._options.stop_seconds)
@@ -331,7 +345,9 @@ class LocalEngine(EngineClient):
             self._bus.fail(unavailable)
 
     async def _take_lease(self, state: PipelineState) -> Lease:
-        return await take_lease(self._store, state, self._owner, lease_seconds=self._options.lease_seconds)
+        return await take_lease(
+            self._store, state, self._owner, lease_seconds=self._options.lease_seconds, giving_up=self._closing
+        )
 
     async def _release(self, lease: Lease) -> None:
         """A lease that cannot be given back is found to be that of an ended process later."""
@@ -340,16 +356,19 @@ class LocalEngine(EngineClient):
                 await unit.release_lease(lease)
 
     async def _stop(self, project: Project, reason: str, *, force: bool = False) -> None:
-        running = self._runs.get(project.id)
-        if running is None:
-            await self._stop_idle(project, reason)
-            return
-        running.stop.give(reason, force=force)
-        await running.ended()
-        project = await self._store.find_project(project.id)
-        if project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
-            # It came to rest by itself in the moment it was to be stopped.
-            await self._stop_idle(project, reason)
+        told = False
+        while True:
+            async with self._locks[project.id]:
+                running = self._runs.get(project.id)
+                if running is None:
+                    project = await self._store.find_project(project.id)
+                    # One that was told may have come to rest by itself in that moment.
+                    if not told or project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
+                        await self._stop_idle(project, reason)
+                    return
+            running.stop.give(reason, force=force)
+            await running.ended()
+            told = True
 
     async def _stop_idle(self, project: Project, reason: str) -> None:
         """Stop a project that no run of ours has: it only waits for a person, or another process has it, or had it."""
@@ -379,6 +398,13 @@ class LocalEngine(EngineClient):
                 unit.record(project.id, events.StopRequested(owner=owner, reason=reason))
 
     async def _stop_all(self) -> None:
+        self._closing.set()
+        for order in self._being_taken_up:
+            order.give("shutdown")
+        for lock in list(self._locks.values()):
+            # What is being taken up just now is among the runs then.
+            async with lock:
+                pass
         running = list(self._runs.values())
         for one in running:
             one.stop.give("shutdown")

@@ -318,7 +318,7 @@ class Sessions:
         async with self._places:
             await self.may_begin()
             require_room(task.directory)
-            account = _Account(log=await self._start(task), task=task)
+            account = await self._started(task)
             self._accounts[account.log.id] = account
             try:
                 async with self._runtime.session(self._request(task, account.log.id)) as session:
@@ -375,7 +375,18 @@ class Sessions:
             max_turns=task.max_turns,
         )
 
-    async def _start(self, task: Task) -> SessionLog:
+    async def _started(self, task: Task) -> _Account:
+        account = _Account(log=await self._planned(task), task=task)
+        try:
+            await finish(self._start(account))
+        except asyncio.CancelledError:
+            # It came while the session was being stored: nobody else knows yet that it is to be ended.
+            if account.log.session_number:
+                await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+            raise
+        return account
+
+    async def _planned(self, task: Task) -> SessionLog:
         if await self._store.session_count(task.project.id) >= self._max_sessions:
             raise LimitReached(
                 f"The project has used all of its {self._max_sessions} sessions.",
@@ -393,11 +404,15 @@ class Sessions:
             attempt=task.resume.attempt if task.resume else task.attempt,
             prompt_hash=task.prompt_hash,
         )
-        # The runtime's own rule, so that a conversation can be taken up however early it was cut off.
-        log = replace(log, cli_session_id=task.resume.cli_session_id if task.resume else log.id)
         await self._log.flush()
+        # The runtime's own rule, so that a conversation can be taken up however early it was cut off.
+        return replace(log, cli_session_id=task.resume.cli_session_id if task.resume else log.id)
+
+    async def _start(self, account: _Account) -> None:
+        """Store that the session begins; its log has a number once that is so."""
+        task = account.task
         async with self._store.transaction() as unit:
-            log = await unit.start_session(log)
+            log = await unit.start_session(account.log)
             unit.record(
                 task.project.id,
                 events.AgentStarted(
@@ -411,7 +426,7 @@ class Sessions:
                     work_item_key=task.item.key if task.item else None,
                 ),
             )
-        return log
+        account.log = log
 
     async def _end(self, task: Task, account: _Account, status: AgentStatus, error: str | None) -> None:
         await self._log.flush()

@@ -11,19 +11,22 @@ from orchestrator_tui.domain.records import Lease, PipelineState
 LOOK_SECONDS = 0.5
 
 
-async def take_lease(store: Store, state: PipelineState, me: str, *, lease_seconds: float) -> Lease:
+async def take_lease(
+    store: Store, state: PipelineState, me: str, *, lease_seconds: float, giving_up: asyncio.Event | None = None
+) -> Lease:
     """Become the owner of the project in `state`.
 
     An owner whose process is known to be gone is followed at once, any other only after `lease_seconds` on our own
-    monotonic clock in which its lease was not renewed: wall clocks of two hosts may differ, and jump.
+    monotonic clock in which its lease was not renewed: wall clocks of two hosts may differ, and jump. Once `giving_up`
+    is set that is not waited for any longer.
 
     Raises:
-        AlreadyOwned: another process runs the project.
+        AlreadyOwned: another process runs the project, or may do so.
     """
     over = None
     if state.owner is not None and state.owner != me:
         if not owner.is_gone(state.owner):
-            await _watch(store, state, lease_seconds)
+            await _watch(store, state, lease_seconds, giving_up or asyncio.Event())
         over = state
     async with store.transaction() as unit:
         lease = await unit.take_lease(state.project_id, me, over=over)
@@ -31,7 +34,7 @@ async def take_lease(store: Store, state: PipelineState, me: str, *, lease_secon
     return lease
 
 
-async def _watch(store: Store, state: PipelineState, lease_seconds: float) -> None:
+async def _watch(store: Store, state: PipelineState, lease_seconds: float, giving_up: asyncio.Event) -> None:
     """Wait until the lease has run out; a fresh one is believed at once."""
     assert state.owner is not None
     age = (now() - state.heartbeat).total_seconds() if state.heartbeat else lease_seconds
@@ -43,5 +46,5 @@ async def _watch(store: Store, state: PipelineState, lease_seconds: float) -> No
     while asyncio.get_running_loop().time() < end:
         await asyncio.sleep(LOOK_SECONDS)
         seen = await store.pipeline_state(state.project_id)
-        if (seen.epoch, seen.heartbeat) != (state.epoch, state.heartbeat):
+        if giving_up.is_set() or (seen.epoch, seen.heartbeat) != (state.epoch, state.heartbeat):
             raise AlreadyOwned(seen.owner or state.owner)

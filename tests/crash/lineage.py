@@ -77,10 +77,13 @@ def live(
 
 def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
     """How long a project of a host that died waits: nobody sees that its process is gone, so its lease must expire."""
-    code = one_life(home, url, death, real=False, host="far-away")
+    if one_life(home, url, death, real=False, host="far-away") != -signal.SIGKILL:
+        raise AssertionError("it was not killed")
     killed_at = time.time()
-    if code != -signal.SIGKILL or one_life(home, url, None, real=False) != 0:
-        raise AssertionError("it was not killed, or did not get finished")
+    while one_life(home, url, None, real=False) != 0:
+        # A fresh lease is believed at once, and its owner is said to run the project.
+        if time.time() - killed_at > 300:
+            raise AssertionError("it did not get finished")
     return asyncio.run(first_event_after(url, killed_at, events.LeaseTaken)) - killed_at
 
 

@@ -14,7 +14,7 @@ from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.tui import leaving
-from tests.terminal import ROOT, Terminal, needs_tmux, terminal
+from tests.terminal import ROOT, left_in, needs_tmux, terminal
 from tests.tui.board import REHEARSED, board
 from tests.tui.played import Speaking
 from tests.tui.showcase import PORTFOLIO, Showcase, showcase
@@ -115,25 +115,6 @@ async def test_a_run_that_cannot_be_stored_is_said_to_wait_and_to_go_on_by_itsel
         await it.says("The disk is full. What ran waits: nothing is lost, and it goes on by itself.")
 
 
-def process_of(window: Terminal) -> int:
-    """The program in the window."""
-    shell = window.tmux("display-message", "-p", "-t", "it", "#{pane_pid}").strip()
-    (program,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
-    return int(program)
-
-
-def left_in(folder: Path) -> list[str]:
-    """The programs that work in a folder or below."""
-    found = []
-    for process in Path("/proc").iterdir():
-        try:
-            if process.name.isdigit() and (process / "cwd").readlink().is_relative_to(folder):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-        except OSError:
-            continue
-    return found
-
-
 def standing(home: Path) -> Any:
     environ = {
         "PATH": os.environ["PATH"],
@@ -152,7 +133,7 @@ def test_a_signal_to_end_stops_the_agents_gracefully_and_leaves_none_behind(tmp_
     home = tmp_path / "home"
     with terminal(home, "--rehearsal") as window:
         window.shows("agent-1")
-        os.kill(process_of(window), signal.SIGTERM)
+        os.kill(window.process(), signal.SIGTERM)
         shown = window.shows("ended with")
         assert "ended with 0" in shown or "ended with 130" in shown
         assert "Traceback" not in shown

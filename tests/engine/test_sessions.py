@@ -1,0 +1,64 @@
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.records import Project
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
+from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.sessions import Sessions, Task
+from orchestrator_tui.phases.answers import WorkDone
+from tests.lives import light_scenario
+from tests.replay_runtime import ReplayRuntime
+
+
+def task_of(project: Project, directory: Path) -> Task:
+    return Task(
+        project=project,
+        phase=PhaseName.IMPLEMENT,
+        role="developer",
+        system_prompt="You write modules.",
+        prompt="Write one.",
+        model="sonnet",
+        tools=(),
+        answer=WorkDone,
+        directory=directory,
+    )
+
+
+async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_as_well(
+    store: SqlStore, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelling(recorded: Sequence[Recorded]) -> None:
+        if any(isinstance(one.event, events.AgentStarted) for one in recorded):
+            opening.cancel()
+
+    async def open_one(sessions: Sessions) -> None:
+        async with sessions.open(task_of(project, tmp_path)):
+            raise AssertionError("it was cancelled before")
+
+    monkeypatch.setattr(store, "_publish", cancelling)
+    async with EventLog(store) as log:
+        sessions = Sessions(
+            store=store,
+            runtime=ReplayRuntime(light_scenario(1)),
+            bus=Bus(),
+            log=log,
+            places=asyncio.Semaphore(1),
+            reask="\n".join,
+            max_sessions=10,
+            stall_seconds=60,
+            max_reasks=1,
+        )
+        opening = asyncio.create_task(open_one(sessions))
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+    (session,) = await store.list_sessions(project.id)
+    assert (session.status, session.error) == (AgentStatus.INTERRUPTED, "stopped")
+    told = [type(one.event) for one in await store.events(project_id=project.id)]
+    assert told[-2:] == [events.AgentStarted, events.AgentFinished]
