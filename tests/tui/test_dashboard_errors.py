@@ -72,10 +72,9 @@ async def test_what_others_build_on_cannot_be_left_out_and_that_is_said(tmp_path
 async def test_why_the_next_try_could_not_begin_stands_in_the_question_itself(tmp_path: Path) -> None:
     async with failing(tmp_path / "home") as (it, _):
         await it.question(*GONE_WRONG)
-        shutil.rmtree(Path(it.project.directory) / ".git")
+        shutil.rmtree(it.project.directory)
         await it.press("t")
-        await it.says("the project's repository is gone")
-        await it.says("Any key closes this.")
+        await it.shows("folder is gone", "Any key closes this.")
         assert "meanwhile" not in it.shown
 
 

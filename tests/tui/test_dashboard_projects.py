@@ -117,7 +117,7 @@ async def test_a_process_that_is_killed_while_one_looks_on_is_seen_to_be_gone(tm
         await it.shows("□ stopped", "its process is gone")
         assert not it.project.running_agents
         await it.press("escape", "r")
-        await it.rests(PipelineStatus.RUNNING)
+        await it.question("far waits for you")
 
 
 async def test_the_agents_of_a_killed_process_have_ended_once_its_project_is_stopped(tmp_path: Path) -> None:
