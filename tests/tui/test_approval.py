@@ -279,7 +279,7 @@ async def test_the_whole_screen_is_given_to_the_document_and_taken_back(tmp_path
 
 async def test_what_a_swarm_agreed_on_shows_at_a_glance(tmp_path: Path) -> None:
     async with swarm_project(tmp_path) as run, asked(run, tmp_path, size=SMALL) as case:
-        await case.sees("agreed by requirements, feasibility, risks", "●●●  Modules that tell their name")
+        await case.sees("what requirements, feasibility, risks say", "●●●  Modules that tell their name")
 
 
 async def test_a_plan_is_shown_in_short_and_in_full(tmp_path: Path) -> None:
