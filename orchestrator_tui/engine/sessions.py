@@ -473,6 +473,8 @@ HINTS = {
     "authentication_failed": "Correct CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY in the environment, then resume.",
     "billing_error": "Look at the account's plan and balance, then resume.",
     "rate_limit": "The account's limit is reached. Resume when it has been reset.",
+    "store": "The database did not take the conversation; it is tried again once it can be written.",
+    "resume": "Its conversation could not be gone on with; a new session begins.",
     "max_turns": "Raise agent.max_turns, or make the work items smaller.",
 }
 

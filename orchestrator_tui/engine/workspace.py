@@ -210,6 +210,16 @@ class Workspace:
             await self._git("rm", "-r", "-q", "--cached", ".")
         return patch
 
+    async def newest_patch(self, name: str, *, since: datetime) -> Path | None:
+        """The newest patch that was set aside under `name`, unless it is older."""
+        folder, oldest = self.notes / "patches", f"{since:%Y%m%d-%H%M%S}"
+
+        def look() -> Path | None:
+            found = sorted(file for file in folder.glob(f"*-{name}.patch") if file.name[: len(oldest)] >= oldest)
+            return found[-1] if found else None
+
+        return await asyncio.to_thread(look)
+
     async def _write_patch(self, patch: Path, *arguments: str) -> None:
         """Written by git itself: a text file in another encoding than UTF-8 keeps its bytes. Not by its `--output`,
         which ends well although the disk is full."""

@@ -50,7 +50,7 @@ class DeployPhase(Phase):
         task = services.task(input_data, self.name, "deployer", prompt, Deployed, writes=True, attempt=input_data.round)
 
         async def ask() -> tuple[Deployed, str]:
-            async with services.sessions.open(task) as conversation:
+            async with services.conversation(task) as conversation:
                 return await self._until_sound(input_data, conversation, prompt, command)
 
         answer, built = await services.persistently(input_data, ask)

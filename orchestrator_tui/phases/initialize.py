@@ -53,7 +53,7 @@ class InitializePhase(Phase):
         )
 
         async def ask() -> Initialized:
-            async with services.sessions.open(task) as conversation:
+            async with services.conversation(task) as conversation:
                 return await self._until_green(input_data, conversation, prompt)
 
         answer = await services.persistently(input_data, ask)

@@ -111,10 +111,10 @@ class Services:
             yield conversation
 
     async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:
-        patch = task.item.metadata.get("patch") if task.item else None
+        patch = await self._set_aside(task, interrupted)
         files = "The files of the project are as they were."
         if patch is not None:
-            is_back = await self.workspace.put_back(Path(str(patch)))
+            is_back = await self.workspace.put_back(patch)
             files = FILES_ARE_BACK if is_back else FILES_ARE_AWAY.format(patch=patch)
         resume_prompt = self.render("common", "resumed", files=files)
         try:
@@ -128,6 +128,13 @@ class Services:
             if patch is not None:
                 await self.workspace.set_aside(task.subject or task.role, now())
             return None
+
+    async def _set_aside(self, task: Task, interrupted: SessionLog) -> Path | None:
+        """The patch with what the interrupted session had not finished, when it was set aside."""
+        if task.item is not None:
+            patch = task.item.metadata.get("patch")
+            return Path(str(patch)) if patch is not None else None
+        return await self.workspace.newest_patch(task.phase.value, since=interrupted.started_at)
 
     async def persistently(self, given: PhaseInput, ask: Callable[[], Awaitable[T]]) -> T:
         """Try a session again when it fails for a reason that may pass.

@@ -120,7 +120,7 @@ class TestingPhase(Phase):
         )
 
         async def ask() -> TestReport:
-            async with self._services.sessions.open(task) as conversation:
+            async with self._services.conversation(task) as conversation:
                 return await self._until_green(given, conversation, prompt, command)
 
         report = await self._services.persistently(given, ask)

@@ -5,8 +5,12 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from orchestrator_tui.agents.environment import PROJECT_ID
 from orchestrator_tui.agents.leftovers import end_leftovers
@@ -19,6 +23,7 @@ from tests.scenarios import answer, bash, structured, write, write_scenario
 
 ROOT = Path(__file__).parent.parent.parent
 DONE = structured(status="done", summary="Done.", notes="")
+TESTED = structured(summary="All is well.", passed=1, failed=0, failures=[])
 
 
 def start(home: Path, scenario: Path, *more: str) -> subprocess.Popen[str]:
@@ -52,17 +57,16 @@ def until_kept(database: Path, words: str) -> None:
             time.sleep(0.05)
 
 
-async def test_a_killed_agent_goes_on_with_its_own_conversation_and_its_half_made_files(tmp_path: Path) -> None:
-    scenario = write_scenario(
-        tmp_path / "s",
-        answer(
-            *("implement", "developer"),
-            *(write("half.txt", "half"), bash("sleep 4"), write("rest.txt", "rest"), DONE),
-            subject="item00002",
-            attempt=1,
-        ),
-        items=2,
-    )
+@pytest.mark.parametrize(
+    ("phase", "role", "subject", "end"),
+    [("implement", "developer", "item00002", DONE), ("testing", "tester", "1", TESTED)],
+    ids=["implement", "testing"],
+)
+async def test_a_killed_agent_goes_on_with_its_own_conversation_and_its_half_made_files(
+    tmp_path: Path, phase: str, role: str, subject: str, end: Mapping[str, Any]
+) -> None:
+    turns = (write("half.txt", "half"), bash("sleep 4"), write("rest.txt", "rest"), end)
+    scenario = write_scenario(tmp_path / "s", answer(phase, role, *turns, subject=subject, attempt=1), items=2)
     home = tmp_path / "home"
     home.mkdir()
     with start(home, scenario) as process:
@@ -76,7 +80,7 @@ async def test_a_killed_agent_goes_on_with_its_own_conversation_and_its_half_mad
         assert await run.until_rest() is PipelineStatus.COMPLETED
         overview = await run.engine.overview(project_id)
         assert overview.items.done == overview.items.total == 2
-        assert overview.state.phases[PhaseName.IMPLEMENT].round == 1
+        assert overview.state.phases[PhaseName(phase)].round == 1
         directory = Path(overview.project.directory)
         assert (directory / "half.txt").read_text() == "half"
         assert (directory / "rest.txt").read_text() == "rest"
