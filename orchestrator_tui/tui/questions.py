@@ -7,6 +7,7 @@ from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import RequestKind
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.words import title
+from orchestrator_tui.tui.context import BY
 
 Ended = events.InputAnswered | events.InputWithdrawn
 
@@ -36,7 +37,8 @@ def how_it_ended(ended: Ended | None) -> str:
     match ended:
         case events.InputAnswered(choice=choice, by=by, text=text):
             words = f": “{one_line(text, 200)}”" if text else ""
-            return f"It was answered meanwhile in another {one_line(by, 60)}: {title(choice)}{words}."
+            who = "Another dashboard" if by == BY else one_line(by, 60)
+            return f"{who} answered meanwhile with {title(choice)}{words}."
         case events.InputWithdrawn():
             return "This is not asked any more: the project went on without an answer."
         case None:
