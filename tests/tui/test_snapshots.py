@@ -116,6 +116,9 @@ SCENES: Mapping[str, Scene] = {
     "new-project": scene(
         command("A page about bees and where they live"), sees("bees-where", "/tmp/ada/projects"), has_credentials=True
     ),
+    "new-project-without-credentials": scene(
+        command("A page about bees and where they live"), sees("No credentials", "Rehearsal", "Start")
+    ),
     "confirm": scene(press("ctrl+q"), sees("Stop and leave")),
     "stopping": scene(press("ctrl+q"), sees("Stop and leave"), leaving),
     "palette": scene(press("ctrl+p"), sees("/projects", "my-portfolio")),
