@@ -48,10 +48,8 @@ class ReplaySession:
         raise AssertionError("nothing here takes long enough to be interrupted")
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayRuntime:
-    scenario: Scenario
-    started: list[SessionRequest] = field(default_factory=list)
+class Scripted:
+    """What all runtimes without a model have in common: they play, and remember no conversation."""
 
     @property
     def scripted(self) -> bool:
@@ -59,6 +57,12 @@ class ReplayRuntime:
 
     async def keeps(self, session_id: str, directory: Path) -> bool:
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRuntime(Scripted):
+    scenario: Scenario
+    started: list[SessionRequest] = field(default_factory=list)
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:

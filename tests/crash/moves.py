@@ -32,7 +32,7 @@ from tests.crash.child import die, die_after
 from tests.crash.lineage import broken_history
 from tests.crash.retold import contradictions, item_contradictions
 from tests.lives import light_scenario
-from tests.replay_runtime import ReplaySession
+from tests.replay_runtime import ReplaySession, Scripted
 from tests.running import RESTING, Watched, launch
 
 ITEMS = 1
@@ -138,16 +138,9 @@ class FatedSession(ReplaySession):
 
 
 @dataclass(slots=True)
-class FatedRuntime:
+class FatedRuntime(Scripted):
     scenario: Scenario
     fates: list[Fate] = field(default_factory=list)
-
-    @property
-    def scripted(self) -> bool:
-        return True
-
-    async def keeps(self, session_id: str, directory: Path) -> bool:
-        return False
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:

@@ -18,7 +18,7 @@ from orchestrator_tui.agents.rehearsal.scenario import Scenario
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.statuses import PhaseName
 from tests.lives import light_scenario
-from tests.replay_runtime import ReplaySession
+from tests.replay_runtime import ReplaySession, Scripted
 
 ITEMS = 1
 SLOW = "slow"
@@ -59,19 +59,12 @@ def _write(arguments: Mapping[str, Any], *, half: bool) -> None:
 
 
 @dataclass(slots=True)
-class SlowInOnePhase:
+class SlowInOnePhase(Scripted):
     """Plays `scenario`; the agents of `phase`, if there is one, are slow and tell so."""
 
     scenario: Scenario
     phase: PhaseName | None
     at_work: Connection | None
-
-    @property
-    def scripted(self) -> bool:
-        return True
-
-    async def keeps(self, session_id: str, directory: Path) -> bool:
-        return False
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:

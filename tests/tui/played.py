@@ -4,29 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, Said, SessionRequest, TextDelta
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import Scenario, Turn
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.statuses import PhaseName
-from tests.replay_runtime import ReplaySession
+from tests.replay_runtime import ReplaySession, Scripted
 
 
 @dataclass
-class Playing:
+class Playing(Scripted):
     """Plays `scenario`, which may be another one for the next session. `prompts` are what sessions were told."""
 
     scenario: Scenario
     prompts: list[str] = field(default_factory=list)
-
-    @property
-    def scripted(self) -> bool:
-        return True
-
-    async def keeps(self, session_id: str, directory: Path) -> bool:
-        return False
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
