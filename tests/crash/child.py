@@ -15,11 +15,15 @@ from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.commands import AnswerRequest, CreateProject, ResumeProject
+from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
 from orchestrator_tui.engine.bus import Bus
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
+
+OWNED_ELSEWHERE = 4
+"""The exit code when another process has the project, or may still have it."""
 
 
 def die() -> None:
@@ -105,7 +109,10 @@ def main() -> None:
         socket.gethostname = lambda: given.host
     if given.die_after:
         die_after(given.die_after, before_commit=given.before_commit)
-    asyncio.run(run(given.home, given.url, real=given.real))
+    try:
+        asyncio.run(run(given.home, given.url, real=given.real))
+    except AlreadyOwned as owned:
+        raise SystemExit(OWNED_ELSEWHERE) from owned
 
 
 if __name__ == "__main__":
