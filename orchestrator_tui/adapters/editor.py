@@ -7,7 +7,8 @@ import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator_tui.domain.errors import OrchestratorError, ToolMissing
@@ -43,8 +44,11 @@ def editor_command(environ: Mapping[str, str]) -> list[str]:
     raise ToolMissing("An editor", hint="Set EDITOR to the one you use.")
 
 
-async def edit_text(text: str, environ: Mapping[str, str], *, suffix: str = ".md") -> str:
-    """What became of `text` in the editor, which has the terminal meanwhile.
+async def edit_text(
+    text: str, environ: Mapping[str, str], *, suffix: str = ".md", keep: Callable[[str], None] = lambda text: None
+) -> str:
+    """What became of `text` in the editor, which has the terminal meanwhile. `keep` is given what was saved in it when
+    something ends the wait for the editor.
 
     Raises:
         ToolMissing: the editor is not there.
@@ -54,7 +58,12 @@ async def edit_text(text: str, environ: Mapping[str, str], *, suffix: str = ".md
     with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
         file = Path(folder) / f"document{suffix}"
         file.write_text(text, encoding="utf-8")
-        await _run([*command, str(file)])
+        try:
+            await _run([*command, str(file)])
+        except asyncio.CancelledError:
+            with suppress(OSError, UnicodeDecodeError, EditFailed):
+                keep(_read(file).decode("utf-8"))
+            raise
         try:
             return _read(file).decode("utf-8")
         except FileNotFoundError as error:

@@ -66,7 +66,8 @@ from orchestrator_tui.domain.records import Usage
 _LARGEST_LINE_BYTES = 32 * 1024 * 1024
 _STDERR_LINES_KEPT = 40
 _INTERRUPT_SECONDS = 10.0
-_GOODBYE_SECONDS = 2.0
+_GOODBYE_SECONDS = 0.7
+"""An end in a hurry has two seconds for everything."""
 _HOOK_SECONDS = 60.0
 
 
@@ -298,9 +299,12 @@ class ClaudeSession:
     async def close(self) -> None:
         """End the CLI and everything it left running."""
         if self._in_turn:
-            with contextlib.suppress(Exception):
+            try:
                 async with asyncio.timeout(_GOODBYE_SECONDS):
                     await self._client.interrupt()
+            except Exception:
+                # It does not listen any more: nobody waits for it.
+                await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
         try:
             await self._client.disconnect()
         finally:

@@ -73,9 +73,12 @@ class UnitOfWork(Protocol):
         new: PipelineStatus,
         *,
         shutdown_reason: str | None = None,
+        told_later: bool = False,
     ) -> None:
         """Compare-and-set of the pipeline's status on the project's row; `completed` clears `current_phase`.
-        Sets `shutdown_requested` exactly for `stopping`, `shutdown_reason` as given, `last_checkpoint` to now.
+        Sets `shutdown_reason` as given, `last_checkpoint` to now, and `shutdown_requested` for `stopping`, which every
+        other status but `running` takes back. With `told_later` this is the end of a process that is gone, told for
+        it: what the present owner is asked meanwhile stays.
 
         Raises:
             StaleState: the status is not `expected`.

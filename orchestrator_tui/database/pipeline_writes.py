@@ -94,15 +94,17 @@ class PipelineWrites(Writes):
         new: PipelineStatus,
         *,
         shutdown_reason: str | None = None,
+        told_later: bool = False,
     ) -> None:
         state = await self.pipeline(project_id)
         if state.status is not expected:
             raise StaleState(f"The pipeline is {state.status}, not {expected}.")
         cleared = {"current_phase": None} if new is PipelineStatus.COMPLETED else {}
         await self._set_project(project_id, status=new.value, **cleared)
-        await self._checkpoint(
-            project_id, shutdown_requested=new is PipelineStatus.STOPPING, shutdown_reason=shutdown_reason
-        )
+        wanted = new is PipelineStatus.STOPPING
+        if told_later or new is PipelineStatus.RUNNING:
+            wanted = state.shutdown_requested
+        await self._checkpoint(project_id, shutdown_requested=wanted, shutdown_reason=shutdown_reason)
 
     async def set_phase_status(
         self,
@@ -139,7 +141,9 @@ class PipelineWrites(Writes):
         if state.owner not in (None, owner) and not gone:
             raise AlreadyOwned(state.owner or "")
         moment, epoch = now(), state.epoch + 1
-        await self._set_state(project_id, owner=owner, epoch=epoch, heartbeat=moment, updated_at=moment)
+        await self._set_state(
+            project_id, owner=owner, epoch=epoch, heartbeat=moment, shutdown_requested=False, updated_at=moment
+        )
         return Lease(project_id=project_id, owner=owner, epoch=epoch)
 
     async def release_lease(self, lease: Lease) -> None:

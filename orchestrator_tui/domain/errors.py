@@ -140,7 +140,10 @@ class AlreadyOwned(OrchestratorError):
 
     def __init__(self, owner: str) -> None:
         who = owner.partition(" since ")[0]
-        super().__init__(f"The project is running in {who}.", hint="Stop it there first, or wait until it ends.")
+        super().__init__(
+            f"The project is running in {who}.",
+            hint="Stop it first (--stop works from here), or wait until it ends; --logs --follow shows what it does.",
+        )
         self.owner = owner
 
 

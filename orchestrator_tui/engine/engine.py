@@ -261,6 +261,7 @@ class LocalEngine(EngineClient):
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
             with room.told_apart(directory):
+                await run.workspace.mend()
                 goes = await run.prepare(before.last_sign_of_life)
             if not goes:
                 return None
@@ -388,6 +389,7 @@ class LocalEngine(EngineClient):
             stack.push_async_callback(self._release, lease)
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
+            await run.workspace.mend()
             await run.close_sessions(before.last_sign_of_life)
             await run.stopped(reason)
 

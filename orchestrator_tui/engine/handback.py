@@ -15,7 +15,7 @@ async def hand_back(tracker: WorkTracker, workspace: Workspace, item: WorkItem, 
     current = await tracker.get_work_item(item.id)
     if current.status is not WorkItemStatus.IN_PROGRESS:
         return
-    kept = f"; its unfinished work is kept in {patch.relative_to(workspace.directory)}" if patch else ""
+    kept = f"; what was changed in the folder is kept in {patch.relative_to(workspace.directory)}" if patch else ""
     await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
     await tracker.update_work_item(
         item.id,

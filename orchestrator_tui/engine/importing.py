@@ -25,6 +25,7 @@ from orchestrator_tui.domain.errors import (
     ToolMissing,
 )
 from orchestrator_tui.domain.naming import free_slug, slugify
+from orchestrator_tui.domain.ownership import AT_WORK
 from orchestrator_tui.domain.records import Comment, Dossier, PipelineState, Project
 from orchestrator_tui.domain.statuses import PhaseStatus, PipelineStatus, RequestStatus, WorkItemStatus
 from orchestrator_tui.domain.text import one_line
@@ -77,7 +78,7 @@ async def _store_project(store: Store, dossier: Dossier, workspace: Workspace) -
     try:
         async with store.transaction() as unit:
             stored = await unit.import_project(replace(known.dossier, comments=()))
-            patch = await _set_aside(workspace, known, moment)
+            patch = await _set_aside(workspace, dossier, known, moment)
             complete = replace(interrupted(known, patch, moment), project=stored)
             await unit.add_comments(complete.comments)
             new = complete.comments[len(dossier.comments) :]
@@ -90,11 +91,16 @@ async def _store_project(store: Store, dossier: Dossier, workspace: Workspace) -
     return stored.id
 
 
-async def _set_aside(workspace: Workspace, known: Settled, moment: datetime) -> str | None:
-    """Keep the unfinished work of the item that was under way as a patch; returns its name."""
-    if not known.requeued or not (workspace.directory / ".git").exists():
+async def _set_aside(workspace: Workspace, dossier: Dossier, known: Settled, moment: datetime) -> str | None:
+    """Keep the unfinished work of the item that was under way as a patch; returns its name.
+
+    The state file may be older than the claim of that item: whatever is not committed in a project that was at work
+    is no person's change to be kept in place.
+    """
+    was_at_work = dossier.project.status in AT_WORK
+    if not (known.requeued or was_at_work) or not (workspace.directory / ".git").exists():
         return None
-    patch = await workspace.set_aside(known.requeued[0].key, moment)
+    patch = await workspace.set_aside(known.requeued[0].key if known.requeued else "import", moment)
     return patch.name if patch else None
 
 

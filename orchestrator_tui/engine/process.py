@@ -110,3 +110,16 @@ async def _end_group(process: asyncio.subprocess.Process) -> None:
     transport = getattr(process, "_transport", None)
     if transport is not None:
         transport.close()
+
+
+def runs_in(program: str, directory: Path) -> bool:
+    """Whether a process of this name has its working directory in `directory` (Linux only; elsewhere none is seen).
+
+    Blocks for some milliseconds.
+    """
+    place = directory.resolve()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "comm").read_text().strip() == program and (folder / "cwd").readlink().is_relative_to(place):
+                return True
+    return False

@@ -222,13 +222,13 @@ class Run:
     async def _after_crash(self, status: PipelineStatus, ended_at: datetime) -> None:
         """The end that the process before could not tell, told for it: whoever follows sees the run end and begin."""
         if status is PipelineStatus.RUNNING:
-            await self._set_status(status, PipelineStatus.STOPPING, CRASH)
+            await self._set_status(status, PipelineStatus.STOPPING, CRASH, told_later=True)
         await self.close_sessions(ended_at)
         await self._hand_back("the process ended without warning")
         await self.pipeline.interrupted("the process ended without warning", at=ended_at)
         # In one step: nobody finds it stopped who waits for it to come to rest.
         async with self.store.transaction() as unit:
-            await self._change_status(unit, PipelineStatus.STOPPING, PipelineStatus.STOPPED, CRASH)
+            await self._change_status(unit, PipelineStatus.STOPPING, PipelineStatus.STOPPED, CRASH, told_later=True)
             await self._change_status(unit, PipelineStatus.STOPPED, PipelineStatus.RUNNING, None)
         await self.pipeline.mirror()
 
@@ -284,14 +284,22 @@ class Run:
             if phase.status is PhaseStatus.FAILED:
                 await self.pipeline.put_back(phase, reason="resumed")
 
-    async def _set_status(self, old: PipelineStatus, new: PipelineStatus, reason: str | None) -> None:
+    async def _set_status(
+        self, old: PipelineStatus, new: PipelineStatus, reason: str | None, *, told_later: bool = False
+    ) -> None:
         async with self.store.transaction() as unit:
-            await self._change_status(unit, old, new, reason)
+            await self._change_status(unit, old, new, reason, told_later=told_later)
         await self.pipeline.mirror()
 
     async def _change_status(
-        self, unit: UnitOfWork, old: PipelineStatus, new: PipelineStatus, reason: str | None
+        self,
+        unit: UnitOfWork,
+        old: PipelineStatus,
+        new: PipelineStatus,
+        reason: str | None,
+        *,
+        told_later: bool = False,
     ) -> None:
         machine.check(old, new, what=f"Project {self.project.name}")
-        await unit.set_pipeline_status(self.project.id, old, new, shutdown_reason=reason)
+        await unit.set_pipeline_status(self.project.id, old, new, shutdown_reason=reason, told_later=told_later)
         unit.record(self.project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))

@@ -60,7 +60,7 @@ def settled(dossier: Dossier, finished: Mapping[str, str], *, ended_at: datetime
 
 def interrupted(settled: Settled, patch: str | None, at: datetime) -> Dossier:
     """The dossier with a note on every item that was being worked on; `patch` keeps its unfinished work."""
-    kept = f"; its unfinished work is kept in {patch}" if patch else ""
+    kept = f"; what was changed in the folder is kept in {patch}" if patch else ""
     text = f"Interrupted (the project was built again from its folder){kept}. It will be taken up again."
     notes = tuple(_comment(item, text, at) for item in settled.requeued)
     return replace(settled.dossier, comments=settled.dossier.comments + notes)

@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ _QUIET = (
     "-c", "advice.detachedHead=false",
     "-c", "log.showSignature=false",
     "-c", "safe.directory=*",
+    # A commit that the database knows must be on the disk, too.
+    "-c", "core.fsync=committed,reference,index",
 )  # fmt: skip
 # An agent can write the repository's own settings: none of them may start a program or bend the form.
 _PATCH = (
@@ -102,6 +105,27 @@ class Workspace:
                 f"the project's repository is gone or is another one: it has no commit {verified[:12]}",
                 hint="Put the project's .git folder back, or start a new project.",
             )
+
+    async def mend(self) -> None:
+        """Take away what a git that was killed, or a power cut, left behind: locks that nobody holds, an index that
+        cannot be read. Only for whoever owns the project, once its leftovers are ended."""
+        await asyncio.to_thread(self._remove_stale_locks)
+        if await asyncio.to_thread(self._has_index) and (await self._run("ls-files")).exit_code != 0:
+            await asyncio.to_thread((self.directory / ".git" / "index").unlink)
+            await self._run("reset", "-q")
+
+    def _has_index(self) -> bool:
+        return (self.directory / ".git" / "index").is_file()
+
+    def _remove_stale_locks(self) -> None:
+        repository = self.directory / ".git"
+        if repository.is_symlink() or not repository.is_dir():
+            return
+        locks = [*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")]
+        if locks and not process.runs_in("git", self.directory):
+            for lock in locks:
+                with suppress(OSError):
+                    lock.unlink()
 
     async def head(self) -> str | None:
         """The newest commit's hash; None before the first commit."""
@@ -314,7 +338,9 @@ class Workspace:
     ) -> str:
         finished = await self._run(*arguments, environment=environment, into=into)
         if finished.exit_code != 0:
-            raise PhaseFailed(f"git {arguments[0]} failed in {self.directory}: {finished.output.strip()[:500]}")
+            what = next(word for word in arguments if word != "-c" and "=" not in word)
+            reason = finished.output.strip()[:500] or f"it ended with {finished.exit_code}"
+            raise PhaseFailed(f"git {what} failed in {self.directory}: {reason}")
         return finished.output
 
     async def _run(

@@ -41,6 +41,7 @@ from orchestrator_tui.tui.setup import GoOn, Setup
 from orchestrator_tui.tui.shell import SECONDS_SHOWN
 from orchestrator_tui.tui.terminal_colors import colors_off
 from orchestrator_tui.tui.theming import Theming
+from orchestrator_tui.tui.unsent import Unsent
 from orchestrator_tui.tui.values import values_of
 from orchestrator_tui.tui.view import AgentView, Dashboard, ProjectView
 
@@ -192,7 +193,14 @@ class DashboardApp(App[int]):
 
     def _context_with(self, client: EngineClient) -> Context:
         setup = self.setup
-        return Context(client=client, keymap=self.keys, paths=setup.paths, environ=setup.environ, clock=setup.clock)
+        return Context(
+            client=client,
+            keymap=self.keys,
+            paths=setup.paths,
+            environ=setup.environ,
+            clock=setup.clock,
+            drafts=Unsent(setup.paths.data),
+        )
 
     async def opened(self) -> None:
         """Wait until the engine is there, or it is known why it is not."""

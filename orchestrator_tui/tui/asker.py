@@ -55,6 +55,11 @@ class Asker:
         """Whether a question is open whose keys count now."""
         return self._open is not None and self._app.screen is self._open and self._open.ready
 
+    def keep_words(self) -> None:
+        """What is being written is kept, whatever ends the program."""
+        if self._open is not None:
+            self._open.keep_words()
+
     def put_off(self) -> None:
         """Close the question for now; what is written in it is kept."""
         if self._open is not None:

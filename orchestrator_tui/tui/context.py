@@ -1,6 +1,6 @@
 """What every screen of the dashboard is given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -25,4 +25,4 @@ class Context:
     paths: Paths
     environ: Mapping[str, str] = field(repr=False)
     clock: Callable[[], datetime] = now
-    drafts: dict[str, str] = field(default_factory=dict, repr=False)
+    drafts: MutableMapping[str, str] = field(default_factory=dict, repr=False)

@@ -69,6 +69,7 @@ class Leaving:
     def _begin(self) -> None:
         from orchestrator_tui.tui.screens.stopping import StoppingScreen
 
+        self._app.asker.keep_words()
         running = [project.id for project in self._running_here()]
         self._screen = StoppingScreen(self._app.bridge.dashboard, running, self._app.keys.shown("quit"))
         self._app.clear_notifications()

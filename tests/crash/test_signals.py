@@ -153,5 +153,5 @@ def test_a_work_item_interrupted_by_a_crash_is_queued_again_on_resume_and_its_ag
         (WorkItemStatus.DONE, "verified"),
     ]
     prompts = [one.event.text for one in killed.recorded if isinstance(one.event, events.AgentPrompted)]
-    told = "Interrupted (the process ended without warning); its unfinished work is kept in"
+    told = "Interrupted (the process ended without warning); what was changed in the folder is kept in"
     assert any(told in prompt for prompt in prompts)

@@ -63,6 +63,24 @@ async def test_stopping_keeps_the_reason_and_asks_for_a_shutdown(store: SqlStore
     assert stopped.last_checkpoint >= stopping.last_checkpoint
 
 
+async def test_a_stop_asked_for_while_the_end_of_a_dead_process_is_told_is_not_forgotten(
+    store: SqlStore, project: Project
+) -> None:
+    async with store.transaction() as unit:
+        await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+        await unit.take_lease(project.id, "me")
+        assert await unit.request_stop(project.id, "me")
+        for old, new in (
+            (PipelineStatus.RUNNING, PipelineStatus.STOPPING),
+            (PipelineStatus.STOPPING, PipelineStatus.STOPPED),
+            (PipelineStatus.STOPPED, PipelineStatus.RUNNING),
+        ):
+            await unit.set_pipeline_status(project.id, old, new, told_later=new is not PipelineStatus.RUNNING)
+        assert (await unit.pipeline(project.id)).shutdown_requested
+        await unit.take_lease(project.id, "me")
+        assert not (await unit.pipeline(project.id)).shutdown_requested
+
+
 async def test_a_phase_counts_only_its_running_seconds(store: SqlStore, project: Project) -> None:
     start = now() - timedelta(hours=1)
 

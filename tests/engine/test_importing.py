@@ -79,6 +79,29 @@ MOMENTS: dict[str, Reached] = {
 }
 
 
+async def test_work_begun_after_the_state_file_was_last_written_is_nobody_s_change_by_hand(tmp_path: Path) -> None:
+    left, played = tmp_path / "left", runtime(tmp_path / "s")
+    async with open_engine(launch(tmp_path / "first", None, **NO_PLANNING), runtime=played) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await run.until(MOMENTS["the scaffold is committed"])
+        folder = Path((await run.project()).directory)
+        shutil.copytree(folder, left, symlinks=True)
+        await run.until_rest()
+    forget_owner(left)
+    (left / "half_made.py").write_text("half = ")
+    async with open_engine(launch(tmp_path / "second", None), runtime=played) as engine:
+        project_id = await engine.submit(ImportProject(directory=str(left)))
+        assert not (left / "half_made.py").exists()
+        (patch,) = (left / ".orchestrator" / "patches").iterdir()
+        assert "half_made.py" in patch.read_text()
+        again = Watched(engine=engine, project_id=project_id)
+        await again.until(lambda event: isinstance(event, events.PipelineStatusChanged))
+        await engine.submit(ResumeProject(project_id=project_id))
+        assert await again.until_rest() is PipelineStatus.COMPLETED
+        assert "Changes made by hand" not in git(left, "log", "--format=%s")
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_a_project_whose_database_is_lost_in_the_middle_ends_with_the_same_result(
     tmp_path: Path, moment: str

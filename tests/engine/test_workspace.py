@@ -1,3 +1,4 @@
+import asyncio
 import os
 from pathlib import Path
 
@@ -52,6 +53,40 @@ async def test_changes_set_aside_can_be_had_back_from_their_patch(workspace: Wor
     await workspace._git("apply", str(patch))
     assert (workspace.directory / "a.txt").read_bytes() == "später\n".encode("latin-1")
     assert (workspace.directory / "new.bin").read_bytes() == bytes(range(256))
+
+
+async def test_locks_and_an_index_that_a_killed_git_left_behind_do_not_keep_a_project_from_going_on(
+    workspace: Workspace,
+) -> None:
+    repository = workspace.directory / ".git"
+    (workspace.directory / "one.txt").write_text("1")
+    await workspace.commit("One")
+    for name in ("index.lock", "HEAD.lock", "refs/heads/main.lock"):
+        (repository / name).touch()
+    (repository / "index").write_bytes(b"half an index")
+    (workspace.directory / "two.txt").write_text("2")
+    await workspace.mend()
+    assert (await workspace.changes()).split() == ["??", "two.txt"]
+    assert await workspace.commit("Two") is not None
+    assert await workspace.changes() == ""
+
+
+async def test_a_lock_that_a_living_git_holds_stays(workspace: Workspace) -> None:
+    lock = workspace.directory / ".git" / "index.lock"
+    lock.touch()
+    reader = await asyncio.create_subprocess_exec(
+        *("git", "hash-object", "--stdin"),
+        cwd=workspace.directory,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await workspace.mend()
+        assert lock.exists()
+    finally:
+        await reader.communicate(b"")
+    await workspace.mend()
+    assert not lock.exists()
 
 
 async def test_a_hook_in_the_built_repository_never_runs(workspace: Workspace) -> None:

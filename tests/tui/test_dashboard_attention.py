@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -60,9 +61,10 @@ async def test_a_key_that_was_meant_for_what_stood_there_before_decides_nothing(
 
 async def test_a_question_waits_until_a_page_is_closed_and_a_sentence_is_sent(tmp_path: Path) -> None:
     async with board(tmp_path / "home") as it:
-        await it.press("f5", "f1")
+        await it.press("f1")
         await it.shows("Keys: everywhere")
-        await it.until(lambda: it.project.waits_for_person)
+        await it.client.submit(replace(REHEARSED, name="example"))
+        await it.until(lambda: it.app.selected is not None and it.project.waits_for_person)
         await it.type("stop")
         help_page = it.app.screen
         assert type(help_page).__name__ == "HelpPage"
@@ -106,6 +108,40 @@ async def test_words_and_an_edited_text_survive_being_put_off(tmp_path: Path) ->
         await it.press("e")
         await it.shows("Bees. # Requirements")
         assert it.project.phases[PhaseName.IDEATION].round == 1
+
+
+@pytest.mark.parametrize("ending", ["left by its key", "its terminal vanishes"])
+async def test_what_was_written_and_not_sent_is_there_after_the_next_start(tmp_path: Path, ending: str) -> None:
+    home = tmp_path / "home"
+
+    async def end(it: Board) -> None:
+        if ending == "left by its key":
+            await it.press("ctrl+q")
+        else:
+            it.app.leaving.unseen()
+        await it.until(lambda: it.app.return_code == 0)
+
+    async with board(home, first=REHEARSED) as it:
+        await it.question("small waits for you")
+        await it.press("c")
+        await it.type("less moon")
+        await end(it)
+    async with board(home) as it:
+        await it.question("small waits for you")
+        await it.press("c")
+        await it.shows("less moon")
+        await it.press("escape")
+        await it.press("e")
+        await it.shows("^s Save")
+        await it.type("Bees. ")
+        await end(it)
+    async with board(home) as it:
+        await it.question("small waits for you")
+        await it.press("e")
+        await it.shows("Bees. # Requirements")
+        await it.press("escape")
+        await it.press("c")
+        await it.shows("less moon")
 
 
 async def test_another_program_s_editor_is_refused_where_there_is_no_terminal_for_it(tmp_path: Path) -> None:

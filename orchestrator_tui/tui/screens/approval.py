@@ -207,7 +207,10 @@ class ApprovalScreen(Question):
     def keep_words(self) -> None:
         """An edited text that was not saved is kept as well."""
         super().keep_words()
-        text = self._editor.text
+        if self.mode is Mode.EDIT or self._editor.text:
+            self._keep_document(self._editor.text)
+
+    def _keep_document(self, text: str) -> None:
         if text.strip() and text.strip() != self._whole.strip():
             self.context.drafts[self._document_key] = text
         else:
@@ -244,7 +247,7 @@ class ApprovalScreen(Question):
         self.focus_content()
 
     async def _edit_outside(self) -> None:
-        text = self._editor.text or self._whole
+        text = self._editor.text or self.context.drafts.get(self._document_key, self._whole)
         try:
             edited = await self._suspended_edit(text)
         except SuspendNotSupported:
@@ -262,7 +265,7 @@ class ApprovalScreen(Question):
         failure: BaseException | None = None
         with self.app.suspend():
             try:
-                text = await edit_text(text, self.context.environ)
+                text = await edit_text(text, self.context.environ, keep=self._keep_document)
             except BaseException as error:
                 failure = error
         if failure is not None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.timer import Timer
 from textual.widget import Widget
 
 from orchestrator_tui.domain.commands import AnswerRequest, Command
@@ -27,6 +28,9 @@ from orchestrator_tui.tui.widgets.action_row import Offer
 from orchestrator_tui.tui.widgets.question_box import QuestionBox
 
 STOP = "Stop the project? {key} again to stop; it can be resumed."
+
+PAUSE = 0.5
+"""Seconds without a change, after which what is written is kept."""
 
 
 class Mode(Enum):
@@ -59,6 +63,7 @@ class Question(OnceModal[bool]):
         self.project_name = project_name
         self.mode = Mode.READ
         self.guard = Guard()
+        self._keeping: Timer | None = None
         self._showing = True
         self._seen = False
         self._busy = False
@@ -143,8 +148,15 @@ class Question(OnceModal[bool]):
         """What is written is there again when the question is opened again."""
         if self.box.field.text.strip():
             self.context.drafts[self._draft_key()] = self.box.field.text
-        else:
+        elif self._words_for is not None:
+            # It was opened here, and emptied.
             self.context.drafts.pop(self._draft_key(), None)
+
+    def on_text_area_changed(self) -> None:
+        """A pause in writing is enough to have it kept."""
+        if self._keeping is not None:
+            self._keeping.stop()
+        self._keeping = self.set_timer(PAUSE, self.keep_words, name="keep words")
 
     def _draft_key(self) -> str:
         return f"{self.request.project_id} {self.request.kind} {self.request.phase} {self.request.work_item_id}"
