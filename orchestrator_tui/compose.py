@@ -39,6 +39,13 @@ from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_p
 DEFAULT_SCENARIO = "markdown-checker"
 
 
+def missing_database(launch: Launch) -> Path | None:
+    """The SQLite file of this start when there is none yet, or none any more."""
+    if read_secrets(launch.environ).database_url or launch.paths.database.exists():
+        return None
+    return launch.paths.database
+
+
 @asynccontextmanager
 async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
     """The database of this start: `DATABASE_URL`, or SQLite in the data folder.

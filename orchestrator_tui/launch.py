@@ -23,7 +23,7 @@ from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject, ImportProject
-from orchestrator_tui.domain.errors import BadIdea, OrchestratorError
+from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview
@@ -44,6 +44,13 @@ def launch(invocation: Launched) -> int:
 
 
 async def _carry_out(invocation: Launched, given: Launch) -> int:
+    if not isinstance(invocation, cli.StartProject | cli.ImportFolder) and (lost := compose.missing_database(given)):
+        # Only to look must not make an empty one, where somebody may be about to put theirs back.
+        if isinstance(invocation, cli.ShowStatus) and invocation.reference is None:
+            _print(_status_text([], invocation))
+            return 0
+        hint = "Start a project first. If there was a database: orchestrator-tui import FOLDER builds a project again."
+        raise ProjectNotFound(f"There is no project: {lost} does not exist.", hint=hint)
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_engine(given) as engine:
             overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]

@@ -111,7 +111,7 @@ def test_resume_with_a_closed_output_says_what_is_wrong(environ: Mapping[str, st
         check=False,
     )
     assert told.returncode == 2
-    assert told.stderr.startswith("orchestrator-tui: Project: There is no unfinished project.")
+    assert told.stderr.startswith("orchestrator-tui: Project: There is no project: ")
     assert told.stderr.count("\n") == 1
 
 
@@ -138,6 +138,16 @@ def test_an_unknown_project_is_one_line_and_exit_code_2(environ: Mapping[str, st
     assert told.returncode == 2
     assert told.stderr.startswith("orchestrator-tui: Project: There is no project")
     assert told.stderr.count("\n") == 1
+
+
+def test_only_to_look_makes_no_database_where_a_lost_one_was(environ: Mapping[str, str]) -> None:
+    listed = run(environ, "--status")
+    assert (listed.returncode, listed.stdout.split(".")[0]) == (0, "There are no projects yet")
+    for option in ("--resume", "--stop", "--logs"):
+        told = run(environ, option, "1")
+        assert told.returncode == 2
+        assert "orchestrator-tui import FOLDER" in told.stderr
+    assert not list(Path(environ["ORCHESTRATOR_HOME"]).rglob("*.db"))
 
 
 def test_what_nobody_planned_for_is_one_line_that_names_the_log(environ: Mapping[str, str], tmp_path: Path) -> None:

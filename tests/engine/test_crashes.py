@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import signal
@@ -6,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,17 @@ def start(home: Path, scenario: Path, *more: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
+
+
+def carriers(project_id: str) -> list[int]:
+    """The processes of a project's agents."""
+    wanted = f"{PROJECT_ID}={project_id}".encode()
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
 
 
 def wait_for_line(process: subprocess.Popen[str], *words: str) -> dict[str, object]:
@@ -128,6 +140,29 @@ async def test_a_cli_that_is_killed_under_the_engine_costs_one_try_and_no_more(t
         assert await run.until_rest() is PipelineStatus.COMPLETED
         (item,) = await run.engine.items(run.project_id)
         assert any("session failed" in comment.content for comment in await run.engine.comments(item.id))
+
+
+@pytest.mark.parametrize("frozen", [False, True], ids=["a tool at work", "a frozen CLI"])
+async def test_an_end_in_a_hurry_leaves_no_tool_and_no_agent_running(tmp_path: Path, frozen: bool) -> None:
+    scenario = write_scenario(
+        tmp_path / "s", answer("implement", "developer", bash("sleep 56"), DONE, attempt=1), items=1
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    with start(home, scenario) as process:
+        project_id = str(wait_for_line(process, "AgentCalledTool", "sleep 56")["project_id"])
+        if frozen:
+            for pid in carriers(project_id):
+                os.kill(pid, signal.SIGSTOP)
+        for _ in range(2 if frozen else 3):
+            process.send_signal(signal.SIGINT)
+            # Two signals at once are one.
+            await asyncio.sleep(0.2)
+        process.communicate(timeout=40)
+    assert carriers(project_id) == []
+    async with watched(launch(home, scenario, **NO_PLANNING), project_id) as run:
+        status = (await run.project()).status
+        assert status is PipelineStatus.STOPPED if frozen else status is not PipelineStatus.COMPLETED
 
 
 async def test_what_a_killed_process_left_running_is_ended_before_anything_else(tmp_path: Path) -> None:
