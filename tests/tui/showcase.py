@@ -272,4 +272,7 @@ def resting(app: DashboardApp) -> bool:
     for screen in app.screen_stack:
         for panel in screen.query(LogPanel):
             panel.flush()
+            if panel.view.is_attached and panel.view._height:
+                # While a log is followed its scroll bar only says about where it is, depending on what came when.
+                panel.view._reflect(panel.view._top)
     return not any(worker.name not in LASTING and not worker.is_finished for worker in app.workers)
