@@ -97,7 +97,7 @@ async def _set_aside(workspace: Workspace, dossier: Dossier, known: Settled, mom
     The state file may be older than the claim of that item: whatever is not committed in a project that was at work
     is no person's change to be kept in place.
     """
-    was_at_work = dossier.project.status in AT_WORK
+    was_at_work = dossier.project.status in (*AT_WORK, PipelineStatus.NOT_STARTED)
     if not (known.requeued or was_at_work) or not (workspace.directory / ".git").exists():
         return None
     patch = await workspace.set_aside(known.requeued[0].key if known.requeued else "import", moment)

@@ -206,7 +206,8 @@ class Workspace:
         index, objects = self.directory / ".git" / "index", folder / "objects"
         objects.mkdir()
         if index.exists():
-            shutil.copyfile(index, folder / "index")
+            # With its time: by it git tells which files it has to read, those of the second in which it was written.
+            shutil.copy2(index, folder / "index")
         return {
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(objects),

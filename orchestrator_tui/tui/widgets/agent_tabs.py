@@ -104,6 +104,8 @@ class AgentTabs(Widget):
 
     def _first(self, room: int) -> int:
         """The first tab to show: as far to the left as the marked one allows."""
+        if not self._tabs:
+            return 0
         marked = next((index for index, tab in enumerate(self._tabs) if tab.marked), 0)
         first, cells = marked, 2 * MORE
         for index in range(marked, -1, -1):
