@@ -71,6 +71,7 @@ async def import_project(store: Store, directory: Path, *, workspace_of: Workspa
 
 
 async def _store_project(store: Store, dossier: Dossier, workspace: Workspace) -> str:
+    await workspace.mend()
     await workspace.check(verified_commit(dossier.state.last_successful_step))
     finished = await workspace.finished_items()
     moment = now()
