@@ -27,6 +27,7 @@ from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.run import Run
+from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
@@ -83,11 +84,14 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
+        )
+        how = RunOptions(
             end_leftovers=partial(end_leftovers, PROJECT_ID),
             lease_seconds=settings.run.lease_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
         )
-        yield await stack.enter_async_context(LocalEngine(store, bus, house.open_run, options))
+        runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how))
+        yield LocalEngine(store, bus, runs, options)
 
 
 class _House:

@@ -78,7 +78,7 @@ def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is
         window.until(lambda shown: "completed" in shown, seconds=240)
         window.shows("done", "17")
         window.press("C-q")
-        window.shows("ended with 0")
+        window.shows("mdcheck: completed, in", "ended with 0")
     told = status(home)
     assert (told["status"], told["items"]) == ("completed", {"done": 17, "total": 17})
     requirements = home / "o" / "workspace" / "mdcheck" / ".orchestrator" / "requirements.md"

@@ -7,11 +7,12 @@ import shutil
 import signal
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from orchestrator_tui.domain.errors import OrchestratorError, ToolMissing
+from orchestrator_tui.domain.finishing import finish
 
 FALLBACKS = ("nano", "vi")
 
@@ -45,7 +46,7 @@ def editor_command(environ: Mapping[str, str]) -> list[str]:
 
 
 async def edit_text(
-    text: str, environ: Mapping[str, str], *, suffix: str = ".md", keep: Callable[[str], None] = lambda text: None
+    text: str, environ: Mapping[str, str], *, suffix: str = ".md", keep: Callable[[str], Awaitable[None]] | None = None
 ) -> str:
     """What became of `text` in the editor, which has the terminal meanwhile. `keep` is given what was saved in it when
     something ends the wait for the editor.
@@ -61,8 +62,9 @@ async def edit_text(
         try:
             await _run([*command, str(file)])
         except asyncio.CancelledError:
-            with suppress(OSError, UnicodeDecodeError, EditFailed):
-                keep(_read(file).decode("utf-8"))
+            if keep is not None:
+                with suppress(OSError, UnicodeDecodeError, EditFailed):
+                    await finish(keep(_read(file).decode("utf-8")))
             raise
         try:
             return _read(file).decode("utf-8")

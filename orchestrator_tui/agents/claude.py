@@ -67,7 +67,8 @@ _LARGEST_LINE_BYTES = 32 * 1024 * 1024
 _STDERR_LINES_KEPT = 40
 _INTERRUPT_SECONDS = 10.0
 _GOODBYE_SECONDS = 0.7
-"""An end in a hurry has two seconds for everything."""
+"""How long a CLI may take to hear that it is to end; an end in a hurry has two seconds for everything."""
+_MIRROR_SECONDS = 2.0
 _HOOK_SECONDS = 60.0
 
 
@@ -313,7 +314,7 @@ class ClaudeSession:
             await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
             if self._mirror is not None:
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_GOODBYE_SECONDS):
+                    async with asyncio.timeout(_MIRROR_SECONDS):
                         await self._mirror.written()
                 await self._mirror.close()
 

@@ -136,7 +136,7 @@ async def is_kept(store: TranscriptStore, session_id: str, *, directory: Path) -
         StoreUnavailable: it cannot be read.
     """
     project_key = await asyncio.to_thread(project_key_for_directory, directory)
-    return bool(await store.load_transcript(TranscriptKey(project_key=project_key, session_id=session_id)))
+    return session_id in await store.list_transcripts(project_key)
 
 
 def _write_lines(file: Path, entries: Iterable[Mapping[str, Any]]) -> None:

@@ -1,39 +1,25 @@
-"""Agent sessions with everything that belongs to one: its record, its events, its cost, its structured answer."""
+"""Agent sessions with everything that belongs to one: its record, its events, its cost."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from hashlib import sha256
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from orchestrator_tui.agents.base import (
-    AgentOutput,
-    AgentRuntime,
-    AgentSession,
-    ApiRetried,
-    CalledTool,
-    LimitChanged,
-    Said,
-    SessionRequest,
-    TextDelta,
-    ToolReturned,
-    TurnEnded,
-)
+from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequest
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import LimitReached, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import AgentSnapshot, Project, SessionLog, ToolCall, Usage, WorkItem
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
+from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
+from orchestrator_tui.domain.statuses import AgentStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.conversation import Account, Conversation, Task, shorten
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.room import require_room
 
@@ -41,207 +27,7 @@ A = TypeVar("A", bound=BaseModel)
 
 PLANNING_TOOLS = ("Read", "Glob", "Grep")
 WORKING_TOOLS = ("Read", "Write", "Edit", "Glob", "Grep", "Bash")
-
-DELTA_SECONDS = 1 / 30
-SHOWN_PROMPT = 4_000
-SHOWN_OUTPUT = 8_000
-SHOWN_ARGUMENT = 4_000
 SUMMARY = 1_000
-KEPT_TOOL_CALLS = 500
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
-    """What one agent is to do: its place in the pipeline, what it may use, what it must answer.
-
-    `resume` is the interrupted session whose conversation goes on; `resume_prompt` is said to it in place of `prompt`.
-    """
-
-    project: Project
-    phase: PhaseName
-    role: str
-    system_prompt: str
-    prompt: str
-    model: str
-    tools: tuple[str, ...]
-    answer: type[BaseModel]
-    directory: Path
-    subject: str = ""
-    attempt: int = 1
-    item: WorkItem | None = None
-    max_turns: int | None = None
-    resume: SessionLog | None = None
-    resume_prompt: str = ""
-
-    @property
-    def prompt_hash(self) -> str:
-        """The same for the same task, given to the same kind of agent."""
-        return sha256(f"{self.system_prompt}\0{self.model}\0{self.prompt}".encode()).hexdigest()
-
-
-@dataclass(kw_only=True, slots=True)
-class _Account:
-    """What a running session has done so far."""
-
-    log: SessionLog
-    task: Task
-    session: AgentSession | None = None
-    last_activity: datetime = field(default_factory=now)
-    began: float = field(default_factory=time.monotonic)
-    last_call: str = ""
-    calls: dict[str, ToolCall] = field(default_factory=dict)
-    called_at: dict[str, float] = field(default_factory=dict)
-    last_text: str = ""
-    usage: Usage = field(default_factory=Usage)
-    cli_session_id: str | None = None
-    answer: Mapping[str, Any] | None = None
-
-
-class Conversation:
-    """One open session: say something, get a validated answer back."""
-
-    def __init__(
-        self,
-        session: AgentSession,
-        task: Task,
-        account: _Account,
-        *,
-        log: EventLog,
-        bus: Bus,
-        reask: Callable[[list[str]], str],
-        stall_seconds: float,
-        max_reasks: int,
-    ) -> None:
-        self._session = session
-        self._task = task
-        self._account = account
-        self._log = log
-        self._bus = bus
-        self._reask = reask
-        self._stall_seconds = stall_seconds
-        self._max_reasks = max_reasks
-        self._resume_prompt = task.resume_prompt
-        self._delta = ""
-        self._delta_at = 0.0
-        self._delta_later: asyncio.TimerHandle | None = None
-
-    async def ask(self, prompt: str, answer: type[A], *, kind: str = "task") -> A:
-        """Say `prompt`; the structured answer, asked for again with the validation errors until it fits.
-
-        Raises:
-            AgentFailed: the session ended with an error, stalled, or never answered as asked.
-        """
-        if self._resume_prompt:
-            prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
-        for _ in range(self._max_reasks + 1):
-            ended = await self._turn(prompt, kind)
-            try:
-                valid = answer.model_validate(ended.structured)
-                self._account.answer = valid.model_dump(mode="json")
-                return valid
-            except ValidationError as error:
-                prompt, kind = self._reask(complaints(error, ended)), "invalid_answer"
-        raise AgentFailed(
-            f"The {self._task.role} agent gave no valid answer in {self._max_reasks + 1} tries.", kind="invalid_answer"
-        )
-
-    async def _turn(self, prompt: str, kind: str) -> TurnEnded:
-        agent_id = self._account.log.id
-        self._emit(events.AgentPrompted(agent_id=agent_id, kind=kind, text=shorten(prompt, SHOWN_PROMPT)))
-        outputs = aiter(self._session.turn(prompt))
-        while True:
-            try:
-                async with asyncio.timeout(self._stall_seconds):
-                    output = await anext(outputs)
-            except TimeoutError as error:
-                raise AgentFailed(
-                    f"The {self._task.role} agent gave no sign of life for {self._stall_seconds / 60:.0f} minutes.",
-                    kind="stalled",
-                ) from error
-            if isinstance(output, TurnEnded):
-                return self._end_turn(output)
-            self._take(output)
-
-    def _end_turn(self, ended: TurnEnded) -> TurnEnded:
-        self._flush_delta()
-        self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
-        if ended.error_kind is not None:
-            raise failure_of(ended)
-        return ended
-
-    def _take(self, output: AgentOutput) -> None:
-        account, agent_id = self._account, self._account.log.id
-        account.last_activity = now()
-        match output:
-            case TextDelta(text=text):
-                self._add_delta(text)
-            case Said(text=text):
-                self._flush_delta()
-                account.last_text = text
-                self._emit(events.AgentSaid(agent_id=agent_id, text=text))
-            case CalledTool(call_id=call_id, tool=tool, arguments=arguments):
-                self._flush_delta()
-                call = ToolCall(call_id=call_id, tool=tool, summary=self._summary(tool, arguments))
-                account.last_call = f"{tool} ({call.summary})" if call.summary else tool
-                if len(account.calls) < KEPT_TOOL_CALLS:
-                    account.calls[call_id] = call
-                account.called_at[call_id] = time.monotonic()
-                shown = {key: shorten_value(value) for key, value in arguments.items()}
-                self._emit(
-                    events.AgentCalledTool(
-                        agent_id=agent_id, call_id=call_id, tool=tool, summary=call.summary, arguments=shown
-                    )
-                )
-            case ToolReturned(call_id=call_id, is_error=is_error, output=text):
-                seconds = round(time.monotonic() - account.called_at.pop(call_id, time.monotonic()), 3)
-                if call_id in account.calls:
-                    account.calls[call_id] = replace(account.calls[call_id], is_error=is_error, seconds=seconds)
-                self._emit(
-                    events.AgentToolReturned(
-                        agent_id=agent_id,
-                        call_id=call_id,
-                        is_error=is_error,
-                        output=shorten(text, SHOWN_OUTPUT),
-                        seconds=seconds,
-                    )
-                )
-            case ApiRetried():
-                self._emit(
-                    events.AgentRetried(
-                        agent_id=agent_id,
-                        attempt=output.attempt,
-                        delay_seconds=output.delay_seconds,
-                        status=output.status,
-                        error=output.error,
-                    )
-                )
-            case LimitChanged() | TurnEnded():
-                pass
-
-    def _summary(self, tool: str, arguments: Mapping[str, Any]) -> str:
-        return summarize_call(tool, arguments).replace(f"{self._task.directory}/", "")
-
-    def _emit(self, event: events.Event) -> None:
-        self._log.add(self._task.project.id, event)
-
-    def _add_delta(self, text: str) -> None:
-        self._delta += text
-        if time.monotonic() - self._delta_at >= DELTA_SECONDS:
-            self._flush_delta()
-        elif self._delta_later is None:
-            # The next piece may be minutes away.
-            self._delta_later = asyncio.get_running_loop().call_later(DELTA_SECONDS, self._flush_delta)
-
-    def _flush_delta(self) -> None:
-        if self._delta_later is not None:
-            self._delta_later.cancel()
-            self._delta_later = None
-        if self._delta:
-            self._bus.publish_delta(
-                events.AgentDelta(project_id=self._task.project.id, agent_id=self._account.log.id, text=self._delta)
-            )
-            self._delta = ""
-            self._delta_at = time.monotonic()
 
 
 class Sessions:
@@ -269,7 +55,7 @@ class Sessions:
         self._max_sessions = max_sessions
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
-        self._accounts: dict[str, _Account] = {}
+        self._accounts: dict[str, Account] = {}
         self._closing = False
 
     async def may_begin(self) -> None:
@@ -345,7 +131,7 @@ class Sessions:
                 del self._accounts[account.log.id]
             await self._end(task, account, AgentStatus.COMPLETED, None)
 
-    def _conversation(self, session: AgentSession, task: Task, account: _Account) -> Conversation:
+    def _conversation(self, session: AgentSession, task: Task, account: Account) -> Conversation:
         return Conversation(
             session,
             task,
@@ -375,8 +161,8 @@ class Sessions:
             max_turns=task.max_turns,
         )
 
-    async def _started(self, task: Task) -> _Account:
-        account = _Account(log=await self._planned(task), task=task)
+    async def _started(self, task: Task) -> Account:
+        account = Account(log=await self._planned(task), task=task)
         try:
             await finish(self._start(account))
         except asyncio.CancelledError:
@@ -408,7 +194,7 @@ class Sessions:
         # The runtime's own rule, so that a conversation can be taken up however early it was cut off.
         return replace(log, cli_session_id=task.resume.cli_session_id if task.resume else log.id)
 
-    async def _start(self, account: _Account) -> None:
+    async def _start(self, account: Account) -> None:
         """Store that the session begins; its log has a number once that is so."""
         task = account.task
         async with self._store.transaction() as unit:
@@ -428,7 +214,7 @@ class Sessions:
             )
         account.log = log
 
-    async def _end(self, task: Task, account: _Account, status: AgentStatus, error: str | None) -> None:
+    async def _end(self, task: Task, account: Account, status: AgentStatus, error: str | None) -> None:
         await self._log.flush()
         ended = replace(
             account.log,
@@ -456,7 +242,7 @@ class Sessions:
             )
 
 
-def _snapshot(account: _Account) -> AgentSnapshot:
+def _snapshot(account: Account) -> AgentSnapshot:
     return AgentSnapshot(
         agent_id=account.log.id,
         phase=account.log.phase,
@@ -467,59 +253,3 @@ def _snapshot(account: _Account) -> AgentSnapshot:
         conversation_summary=shorten(account.last_text, SUMMARY),
         can_resume=account.log.cli_session_id is not None,
     )
-
-
-HINTS = {
-    "authentication_failed": "Correct CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY in the environment, then resume.",
-    "billing_error": "Look at the account's plan and balance, then resume.",
-    "rate_limit": "The account's limit is reached. Resume when it has been reset.",
-    "store": "The database did not take the conversation; it is tried again once it can be written.",
-    "resume": "Its conversation could not be gone on with; a new session begins.",
-    "max_turns": "Raise agent.max_turns, or make the work items smaller.",
-}
-
-
-def failure_of(ended: TurnEnded) -> AgentFailed:
-    """The error of a turn that ended with one."""
-    assert ended.error_kind is not None
-    text = ended.error or ended.text or ended.error_kind
-    if ended.error_kind == "authentication_failed":
-        text = f"Claude refused the credentials: {text}."
-    return AgentFailed(text, kind=ended.error_kind, status=ended.status, hint=HINTS.get(ended.error_kind, ""))
-
-
-def complaints(error: ValidationError, ended: TurnEnded) -> list[str]:
-    """What is wrong with a structured answer, a line each, in words an agent can act on."""
-    if ended.structured is None:
-        return ["There was no structured answer at all: call the StructuredOutput tool with the whole answer."]
-    lines = [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'the answer'}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_input=False)
-    ]
-    return lines[:20]
-
-
-def shorten(text: str, limit: int) -> str:
-    """`text` with its middle left out when it is longer than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    half = (limit - 40) // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
-
-
-def shorten_value(value: Any) -> Any:
-    """A tool's argument, short enough to be stored with the event."""
-    if isinstance(value, str):
-        return shorten(value, SHOWN_ARGUMENT)
-    if isinstance(value, dict | list):
-        return value if len(str(value)) <= SHOWN_ARGUMENT else shorten(str(value), SHOWN_ARGUMENT)
-    return value
-
-
-def summarize_call(tool: str, arguments: Mapping[str, Any]) -> str:
-    """A tool call in one line: its file, command or pattern."""
-    for key in ("file_path", "command", "pattern", "path", "summary"):
-        value = arguments.get(key)
-        if isinstance(value, str):
-            return one_line(value, 400)
-    return ""

@@ -109,18 +109,16 @@ class Workspace:
     async def mend(self) -> None:
         """Take away what a git that was killed, or a power cut, left behind: locks that nobody holds, an index that
         cannot be read. Only for whoever owns the project, once its leftovers are ended."""
-        await asyncio.to_thread(self._remove_stale_locks)
-        if await asyncio.to_thread(self._has_index) and (await self._run("ls-files")).exit_code != 0:
-            await asyncio.to_thread((self.directory / ".git" / "index").unlink)
-            await self._run("reset", "-q")
-
-    def _has_index(self) -> bool:
-        return (self.directory / ".git" / "index").is_file()
-
-    def _remove_stale_locks(self) -> None:
         repository = self.directory / ".git"
         if repository.is_symlink() or not repository.is_dir():
             return
+        await asyncio.to_thread(self._remove_stale_locks, repository)
+        looked = await self._run("ls-files")
+        if looked.exit_code != 0 and "index" in looked.output:
+            await asyncio.to_thread((repository / "index").unlink, missing_ok=True)
+            await self._run("reset", "-q")
+
+    def _remove_stale_locks(self, repository: Path) -> None:
         locks = [*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")]
         if locks and not process.runs_in("git", self.directory):
             for lock in locks:

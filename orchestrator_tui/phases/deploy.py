@@ -9,7 +9,7 @@ from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
-from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.phases import context, documents
 from orchestrator_tui.phases.answers import Deployed
 from orchestrator_tui.phases.base import Phase, PhaseInput

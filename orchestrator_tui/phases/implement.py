@@ -9,8 +9,8 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AgentFailed, LeaseLost, PhaseFailed, StoreUnavailable
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
+from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.handback import hand_back
-from orchestrator_tui.engine.sessions import Conversation, Task
 from orchestrator_tui.engine.workspace import verified
 from orchestrator_tui.phases import context
 from orchestrator_tui.phases.answers import WorkDone

@@ -7,7 +7,7 @@ from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
-from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.engine.verify import objection
 from orchestrator_tui.phases import documents
 from orchestrator_tui.phases.answers import Initialized

@@ -15,8 +15,9 @@ from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.events import Event
 from orchestrator_tui.domain.records import SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
-from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Conversation, Sessions, Task
+from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer

@@ -13,7 +13,7 @@ from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.records import Artifact, PhaseResult, Project, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine import aggregator
-from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.phases import documents
 from orchestrator_tui.phases.answers import Breakdown, PlannedItem, parents_first, planned_items
 from orchestrator_tui.phases.base import Phase, PhaseInput

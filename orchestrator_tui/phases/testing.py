@@ -10,7 +10,7 @@ from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
-from orchestrator_tui.engine.sessions import Conversation
+from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.phases import context, documents
 from orchestrator_tui.phases.answers import TestPlan, TestReport
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event

@@ -191,7 +191,7 @@ class DashboardApp(App[int]):
     def _absence(self) -> OrchestratorError:
         return self.bridge.problem or StoreUnavailable("The projects are still being opened.")
 
-    def _context_with(self, client: EngineClient) -> Context:
+    def _context_with(self, client: EngineClient, unsent: Unsent | None = None) -> Context:
         setup = self.setup
         return Context(
             client=client,
@@ -199,7 +199,7 @@ class DashboardApp(App[int]):
             paths=setup.paths,
             environ=setup.environ,
             clock=setup.clock,
-            drafts=Unsent(setup.paths.data),
+            drafts=Unsent() if unsent is None else unsent,
         )
 
     async def opened(self) -> None:
@@ -214,7 +214,8 @@ class DashboardApp(App[int]):
             self.broke = error
             self.exit(return_code=1)
             return
-        self._screen_context = self._context_with(client)
+        unsent = await asyncio.to_thread(Unsent, self.setup.paths.data)
+        self._screen_context = self._context_with(client, unsent)
         self._opening_told.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.bridge.run(client), name="bridge")

@@ -55,10 +55,12 @@ class Asker:
         """Whether a question is open whose keys count now."""
         return self._open is not None and self._app.screen is self._open and self._open.ready
 
-    def keep_words(self) -> None:
-        """What is being written is kept, whatever ends the program."""
+    async def store_words(self) -> None:
+        """Keep what is being written, and what was written before, for the next start."""
         if self._open is not None:
             self._open.keep_words()
+        if self._app.is_connected:
+            await self._app.context.drafts.store()
 
     def put_off(self) -> None:
         """Close the question for now; what is written in it is kept."""
@@ -114,6 +116,7 @@ class Asker:
 
     def _closed(self, screen: "Question", decided: bool) -> None:
         self._open = None
+        self._app.guarded(self.store_words())
         self._shown.add((screen.request.id, screen.request.content_hash))
         self._offered.add(screen.request.id)
         # Letters are keys again: one brings the question back, and one too many is not typed into the input bar.

@@ -1,6 +1,6 @@
 """What every screen of the dashboard is given."""
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.keymap import Keymap
+from orchestrator_tui.tui.unsent import Unsent
 
 BY = "dashboard"
 """Who gave an answer, when it was given here."""
@@ -25,4 +26,4 @@ class Context:
     paths: Paths
     environ: Mapping[str, str] = field(repr=False)
     clock: Callable[[], datetime] = now
-    drafts: MutableMapping[str, str] = field(default_factory=dict, repr=False)
+    drafts: Unsent = field(default_factory=Unsent, repr=False)

@@ -69,7 +69,6 @@ class Leaving:
     def _begin(self) -> None:
         from orchestrator_tui.tui.screens.stopping import StoppingScreen
 
-        self._app.asker.keep_words()
         running = [project.id for project in self._running_here()]
         self._screen = StoppingScreen(self._app.bridge.dashboard, running, self._app.keys.shown("quit"))
         self._app.clear_notifications()
@@ -102,6 +101,7 @@ class Leaving:
 
     async def _leave(self) -> None:
         try:
+            await self._app.asker.store_words()
             await self._app.setup.link.close()
         finally:
             if self._last_moment is not None:

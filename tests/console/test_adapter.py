@@ -13,6 +13,7 @@ import pytest
 
 from orchestrator_tui.adapters.broker import Broker
 from orchestrator_tui.adapters.console import ConsoleAdapter
+from orchestrator_tui.adapters.editor import edit_text
 from orchestrator_tui.adapters.line_reader import LineReader
 from orchestrator_tui.adapters.review import Approved, ChangesWanted, Edited, InputEnded, StopWanted
 from orchestrator_tui.compose import open_engine
@@ -208,6 +209,25 @@ async def test_what_is_not_understood_lists_the_answers() -> None:
         someone.types("yes please\ny\n")
         await someone.adapter.review(request())
         assert "Please answer y for yes, n for no, edit, view or stop." in someone.screen.getvalue()
+
+
+async def test_what_was_saved_is_kept_when_something_ends_the_wait_for_the_editor(tmp_path: Path) -> None:
+    saved, kept = tmp_path / "saved", list[str]()
+    os.mkfifo(saved)
+    editor = tmp_path / "editor"
+    editor.write_text(f'#!/bin/sh\necho "less moon" > "$1"\necho > {saved}\nexec sleep 60\n')
+    editor.chmod(0o700)
+
+    async def keep(text: str) -> None:
+        kept.append(text)
+
+    environ = {"PATH": os.environ["PATH"], "EDITOR": str(editor)}
+    waiting = asyncio.create_task(edit_text("moon", environ, keep=keep))
+    await asyncio.to_thread(saved.read_text)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert waiting.cancelled()
+    assert kept == ["less moon\n"]
 
 
 async def test_a_plan_of_work_items_cannot_be_edited_as_text() -> None:

@@ -1,4 +1,3 @@
-import asyncio
 import json
 import os
 import signal
@@ -24,6 +23,8 @@ from tests.scenarios import answer, bash, structured, write, write_scenario
 
 ROOT = Path(__file__).parent.parent.parent
 DONE = structured(status="done", summary="Done.", notes="")
+LEFT_AT_ONCE = 130
+UNFINISHED = (PipelineStatus.RUNNING, PipelineStatus.STOPPING, PipelineStatus.STOPPED)
 TESTED = structured(summary="All is well.", passed=1, failed=0, failures=[])
 
 
@@ -154,15 +155,17 @@ async def test_an_end_in_a_hurry_leaves_no_tool_and_no_agent_running(tmp_path: P
         if frozen:
             for pid in carriers(project_id):
                 os.kill(pid, signal.SIGSTOP)
-        for _ in range(2 if frozen else 3):
-            process.send_signal(signal.SIGINT)
-            # Two signals at once are one.
-            await asyncio.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "StopProgressed")
+        # Two of the same kind at once are one.
+        for number in [signal.SIGTERM] if frozen else [signal.SIGTERM, signal.SIGINT]:
+            process.send_signal(number)
         process.communicate(timeout=40)
     assert carriers(project_id) == []
     async with watched(launch(home, scenario, **NO_PLANNING), project_id) as run:
-        status = (await run.project()).status
-        assert status is PipelineStatus.STOPPED if frozen else status is not PipelineStatus.COMPLETED
+        # A machine that is too slow for the two seconds leaves without the last steps, and says so by this code.
+        saved = (PipelineStatus.STOPPED,) if frozen and process.returncode != LEFT_AT_ONCE else UNFINISHED
+        assert (await run.project()).status in saved
 
 
 async def test_what_a_killed_process_left_running_is_ended_before_anything_else(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.conversation import Task
 from orchestrator_tui.engine.eventlog import EventLog
-from orchestrator_tui.engine.sessions import Sessions, Task
+from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.phases.answers import WorkDone
 from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime

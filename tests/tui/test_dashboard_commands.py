@@ -132,6 +132,7 @@ async def test_a_letter_typed_beside_the_input_bar_stops_nothing_until_it_comes_
         await it.look()
         await it.press("s")
         await it.rests(PipelineStatus.STOPPED)
+        await it.shows("r resume")
 
 
 async def test_a_stopped_project_goes_on_by_its_name(tmp_path: Path) -> None:

@@ -214,14 +214,20 @@ def test_the_items_stand_in_for_progress_that_was_not_told() -> None:
     assert progress.figures == "3/7"
 
 
-def test_a_finished_project_says_what_it_took() -> None:
+async def test_a_finished_project_says_what_it_took_and_where_it_is() -> None:
     done = replace(
         PROJECT,
         status=PipelineStatus.COMPLETED,
         current_phase=None,
         phases={name: ended(60, 1) for name in PHASE_ORDER},
+        directory="/home/ada/projects/蜂/my-portfolio",
     )
     assert timeline_of(done, NOON).remark == "✓ all done in 7m00 for $7.00"
+    async with timeline(done) as (pilot, _):
+        assert "✓ all done in 7m00 for $7.00 · /home/ada/projects/蜂/my-portfolio" in text_of(pilot)
+    async with timeline(done, width=60) as (pilot, _):
+        assert "for $7.00 · …" in text_of(pilot)
+        assert "/my-portfolio" in text_of(pilot)
 
 
 def test_a_failed_project_says_why() -> None:

@@ -216,6 +216,11 @@ class ApprovalScreen(Question):
         else:
             self.context.drafts.pop(self._document_key, None)
 
+    async def _keep_saved(self, text: str) -> None:
+        """What was saved in another program when something ended the wait for it."""
+        self._keep_document(text)
+        await self.context.drafts.store()
+
     def action_editor(self) -> None:
         """Opens the Markdown in the editor of the person's choice, which has the terminal meanwhile."""
         self.forget_stop()
@@ -265,7 +270,7 @@ class ApprovalScreen(Question):
         failure: BaseException | None = None
         with self.app.suspend():
             try:
-                text = await edit_text(text, self.context.environ, keep=self._keep_document)
+                text = await edit_text(text, self.context.environ, keep=self._keep_saved)
             except BaseException as error:
                 failure = error
         if failure is not None:

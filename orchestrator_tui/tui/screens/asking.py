@@ -156,7 +156,11 @@ class Question(OnceModal[bool]):
         """A pause in writing is enough to have it kept."""
         if self._keeping is not None:
             self._keeping.stop()
-        self._keeping = self.set_timer(PAUSE, self.keep_words, name="keep words")
+        self._keeping = self.set_timer(PAUSE, self._keep, name="keep words")
+
+    async def _keep(self) -> None:
+        self.keep_words()
+        await self.context.drafts.store()
 
     def _draft_key(self) -> str:
         return f"{self.request.project_id} {self.request.kind} {self.request.phase} {self.request.work_item_id}"

@@ -1,0 +1,298 @@
+"""The projects at work in this process: taken up, taken up again after trouble, stopped."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain import events, owner
+from orchestrator_tui.domain.errors import (
+    AlreadyOwned,
+    DiskFull,
+    IllegalTransition,
+    LeaseLost,
+    OrchestratorError,
+    StoreUnavailable,
+)
+from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.records import Lease, PipelineState, Project
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine import room
+from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.run import Run
+from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.takeover import take_lease
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 5.0
+"""How long it takes at first, and at most, until it is tried again whether a lost database is back."""
+
+OpenRun = Callable[[Project, Lease, StopOrder], AbstractAsyncContextManager[Run]]
+"""Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """How runs are taken up and stopped.
+
+    Attributes:
+        end_leftovers: ends every process that an earlier run of a project left behind; blocks for some milliseconds.
+        lease_seconds, stop_seconds: see `RunSettings`.
+    """
+
+    end_leftovers: Callable[[str], int]
+    lease_seconds: float
+    stop_seconds: float
+
+
+@dataclass(slots=True)
+class _Running:
+    """A project at work here: what can stop it, over all its runs, and the task that sees to it."""
+
+    stop: StopOrder
+    task: "asyncio.Task[None] | None" = None
+
+    async def ended(self) -> None:
+        """Wait until it no longer is."""
+        if self.task is not None:
+            await asyncio.wait({self.task})
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A run that may go. `stack` closes it and gives its lease back, unless that `is_lost`."""
+
+    run: Run
+    lease: Lease
+    stack: AsyncExitStack
+    is_lost: bool = False
+
+
+class Runs:
+    """At most one run of each project, under this process's lease. An async context manager: leaving it stops all of
+    them gracefully, and none can be started after that."""
+
+    def __init__(self, store: Store, bus: Bus, open_run: OpenRun, options: RunOptions) -> None:
+        self._store = store
+        self._bus = bus
+        self._open_run = open_run
+        self._options = options
+        self._owner = owner.this_process()
+        self._running: dict[str, _Running] = {}
+        # Of each project one thing at a time is taken up or stopped here: to the lease this process is one owner.
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._closing = asyncio.Event()
+        self._being_taken_up = set[StopOrder]()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        for order in self._being_taken_up:
+            order.give("shutdown")
+        for lock in list(self._locks.values()):
+            # What is being taken up just now is among the runs then.
+            async with lock:
+                pass
+        running = list(self._running.values())
+        for one in running:
+            one.stop.give("shutdown")
+        for one in running:
+            await one.ended()
+
+    async def start(self, project_id: str) -> None:
+        """Take the lease and run the project in a task of its own; it is running when this returns.
+
+        Raises:
+            AlreadyOwned: another process runs it, or may do so.
+            StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
+        """
+        async with self._locks[project_id]:
+            project = await self._store.find_project(project_id)
+            if self._closing.is_set() or await self.is_running(project):
+                return
+            order = self._stop_order()
+            self._being_taken_up.add(order)
+            try:
+                turn = await self._taken_up(project, order)
+            finally:
+                self._being_taken_up.discard(order)
+            if turn is None:
+                return
+            running = _Running(order)
+            task = running.task = asyncio.create_task(self._run(project, turn), name=f"pipeline-{project.slug}")
+            self._running[project.id] = running
+            task.add_done_callback(lambda _: self._running.pop(project.id, None))
+
+    def _stop_order(self) -> StopOrder:
+        return StopOrder(self._options.stop_seconds)
+
+    async def _taken_up(self, project: Project, order: StopOrder) -> _Turn | None:
+        """The lease, and a run that may go; None when there is nothing to do.
+
+        Raises:
+            StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
+        """
+        directory = Path(project.directory)
+        room.require_room(directory)
+        before = await self._store.pipeline_state(project.id)
+        lease = await self._take_lease(before)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._release, lease)
+            # Before anything else: what an earlier run left behind must not write beside the new one.
+            await asyncio.to_thread(self._options.end_leftovers, project.id)
+            run = await stack.enter_async_context(self._open_run(project, lease, order))
+            with room.told_apart(directory):
+                await run.workspace.mend()
+                goes = await run.prepare(before.last_sign_of_life)
+            if not goes:
+                return None
+            return _Turn(run, lease, stack.pop_all())
+
+    async def is_running(self, project: Project) -> bool:
+        """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
+        running = self._running.get(project.id)
+        if running is None:
+            return False
+        if project.status is PipelineStatus.RUNNING:
+            return True
+        await running.ended()
+        return False
+
+    async def _run(self, project: Project, turn: _Turn | None) -> None:
+        """Run the project until it rests. One that lost its database, or has no room left, is taken up again once
+        it is back, in the same way as after a crash."""
+        while turn is not None:
+            try:
+                await self._go(project, turn)
+                return
+            except asyncio.CancelledError:
+                raise
+            except LeaseLost as lost:
+                logger.warning("%s: %s", project.slug, lost.message)
+                turn.is_lost = True
+                return
+            except StoreUnavailable as error:
+                await self._tell_trouble(project, error)
+            except Exception as error:
+                logger.exception("the run of %s broke", project.slug)
+                await self._tell(turn.run, error)
+                return
+            finally:
+                await finish(self._closed(turn))
+            turn = await self._once_the_store_is_back(project, turn.run.stop)
+
+    async def _go(self, project: Project, turn: _Turn) -> None:
+        options = self._options
+        with room.told_apart(Path(project.directory)):
+            await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+
+    async def _tell_trouble(self, project: Project, error: StoreUnavailable) -> None:
+        """Tell what the project waits for; a full disk need not be that of the database, which can then keep it."""
+        logger.warning("%s: %s", project.slug, error.message)
+        self._bus.fail(error)
+        if isinstance(error, DiskFull):
+            with suppress(StoreUnavailable):
+                async with self._store.transaction() as unit:
+                    told = events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint)
+                    unit.record(project.id, told)
+
+    async def _closed(self, turn: _Turn) -> None:
+        """Give the lease back; the state file then says that nobody runs the project."""
+        await turn.stack.aclose()
+        if not turn.is_lost:
+            with suppress(StoreUnavailable):
+                await turn.run.pipeline.mirror()
+
+    async def _once_the_store_is_back(self, project: Project, order: StopOrder) -> _Turn | None:
+        """The project's next turn; None when it is to stop, or somebody else has it by then."""
+        wait = FIRST_LOOK_SECONDS
+        while not order.wanted.is_set():
+            try:
+                return await self._taken_up(project, order)
+            except StoreUnavailable:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await order.wanted.wait()
+                wait = min(2 * wait, LONGEST_LOOK_SECONDS)
+            except OrchestratorError as error:
+                logger.warning("%s cannot go on: %s", project.slug, error.line())
+                return None
+        return None
+
+    async def _tell(self, run: Run, error: Exception) -> None:
+        """Store that a run broke; when even that cannot be stored, tell whoever listens."""
+        try:
+            await run.broke(error)
+        except StoreUnavailable as unavailable:
+            self._bus.fail(unavailable)
+
+    async def _take_lease(self, state: PipelineState) -> Lease:
+        return await take_lease(
+            self._store, state, self._owner, lease_seconds=self._options.lease_seconds, giving_up=self._closing
+        )
+
+    async def _release(self, lease: Lease) -> None:
+        """A lease that cannot be given back is found to be that of an ended process later."""
+        with suppress(StoreUnavailable):
+            async with self._store.transaction() as unit:
+                await unit.release_lease(lease)
+
+    async def stop(self, project: Project, reason: str, *, force: bool = False) -> None:
+        """Stop a project, whether a run of ours has it, another process, or nobody; returns once it rests, or once the
+        other process is asked to stop it.
+
+        Raises:
+            IllegalTransition: there is nothing to stop.
+        """
+        told = False
+        while True:
+            async with self._locks[project.id]:
+                running = self._running.get(project.id)
+                if running is None:
+                    project = await self._store.find_project(project.id)
+                    # One that was told may have come to rest by itself in that moment.
+                    if not told or project.status in (PipelineStatus.PAUSED, PipelineStatus.RUNNING):
+                        await self._stop_idle(project, reason)
+                    return
+            running.stop.give(reason, force=force)
+            await running.ended()
+            told = True
+
+    async def _stop_idle(self, project: Project, reason: str) -> None:
+        """Stop a project that no run of ours has: it only waits for a person, or another process has it, or had it."""
+        if project.status is PipelineStatus.STOPPED:
+            return
+        if project.status not in (PipelineStatus.PAUSED, PipelineStatus.RUNNING, PipelineStatus.STOPPING):
+            raise IllegalTransition(f"{project.name} is {project.status}.", hint="There is nothing to stop.")
+        before = await self._store.pipeline_state(project.id)
+        try:
+            lease = await self._take_lease(before)
+        except AlreadyOwned as error:
+            await self._stop_elsewhere(project, error.owner, reason)
+            return
+        order = self._stop_order()
+        order.give(reason)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._release, lease)
+            await asyncio.to_thread(self._options.end_leftovers, project.id)
+            run = await stack.enter_async_context(self._open_run(project, lease, order))
+            await run.workspace.mend()
+            await run.close_sessions(before.last_sign_of_life)
+            await run.stopped(reason)
+
+    async def _stop_elsewhere(self, project: Project, owner: str, reason: str) -> None:
+        """Ask the process that runs the project to stop it; its events tell how that goes."""
+        async with self._store.transaction() as unit:
+            if await unit.request_stop(project.id, owner):
+                unit.record(project.id, events.StopRequested(owner=owner, reason=reason))
