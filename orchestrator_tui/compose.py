@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.base import AgentRuntime
-from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, tool_environment, within
+from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.backends.database import DatabaseTracker
 from orchestrator_tui.config.launch import Launch
@@ -197,7 +197,7 @@ class _House:
     def _environment(self, project: Project) -> dict[str, str]:
         """What git and the project's check run in."""
         tools = tool_environment(self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths)
-        return within(Path(project.directory)) | tools | {PROJECT_ID: project.id}
+        return within(Path(project.directory)) | tools | marks(project.id)
 
     async def _runtime(self, scenario: str | None, settings: Settings) -> AgentRuntime:
         """The sessions' runtime: one for the real model, one for each scenario played."""

@@ -80,10 +80,10 @@ def farewell(project: ProjectView | None) -> str:
 
 def leave_at_once(words: str) -> NoReturn:
     """End the process now, whatever is still at work: what is stored is enough to go on from."""
-    from orchestrator_tui.agents.environment import PROJECT_ID
-    from orchestrator_tui.agents.leftovers import end_own_agents
+    from orchestrator_tui.agents.environment import RUN_ID, THIS_RUN
+    from orchestrator_tui.agents.leftovers import end_leftovers
 
-    end_own_agents(PROJECT_ID)
+    end_leftovers(RUN_ID, THIS_RUN)
     _say(words)
     os._exit(INTERRUPTED)
 

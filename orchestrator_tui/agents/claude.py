@@ -58,7 +58,6 @@ from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usag
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import mask
-from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Usage
@@ -79,7 +78,6 @@ class ClaudeRuntime:
         parent_environ: the environment of this program; a few harmless variables of it are passed on.
         api_retries: how often the CLI asks the API again after an error.
         starts: bounds how many sessions start at once; as many as there are cores by default.
-        run_id: put into the environment of every process of this runtime, to find them again.
         judge: decides every tool call.
         transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
     """
@@ -92,7 +90,6 @@ class ClaudeRuntime:
         parent_environ: Mapping[str, str],
         api_retries: int,
         starts: asyncio.Semaphore | None = None,
-        run_id: str | None = None,
         judge: gate.Judge = gate.judge,
         transcripts: TranscriptStore | None = None,
     ) -> None:
@@ -103,7 +100,6 @@ class ClaudeRuntime:
         self._starts = starts or asyncio.Semaphore(os.cpu_count() or 1)
         self._judge = judge
         self._transcripts = transcripts
-        self.run_id = run_id or new_id()
 
     @property
     def scripted(self) -> bool:
@@ -167,7 +163,6 @@ class ClaudeRuntime:
             parent_environ=self._parent_environ,
             paths=self._paths,
             api_retries=self._api_retries,
-            run_id=self.run_id,
         )
         config = config_folder(self._paths, request.project_id)
         config.mkdir(parents=True, exist_ok=True)

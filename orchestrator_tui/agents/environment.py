@@ -10,11 +10,14 @@ from pathlib import Path
 from orchestrator_tui.agents.base import Endpoint, SessionRequest
 from orchestrator_tui.agents.cli_file import make_shell
 from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import CredentialsMissing
 
 RUN_ID = "ORCHESTRATOR_RUN_ID"
 PROJECT_ID = "ORCHESTRATOR_PROJECT_ID"
 AGENT_ID = "ORCHESTRATOR_AGENT_ID"
+THIS_RUN = new_id()
+"""The run id of this process: everything that it starts for a project carries it."""
 
 _TAKEN_OVER = ("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "HOME", "USER", "LOGNAME")
 _PROXIES = tuple(
@@ -87,7 +90,6 @@ def cli_environment(
     parent_environ: Mapping[str, str],
     paths: Paths,
     api_retries: int,
-    run_id: str,
 ) -> dict[str, str]:
     """The whole environment of one session's CLI.
 
@@ -106,10 +108,14 @@ def cli_environment(
         "CLAUDE_CODE_SHELL": str(make_shell(paths, built["SHELL"])),
         "CLAUDE_CODE_MAX_RETRIES": str(api_retries),
         "CLAUDE_CONFIG_DIR": str(config_folder(paths, request.project_id)),
-        RUN_ID: run_id,
-        PROJECT_ID: request.project_id,
+        **marks(request.project_id),
         AGENT_ID: request.agent_id,
     }
+
+
+def marks(project_id: str) -> dict[str, str]:
+    """By what a process that works for a project is found again: by this process in a hurry, by a later one."""
+    return {RUN_ID: THIS_RUN, PROJECT_ID: project_id}
 
 
 def within(directory: Path) -> dict[str, str]:

@@ -1,54 +1,43 @@
 """Finds and ends processes that an agent left behind, by a variable they inherited from its session."""
 
-import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc")
+_PATIENCE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.005
 
 
 def end_leftovers(variable: str, value: str) -> int:
     """Kill every process of this user whose environment has `variable=value`; returns how many (Linux only).
 
-    Blocks for some milliseconds. This process and those started later by it are safe only if they lack the variable.
+    Looks again until none is left, for one may have started another meanwhile, and for two seconds at most: what is
+    killed dies when the kernel comes to it. Blocks for some milliseconds. This process and those started later by it
+    are safe only if they lack the variable.
     """
     if not sys.platform.startswith("linux"):
         return 0
     wanted = f"{variable}={value}".encode()
-    ended = 0
-    for pid in _carriers(wanted):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-            ended += 1
-    return ended
+    ended = set[int]()
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while left := [pid for pid in _carriers(wanted) if _killed(pid)]:
+        ended.update(left)
+        if time.monotonic() > give_up:
+            break
+        time.sleep(_PAUSE_SECONDS)
+    return len(ended)
 
 
-def end_own_agents(variable: str) -> int:
-    """Kill the agents that this process runs, with all that carries the value of `variable` they were given; how many.
-
-    For an end that waits for nothing. Blocks for some milliseconds.
-    """
-    if not sys.platform.startswith("linux"):
-        return 0
-    prefix = f"{variable}=".encode()
-    values = {
-        entry.removeprefix(prefix).decode(errors="replace")
-        for pid in _descendants(os.getpid())
-        for entry in _environ(pid)
-        if entry.startswith(prefix)
-    }
-    return sum(end_leftovers(variable, value) for value in values)
-
-
-def _descendants(pid: int) -> Iterator[int]:
-    with contextlib.suppress(OSError):
-        for task in (_PROC / str(pid) / "task").iterdir():
-            for child in (task / "children").read_text().split():
-                yield int(child)
-                yield from _descendants(int(child))
+def _killed(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _environ(pid: int) -> list[bytes]:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import NoReturn, Self
 
-from orchestrator_tui.agents.environment import PROJECT_ID
-from orchestrator_tui.agents.leftovers import end_own_agents
+from orchestrator_tui.agents.environment import RUN_ID, THIS_RUN
+from orchestrator_tui.agents.leftovers import end_leftovers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 130
@@ -62,7 +62,7 @@ class Interrupts:
     def leave_at_once(self) -> NoReturn:
         """End the process now, whatever is still at work: what is stored is enough to go on from."""
         self.before_leaving()
-        end_own_agents(PROJECT_ID)
+        end_leftovers(RUN_ID, THIS_RUN)
         sys.stderr.write("Leaving at once. The stored state is enough to resume from.\n")
         sys.stderr.flush()
         os._exit(INTERRUPTED)

@@ -5,6 +5,7 @@ import pytest
 from orchestrator_tui.agents.environment import (
     AGENT_ID,
     RUN_ID,
+    THIS_RUN,
     AccountEndpoint,
     cli_environment,
     secret_values,
@@ -48,11 +49,11 @@ def test_tools_of_a_real_run_get_no_credentials(tmp_path: Path) -> None:
 def test_a_real_session_gets_one_credential_and_the_proxies(tmp_path: Path) -> None:
     request = request_in(tmp_path)
     built = cli_environment(
-        request, AccountEndpoint(PARENT), parent_environ=PARENT, paths=paths_in(tmp_path), api_retries=3, run_id="run"
+        request, AccountEndpoint(PARENT), parent_environ=PARENT, paths=paths_in(tmp_path), api_retries=3
     )
     assert built["CLAUDE_CODE_OAUTH_TOKEN"] == "planted-token" and "ANTHROPIC_API_KEY" not in built
     assert built["HTTPS_PROXY"] == PARENT["HTTPS_PROXY"]
-    assert (built[RUN_ID], built[AGENT_ID]) == ("run", request.agent_id)
+    assert (built[RUN_ID], built[AGENT_ID]) == (THIS_RUN, request.agent_id)
     assert built["CLAUDE_CODE_MAX_RETRIES"] == "3"
     assert not {"LD_PRELOAD", "NODE_OPTIONS", "AWS_SECRET_ACCESS_KEY", "CLAUDECODE"} & set(built)
 

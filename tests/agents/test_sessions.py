@@ -23,7 +23,7 @@ from orchestrator_tui.agents.base import (
 )
 from orchestrator_tui.agents.claude import ClaudeRuntime
 from orchestrator_tui.agents.decision import Decision
-from orchestrator_tui.agents.environment import RUN_ID, AccountEndpoint
+from orchestrator_tui.agents.environment import RUN_ID, THIS_RUN, AccountEndpoint
 from orchestrator_tui.agents.gate import ToolCall
 from orchestrator_tui.domain.errors import AgentFailed, CredentialsMissing
 from tests.agents.support import SCHEMA, cli_pid, end_of, environments_of, paths_in, rehearsed, request_in
@@ -154,7 +154,7 @@ async def test_nothing_of_the_parents_environment_reaches_the_cli_or_its_tools(t
     of_tool = json.loads((project / "shown.json").read_text())
     for environment in (of_cli, of_tool):
         assert not [name for name, value in environment.items() if "planted" in value]
-        assert environment[RUN_ID] == rig.runtime.run_id
+        assert environment[RUN_ID] == THIS_RUN
     assert not [name for name in of_tool if name.startswith("ANTHROPIC_") or "TOKEN" in name]
     assert of_cli["ANTHROPIC_BASE_URL"].startswith("http://127.0.0.1:")
     assert set(of_cli) <= {

@@ -1,15 +1,18 @@
+import asyncio
 import logging
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator_tui.agents.base import AgentSession, SessionRequest
 from orchestrator_tui.agents.rehearsal.scenario import load_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events, owner
@@ -40,6 +43,20 @@ Reached = Callable[[events.Event], bool]
 
 def runtime(folder: Path) -> ReplayRuntime:
     return ReplayRuntime(load_scenario(write_scenario(folder, items=ITEMS)))
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAtImplement(ReplayRuntime):
+    """Its developers wait until they are let go, so that a run stands still where the scaffold is committed."""
+
+    let_go: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
+        if request.phase is PhaseName.IMPLEMENT:
+            await self.let_go.wait()
+        async with ReplayRuntime.session(self, request) as session:
+            yield session
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -80,13 +97,14 @@ MOMENTS: dict[str, Reached] = {
 
 
 async def test_work_begun_after_the_state_file_was_last_written_is_nobody_s_change_by_hand(tmp_path: Path) -> None:
-    left, played = tmp_path / "left", runtime(tmp_path / "s")
+    left, played = tmp_path / "left", HeldAtImplement(runtime(tmp_path / "s").scenario)
     async with open_engine(launch(tmp_path / "first", None, **NO_PLANNING), runtime=played) as engine:
         run = Watched(engine=engine)
         await run.create()
         await run.until(MOMENTS["the scaffold is committed"])
         folder = Path((await run.project()).directory)
         shutil.copytree(folder, left, symlinks=True)
+        played.let_go.set()
         await run.until_rest()
     forget_owner(left)
     (left / "half_made.py").write_text("half = ")
