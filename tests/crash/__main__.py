@@ -9,6 +9,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -68,6 +69,7 @@ def main() -> int:
     parser.add_argument("--lineages", type=int, help="how many of the `stride` lineages to run on each database")
     parser.add_argument("--random", type=int, default=3, help="lineages killed at random times, on each database")
     parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
+    parser.add_argument("--jobs", type=int, default=2, help="how many lineages live side by side")
     parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
     given = parser.parse_args()
     names = given.database or ["sqlite", "postgresql"]
@@ -87,17 +89,23 @@ def main() -> int:
         plans += [(f"killed at random times, {seed}", partial(random_deaths, seed)) for seed in seeds]
         runs = [(what, plan) for what, plan in plans for _ in names]
         next(fresh) if len(names) > 1 else None
-        for number, (what, plan) in enumerate(runs, 1):
-            database, url = next(fresh)
-            lineage = live(folder / f"home-{number}", url, plan(), real=real)
-            wrong = differences(calm.outcome, lineage.outcome)
-            lost += bool(wrong)
-            kills += lineage.kills
-            waited += lineage.seconds_to_go_on
-            tell(
-                f"{number}/{len(runs)} {database}, {what}: {lineage.kills} kills, "
-                f"{lineage.events} events, {'as undisturbed' if not wrong else '; '.join(wrong)}"
-            )
+        with ThreadPoolExecutor(given.jobs) as pool:
+            lives = {}
+            for number, (what, plan) in enumerate(runs, 1):
+                database, url = next(fresh)
+                lives[pool.submit(live, folder / f"home-{number}", url, plan(), real=real)] = database, what
+            for number, ended in enumerate(as_completed(lives), 1):
+                database, what = lives[ended]
+                lineage, wrong = None, [str(ended.exception())]
+                if ended.exception() is None:
+                    lineage = ended.result()
+                    wrong = differences(calm.outcome, lineage.outcome)
+                    kills += lineage.kills
+                    waited += lineage.seconds_to_go_on
+                lost += bool(wrong)
+                seen = f"{lineage.kills} kills, {lineage.events} events, " if lineage else ""
+                result = "; ".join(wrong) or "as undisturbed"
+                tell(f"{number}/{len(runs)} {database}, {what}: {seen}{result}")
         for number in range(len(names)):
             database, url = next(fresh)
             seconds = seconds_until_taken_over(folder / f"far-{number}", url, Death(40))
