@@ -6,15 +6,20 @@ from enum import StrEnum
 
 class Verdict(StrEnum):
     ALLOW = "allow"
+    ASK = "ask"
     DENY = "deny"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict and why; the reason of a denial names what is allowed instead."""
+    """A verdict and why; the reason of a denial names what is allowed instead.
+
+    `pattern` is what a person would allow from then on when asked, never wider than what was shown; "" for the one call.
+    """
 
     verdict: Verdict
     reason: str = ""
+    pattern: str = ""
 
     @property
     def allowed(self) -> bool:
@@ -27,3 +32,7 @@ def allow(reason: str = "inside the project") -> Decision:
 
 def deny(reason: str) -> Decision:
     return Decision(Verdict.DENY, reason)
+
+
+def ask(reason: str, pattern: str = "") -> Decision:
+    return Decision(Verdict.ASK, reason, pattern)
