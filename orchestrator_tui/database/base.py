@@ -114,8 +114,11 @@ class UnitOfWork(Protocol):
         `interrupted_work_items`, `last_successful_step`); `last_checkpoint` becomes now."""
         ...
 
-    async def take_lease(self, project_id: str, owner: str, *, over: PipelineState | None = None) -> Lease:
-        """Become the one process that runs the project, with an epoch one higher than the last.
+    async def take_lease(
+        self, project_id: str, owner: str, *, lease_seconds: float | None = None, over: PipelineState | None = None
+    ) -> Lease:
+        """Become the one process that runs the project, with an epoch one higher than the last, for `lease_seconds`
+        after each heartbeat.
 
         Free when there is no owner or it is `owner` itself. `over` is the state in which another owner was found to
         be gone: its lease is taken if it was neither renewed nor taken since.

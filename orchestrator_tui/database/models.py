@@ -95,6 +95,7 @@ class PipelineStateRow(Base):
     last_successful_step: Mapped[Prose]
     owner: Mapped[str | None] = mapped_column(StorableText)
     epoch: Mapped[int]
+    lease_seconds: Mapped[float | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -135,14 +135,22 @@ class PipelineWrites(Writes):
             raise TypeError(f"{', '.join(sorted(unknown))}: not a field that can be saved")
         await self._checkpoint(project_id, **{name: to_plain(value) for name, value in fields.items()})
 
-    async def take_lease(self, project_id: str, owner: str, *, over: PipelineState | None = None) -> Lease:
+    async def take_lease(
+        self, project_id: str, owner: str, *, lease_seconds: float | None = None, over: PipelineState | None = None
+    ) -> Lease:
         state = await self.pipeline(project_id)
         gone = over is not None and (over.epoch, over.heartbeat) == (state.epoch, state.heartbeat)
         if state.owner not in (None, owner) and not gone:
             raise AlreadyOwned(state.owner or "")
         moment, epoch = now(), state.epoch + 1
         await self._set_state(
-            project_id, owner=owner, epoch=epoch, heartbeat=moment, shutdown_requested=False, updated_at=moment
+            project_id,
+            owner=owner,
+            epoch=epoch,
+            heartbeat=moment,
+            lease_seconds=lease_seconds,
+            shutdown_requested=False,
+            updated_at=moment,
         )
         return Lease(project_id=project_id, owner=owner, epoch=epoch)
 

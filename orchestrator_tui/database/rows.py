@@ -71,6 +71,7 @@ def pipeline_state(row: Row[Any]) -> PipelineState:
         last_successful_step=row.last_successful_step,
         owner=row.owner,
         epoch=row.epoch,
+        lease_seconds=row.lease_seconds,
     )
 
 

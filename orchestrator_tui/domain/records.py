@@ -101,7 +101,10 @@ class AgentSnapshot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineState:
-    """The persisted state of one project's pipeline (the seed's fields, and who runs it)."""
+    """The persisted state of one project's pipeline (the seed's fields, and who runs it).
+
+    `lease_seconds` is how long the owner's lease lasts after each heartbeat, by the owner's settings.
+    """
 
     project_id: str
     status: PipelineStatus
@@ -116,6 +119,7 @@ class PipelineState:
     last_successful_step: str = ""
     owner: str | None = None
     epoch: int = 0
+    lease_seconds: float | None = None
 
     @property
     def last_sign_of_life(self) -> datetime:

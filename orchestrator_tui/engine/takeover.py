@@ -16,9 +16,9 @@ async def take_lease(
 ) -> Lease:
     """Become the owner of the project in `state`.
 
-    An owner whose process is known to be gone is followed at once, any other only after `lease_seconds` on our own
-    monotonic clock in which its lease was not renewed: wall clocks of two hosts may differ, and jump. Once `giving_up`
-    is set that is not waited for any longer.
+    An owner whose process is known to be gone is followed at once, any other only after its lease, or ours if that is
+    longer, ran out on our own monotonic clock without being renewed: wall clocks of two hosts may differ, and jump.
+    Once `giving_up` is set that is not waited for any longer.
 
     Raises:
         AlreadyOwned: another process runs the project, or may do so.
@@ -26,10 +26,11 @@ async def take_lease(
     over = None
     if state.owner is not None and state.owner != me:
         if not owner.is_gone(state.owner):
-            await _watch(store, state, lease_seconds, giving_up or asyncio.Event())
+            longest = max(lease_seconds, state.lease_seconds or 0)
+            await _watch(store, state, longest, giving_up or asyncio.Event())
         over = state
     async with store.transaction() as unit:
-        lease = await unit.take_lease(state.project_id, me, over=over)
+        lease = await unit.take_lease(state.project_id, me, lease_seconds=lease_seconds, over=over)
         unit.record(state.project_id, events.LeaseTaken(owner=me, epoch=lease.epoch))
     return lease
 

@@ -228,6 +228,12 @@ def first_schema(connection: Connection) -> None:
     command.upgrade(config, "0001")
 
 
+def back_to_first_schema(connection: Connection) -> None:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS))
+    command.downgrade(config, "0001")
+
+
 PROJECT = """INSERT INTO projects
 (id, number, name, slug, description, status, directory, config, created_at, updated_at)
 VALUES ('{id}', 1, 'old', 'old', 'An idea', 'stopped', '/old', '{{}}', '{at}', '{at}')"""
@@ -254,9 +260,7 @@ async def test_a_database_of_an_older_program_keeps_what_is_in_it(empty_url: str
 async def made_by_the_first_program(url: str) -> None:
     """Takes away what later versions of the schema brought."""
     async with open_database(url) as database, connected(database.writes, database.place) as runner:
-        for column in ("attempt", "prompt_hash", "answer"):
-            await runner.run(text(f"ALTER TABLE session_logs DROP COLUMN {column}"))
-        await runner.run(text("UPDATE alembic_version SET version_num = '0001'"))
+        await runner.run_sync(back_to_first_schema)
         await runner.commit()
 
 

@@ -121,6 +121,7 @@ def states(status: PipelineStatus) -> st.SearchStrategy[PipelineState]:
         last_successful_step=texts,
         owner=optional(texts),
         epoch=counts,
+        lease_seconds=optional(amounts),
     )
 
 

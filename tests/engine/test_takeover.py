@@ -50,6 +50,15 @@ async def test_a_silent_owner_is_followed_after_its_lease_whatever_the_clocks_sa
     assert isinstance(taken, LeaseTaken)
 
 
+async def test_an_owner_with_a_longer_lease_than_ours_is_given_its_own(store: SqlStore, project: Project) -> None:
+    async with store.transaction() as unit:
+        await unit.take_lease(project.id, ELSEWHERE, lease_seconds=60)
+        moved = update(pipeline_states).values(heartbeat=now() - timedelta(seconds=20))
+        await unit._runner.run(moved.where(pipeline_states.c.project_id == project.id))
+    with pytest.raises(AlreadyOwned):
+        await take(store, project)
+
+
 async def test_an_owner_whose_clock_is_two_hours_behind_is_not_taken_over_while_it_beats(
     store: SqlStore, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

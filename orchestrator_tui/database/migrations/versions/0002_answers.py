@@ -15,3 +15,8 @@ def upgrade() -> None:
     op.add_column("session_logs", sa.Column("attempt", sa.Integer(), server_default="1", nullable=False))
     op.add_column("session_logs", sa.Column("prompt_hash", sa.String(length=64), nullable=True))
     op.add_column("session_logs", sa.Column("answer", answer, nullable=True))
+
+
+def downgrade() -> None:
+    for column in ("answer", "prompt_hash", "attempt"):
+        op.drop_column("session_logs", column)
