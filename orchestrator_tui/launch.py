@@ -195,7 +195,7 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
         status = stopping.result()
-        await front.view.say([f"{project.name}: {status.value}. Go on with: {cli.PROGRAM} --resume {project.number}"])
+        await front.view.notice([f"{project.name}: {status.value}. Go on with: {cli.PROGRAM} --resume {project.number}"])
         return 0
 
 

@@ -92,16 +92,20 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return (("the question needs no answer any more", Kind.QUIET),)
         case events.ErrorOccurred():
             return ((f"{event.title}: {event.message} {event.hint}", Kind.BAD),)
-        case events.TakeoverAwaited() | events.StopRequested() | events.StopProgressed():
+        case events.LeaseTaken() | events.TakeoverAwaited() | events.StopRequested() | events.StopProgressed():
             return _ownership(event)
-        case events.LeaseTaken():
-            return ()
         case _:
             return _agent(event)
 
 
-def _ownership(event: events.TakeoverAwaited | events.StopRequested | events.StopProgressed) -> tuple[Said, ...]:
+def _ownership(
+    event: events.LeaseTaken | events.TakeoverAwaited | events.StopRequested | events.StopProgressed,
+) -> tuple[Said, ...]:
     match event:
+        case events.LeaseTaken(over=None):
+            return ()
+        case events.LeaseTaken(owner=owner, over=before):
+            return ((words.taken_over(owner, str(before)), Kind.PLAIN),)
         case events.TakeoverAwaited():
             return ((words.takeover(event.owner, event.seconds), Kind.WAITS),)
         case events.StopRequested():

@@ -61,10 +61,11 @@ class PipelineStatusChanged:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LeaseTaken:
-    """A process became the one that runs the project."""
+    """A process became the one that runs the project; `over` is the owner it was taken from without being given."""
 
     owner: str
     epoch: int
+    over: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

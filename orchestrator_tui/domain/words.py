@@ -49,6 +49,11 @@ def owner(name: str) -> str:
     return name.partition(" since ")[0]
 
 
+def taken_over(owner_now: str, before: str) -> str:
+    """That a process runs a project which another one has left without giving it back."""
+    return f"{owner(owner_now)} runs it now, in place of {owner(before)}"
+
+
 def takeover(name: str, seconds: float) -> str:
     """That a project is about to be taken from an owner that gives no sign."""
     return f"{owner(name)} gave no sign; taken over if it gives none for {seconds:g} s more"

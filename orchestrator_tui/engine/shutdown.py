@@ -65,6 +65,8 @@ def signaled() -> StopProgressed:
 
 
 def waiting(agents: int, seconds: float) -> StopProgressed:
+    if not agents:
+        return StopProgressed(step=2, text="No agent is at work that must reach a safe point")
     who = "agent" if agents == 1 else f"{agents} agents"
     return StopProgressed(step=2, text=f"Waiting for {who} to reach a safe point (at most {seconds:g} s)")
 

@@ -31,7 +31,8 @@ async def take_lease(
         over = state
     async with store.transaction() as unit:
         lease = await unit.take_lease(state.project_id, me, lease_seconds=lease_seconds, over=over)
-        unit.record(state.project_id, events.LeaseTaken(owner=me, epoch=lease.epoch))
+        taken_from = over.owner if over else None
+        unit.record(state.project_id, events.LeaseTaken(owner=me, epoch=lease.epoch, over=taken_from))
     return lease
 
 

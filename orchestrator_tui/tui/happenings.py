@@ -185,8 +185,10 @@ def _of_phase(
             return Said(Kind.PHASE, _QUIET, f"asked {words.owner(event.owner)} to stop it")
         case events.StopProgressed():
             return Said(Kind.PHASE, _QUIET, stop_step(event), detail="\n".join(event.details))
-        case events.LeaseTaken():
+        case events.LeaseTaken(over=None):
             return None
+        case events.LeaseTaken(owner=owner, over=before):
+            return Said(Kind.PHASE, _QUIET, words.taken_over(owner, str(before)))
         case _:
             assert_never(event)
 

@@ -48,6 +48,7 @@ async def test_a_silent_owner_is_followed_after_its_lease_whatever_the_clocks_sa
     awaited, taken = [one.event for one in await store.events(project_id=project.id)]
     assert isinstance(awaited, TakeoverAwaited)
     assert isinstance(taken, LeaseTaken)
+    assert taken.over == ELSEWHERE
 
 
 async def test_an_owner_with_a_longer_lease_than_ours_is_given_its_own(store: SqlStore, project: Project) -> None:
