@@ -13,8 +13,10 @@ demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted mod
 	  --set phases.deploy.enabled=true $$interactive
 
 # Three workers for two cores: tests of screens wait a lot. What is compiled is kept, whatever the shell says.
+# The few that failed beside others are tried again alone and named: a busy machine is no fault, but it is told.
 test: $(VENV)/.dev  ## Every test, on SQLite and on a real PostgreSQL.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $${TEST_WORKERS:-3} --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $${TEST_WORKERS:-3} --dist worksteal \
+	  || { [ $$? -eq 1 ] && $(BIN)/python -m tests.alone; }
 
 check: $(VENV)/.dev format types contracts test  ## All that must hold before a change lands.
 
