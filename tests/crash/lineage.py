@@ -108,8 +108,7 @@ def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str
 
 async def first_event_after(url: str, moment: float, kind: type[object] = object) -> float:
     async with open_store(url) as store:
-        (project,) = await store.list_projects()
-        for recorded in await store.events(project_id=project.id, limit=100_000):
+        for recorded in await store.events(limit=100_000):
             if recorded.at.timestamp() > moment and isinstance(recorded.event, kind):
                 return recorded.at.timestamp()
     return moment

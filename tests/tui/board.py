@@ -34,7 +34,7 @@ from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, launch
 from tests.tui.stage import WIDE, text_of, until
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds; on a busy machine everything takes long."""
 
 First = CreateProject | GoOn | None

@@ -69,6 +69,10 @@ async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: Tr
     while still < STILL:
         for field in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
             field.cursor_blink = False
+            if isinstance(field, TextArea):
+                # Its lines are kept as they were painted before it had the focus, and so without a cursor.
+                field._line_cache.clear()
+                field.refresh()
         await pilot.pause(0.01)
         now = strips_of(pilot.app)
         still = still + 1 if now == before and resting() else 0
