@@ -118,11 +118,11 @@ def test_resume_with_a_closed_output_says_what_is_wrong(environ: Mapping[str, st
 def test_a_used_up_budget_is_told_with_its_way_out(environ: Mapping[str, str]) -> None:
     paused = run(environ, "--rehearsal", "--autonomy", "full", "--set", "agent.max_sessions=1")
     assert paused.returncode == 3, paused.stderr
-    assert "--set agent.max_sessions=2" in paused.stdout.partition("is paused (budget)")[2]
+    assert "--set limits.project.sessions=2" in paused.stdout.partition("is paused (budget)")[2]
     (told,) = json.loads(run(environ, "--status", "--json").stdout)
     assert told["waiting_for"]["kind"] == "budget"
     assert told["waiting_for"]["phase"] == "ideation"
-    assert "--set agent.max_sessions=2" in told["waiting_for"]["title"]
+    assert "--set limits.project.sessions=2" in told["waiting_for"]["title"]
 
 
 @pytest.mark.parametrize("scenario", ["build me a thing", "/tmp"])
