@@ -82,12 +82,14 @@ async def test_the_newest_finished_items_say_what_each_of_them_took(store: SqlSt
 
 
 async def test_settings_kept_with_a_project_are_changed_one_by_one(store: SqlStore, project: Project) -> None:
-    for changed in ({"limits": {"project": {"money": 5.0}}}, {"limits": {"project": {"tokens": 7}, "day": {"money": 1}}}):
+    first: dict[str, Any] = {"limits": {"project": {"money": 5.0}}}
+    second: dict[str, Any] = {"limits": {"project": {"tokens": 7}, "day": {"money": 1}}}
+    for changed in (first, second):
         async with store.transaction() as unit:
             before, after = await unit.change_settings(project.id, changed)
-    assert before.config == project.config | {"settings": {"limits": {"project": {"money": 5.0}}}}
-    expected = {"limits": {"project": {"money": 5.0, "tokens": 7}, "day": {"money": 1}}}
-    assert after.config == project.config | {"settings": expected}
+    both = {"limits": {"project": {"money": 5.0, "tokens": 7}, "day": {"money": 1}}}
+    assert before.config == {**project.config, "settings": first}
+    assert after.config == {**project.config, "settings": both}
     assert (await store.find_project(project.id)).config == after.config
 
 
@@ -115,7 +117,7 @@ async def test_ten_thousand_sessions_take_as_many_statements_as_one(
     rows = [row | {"id": new_id(), "session_number": number} for number in range(2, 10_001)]
     async with store.transaction() as unit:
         for begin in range(0, len(rows), 1000):
-            await unit._runner.run(insert(session_logs), rows[begin : begin + 1000])  # type: ignore[attr-defined]
+            await unit._runner.run(insert(session_logs), rows[begin : begin + 1000])
     many = await statements(monkeypatch, lambda: store.spent(project.id, since=MIDNIGHT, item_id=new_id()))
     assert many == alone
     found = await store.spent(project.id, since=MIDNIGHT)

@@ -3,6 +3,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -157,6 +158,10 @@ def budget_of(books: Books, **limits: Any) -> Budget:
     return Budget(cast(Store, books), "p", settings_, clock=lambda: NOON, ticks=lambda: 0.0)
 
 
+def usage_of(paid: list[float]) -> Usage:
+    return Usage(cost_usd=sum(paid))
+
+
 async def works(books: Books, budget_: Budget, responses: list[float], sharers: int) -> None:
     """A planner as the CLI is: after each response it stops if its money is used up, and goes on with what it is given
     then, until its work is done or nothing is left."""
@@ -165,12 +170,12 @@ async def works(books: Books, budget_: Budget, responses: list[float], sharers: 
             allowance = await budget_.open(PLANNING, sharers=sharers)
         except LimitReached:
             return
-        cost = 0.0
-        allowance.used = lambda: Usage(cost_usd=cost)
-        while responses and not (allowance.dollars is not None and cost >= allowance.dollars):
-            cost += responses.pop()
+        paid: list[float] = []
+        allowance.used = partial(usage_of, paid)
+        while responses and not (allowance.dollars is not None and sum(paid) >= allowance.dollars):
+            paid.append(responses.pop())
             await asyncio.sleep(0)
-        books.ended += spent_by(Usage(cost_usd=cost), sessions=1)
+        books.ended += spent_by(usage_of(paid), sessions=1)
         await asyncio.sleep(0)
         budget_.close(allowance)
         sharers = 1
