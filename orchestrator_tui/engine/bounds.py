@@ -41,15 +41,19 @@ def limits_of(project: Project, settings: SettingsModel) -> Limits:
         if (amount := settings.limits.of(scope).of(resource)) is not None
         and not (project.rehearsal and resource is Resource.MONEY)
     }
-    found.setdefault((Scope.PROJECT, Resource.SESSIONS), float(settings.agent.max_sessions))
     for key, amount in own.items():
         if amount is not None:
             found[key] = amount
-        elif key == (Scope.PROJECT, Resource.SESSIONS):
-            found[key] = float(settings.agent.max_sessions)
         else:
             found.pop(key, None)
+    found.setdefault((Scope.PROJECT, Resource.SESSIONS), _most_sessions(project, settings))
     return found
+
+
+def _most_sessions(project: Project, settings: SettingsModel) -> float:
+    """`agent.max_sessions`, as the project was started with it."""
+    stored = _table(_table(project.config, "settings"), "agent").get("max_sessions")
+    return _number(stored) or float(settings.agent.max_sessions)
 
 
 def _own(project: Project) -> Mapping[LimitKey, float | None]:

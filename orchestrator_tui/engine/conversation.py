@@ -157,7 +157,8 @@ class Conversation:
             if isinstance(output, TurnEnded):
                 return self._end_turn(output)
             self._take(output)
-            await guard.look()
+            if not isinstance(output, TextDelta):
+                await guard.look()
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()

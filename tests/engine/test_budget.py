@@ -169,7 +169,9 @@ async def works(books: Books, budget_: Budget, responses: list[float], sharers: 
         try:
             allowance = await budget_.open(PLANNING, sharers=sharers)
         except LimitReached:
-            return
+            if await budget_.is_used_up(PLANNING):
+                return
+            continue
         paid: list[float] = []
         allowance.used = partial(usage_of, paid)
         while responses and not (allowance.dollars is not None and sum(paid) >= allowance.dollars):

@@ -14,7 +14,7 @@ from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
 from orchestrator_tui.domain.events import Event, InputRequested, Live, Recorded
-from orchestrator_tui.domain.limits import NOTHING, Bounds, Resource, Scope, spent_by
+from orchestrator_tui.domain.limits import Bounds, Resource, Scope, Spending, spent_by
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -56,6 +56,13 @@ def world() -> tuple[tuple[Story, ...], tuple[Recorded, ...]]:
     makers = (portfolio, shop, weather, recipes, chatbot, links, tasks)
     stories = tuple(make(NOON) for make in makers)
     return stories, recorded(stories)
+
+
+def _took(story: Story, item: WorkItem) -> Spending:
+    """What the sessions at an item have used."""
+    mine = [one for one in story.sessions.values() if one.work_item_id == item.id and one.ended_at is not None]
+    lasted = [(one.ended_at - one.started_at).total_seconds() for one in mine if one.ended_at is not None]
+    return sum((spent_by(one.usage, sessions=1) for one in mine), Spending(seconds=sum(lasted)))
 
 
 class Showcase:
@@ -159,14 +166,7 @@ class Showcase:
     async def bounds(self, project_id: str) -> Bounds:
         story, overview = self._stories[project_id], await self.overview(project_id)
         usage = overview.total_usage
-        finished = [
-            sum(
-                (spent_by(s.usage, seconds=600, sessions=1) for s in story.sessions.values() if s.work_item_id == i.id),
-                NOTHING,
-            )
-            for i in story.items.values()
-            if i.status is WorkItemStatus.DONE
-        ]
+        finished = [_took(story, item) for item in story.items.values() if item.status is WorkItemStatus.DONE]
         foretold = forecast(overview.items, [one for one in finished if one.sessions])
         spent = spent_by(usage, sessions=len(story.sessions))
         limits = {(Scope.PROJECT, Resource.MONEY): 50.0, (Scope.PROJECT, Resource.SESSIONS): 1000.0}

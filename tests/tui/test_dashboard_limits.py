@@ -14,6 +14,6 @@ async def test_a_project_that_paused_at_a_limit_goes_on_when_it_is_raised_here(t
         await it.leave()
         await it.refused("/limit project gold 5", "'gold' is not limited.", "/limit project money 100")
         await it.send("/limit sessions 100")
-        await it.rests(PipelineStatus.COMPLETED)
+        await it.rests(PipelineStatus.RUNNING, PipelineStatus.COMPLETED)
         await it.send("/limit")
         await it.shows("session limit of the project", "100 sessions")
