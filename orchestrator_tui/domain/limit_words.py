@@ -76,7 +76,9 @@ def near(use: LimitUse, expected: float | None = None) -> str:
     """That a limit will soon be used up, or is going to be passed with the work that is left."""
     what = name(use.scope, use.resource, use.subject)
     if expected is not None:
-        return f"the {what}, {_limit(use)}, will not do: the work left to do comes to {amount(use.resource, expected)}"
+        return (
+            f"the {what}, {_limit(use)}, will not do: with the work left it comes to {amount(use.resource, expected)}"
+        )
     return f"{int(use.share * 100 + 1e-6)}% of the {what} used: {amount(use.resource, use.used)} of {_limit(use)}"
 
 

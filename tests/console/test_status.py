@@ -199,7 +199,7 @@ def test_the_page_of_a_project_says_what_is_left_to_do_and_which_limits_are_near
     lines = "\n".join(status.detail(overview(), NOW, bounds()))
     assert "Left to do:  18 items: $25.20  0 tok  1h30m" in lines
     assert "90% of the money limit of the project used: $45.00 of $50.00" in lines
-    assert "the money limit of the project, $50.00, will not do: the work left to do comes to $70.20" in lines
+    assert "the money limit of the project, $50.00, will not do: with the work left it comes to $70.20" in lines
     assert "token limit" not in lines
 
 
