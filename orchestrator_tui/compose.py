@@ -21,6 +21,7 @@ from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
+from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
@@ -84,6 +85,7 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
+            settings=settings,
         )
         how = RunOptions(
             end_leftovers=partial(end_leftovers, PROJECT_ID),
@@ -157,7 +159,8 @@ class _House:
                 log=log,
                 places=self._places,
                 reask=lambda errors: render("common", "invalid_answer", errors=errors),
-                max_sessions=settings.agent.max_sessions,
+                budget=Budget(store, project.id, settings),
+                settle_seconds=settings.run.stop_timeout_seconds,
                 stall_seconds=settings.error_recovery.stall_timeout_minutes * 60,
                 max_reasks=settings.error_recovery.max_consecutive_errors,
             )
@@ -176,6 +179,7 @@ class _House:
                 log=log,
                 mirror=self._mirror,
                 workspace=workspace,
+                sessions=sessions,
                 settings=settings,
                 phases=make_phases(services),
             )

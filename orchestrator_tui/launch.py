@@ -16,6 +16,7 @@ from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.console import pick, status
+from orchestrator_tui.console.given_limits import limit_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.past import Past
@@ -25,6 +26,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject, ImportProject
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
+from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.engine.client import EngineClient
@@ -54,7 +56,8 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_engine(given) as engine:
             overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
-        _print(_status_text(overviews, invocation))
+            bounds = await engine.bounds(overviews[0].project.id) if invocation.reference is not None else None
+        _print(_status_text(overviews, invocation, bounds))
         return 0
     if isinstance(invocation, cli.ImportFolder):
         _print(await _import(invocation, given))
@@ -106,10 +109,11 @@ def _unwritten(error: OSError) -> OrchestratorError:
     return OrchestratorError(f"The output could not be written: {error.strerror or error}.")
 
 
-def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus) -> str:
+def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus, bounds: Bounds | None = None) -> str:
+    """`bounds` are those of the one project that was asked for."""
     if asked.options.json:
-        return json.dumps([status.as_json(overview, now()) for overview in overviews], indent=2) + "\n"
-    lines = status.listing(overviews) if asked.reference is None else status.detail(overviews[0], now())
+        return json.dumps([status.as_json(overview, now(), bounds) for overview in overviews], indent=2) + "\n"
+    lines = status.listing(overviews) if asked.reference is None else status.detail(overviews[0], now(), bounds)
     return "\n".join(lines) + "\n"
 
 
@@ -182,6 +186,8 @@ async def _start(invocation: cli.StartProject, given: Launch, front: Front) -> i
 async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front) -> int:
     async with compose.open_engine(given) as engine:
         project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
+        for change in limit_changes(project.id, given.overrides):
+            await engine.submit(change)
         answer = None
         if invocation.approve or invocation.changes is not None:
             answer = await pick.answer(engine, project, invocation.changes)

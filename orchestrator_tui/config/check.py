@@ -96,10 +96,17 @@ def _wrong_values(
             SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
     except ValidationError as error:
         keys_found = dict.fromkeys(
-            tuple(map(str, entry["loc"])) for entry in error.errors() if entry["type"] != "extra_forbidden"
+            _of_setting(tuple(map(str, entry["loc"])), keys)
+            for entry in error.errors()
+            if entry["type"] != "extra_forbidden"
         )
         return [(key, _value_line(key, data, where, hide, keys)) for key in keys_found]
     return []
+
+
+def _of_setting(key: Key, keys: Mapping[str, FieldInfo]) -> Key:
+    """The key without what pydantic adds about the alternatives of a setting."""
+    return next((key[:length] for length in range(1, len(key)) if setting_at(key[:length], keys)), key)
 
 
 def _marked(value: Any) -> Any:

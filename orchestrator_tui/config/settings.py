@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
+from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
 
@@ -146,13 +147,66 @@ class AgentSettings(Section):
     model: ModelName = "claude-opus-4-5-20251101"
     """Model for all phases that do not name their own."""
     max_sessions: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    """Sessions a project may start in all; then it pauses."""
+    """Sessions a project may start in all, unless `limits.project.sessions` says otherwise."""
     max_turns: Annotated[int, Field(ge=1, le=1_000_000)] = 200
     """Turns of one session at most."""
     max_parallel: Annotated[int, Field(ge=1, le=20)] = 3
     """Sessions at work at the same time, over all projects."""
     api_retries: Annotated[int, Field(ge=0, le=20)] = 8
     """How often the CLI asks the API again after an overload or a network error."""
+
+
+NO_LIMIT: Literal["none"] = "none"
+Amount = Annotated[
+    Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] | Literal["none"],
+    Expected('a number above 0 up to 1,000,000, or "none"'),
+]
+Number = Annotated[
+    Annotated[int, Field(ge=1, le=1_000_000_000_000)] | Literal["none"], Expected('a whole number from 1, or "none"')
+]
+
+
+class LimitGroup(Section):
+    money: Amount = NO_LIMIT
+    """US dollars."""
+    tokens: Number = NO_LIMIT
+    """Tokens, cached ones included."""
+    sessions: Number = NO_LIMIT
+    """Sessions that may be started."""
+    hours: Amount = NO_LIMIT
+    """Hours at work; neither pauses nor the time the program is not running count."""
+
+    def of(self, resource: Resource) -> float | None:
+        """The limit; None when there is none."""
+        amount = getattr(self, resource.value)
+        return None if amount == NO_LIMIT else float(amount)
+
+
+class ProjectLimits(LimitGroup):
+    money: Amount = 50.0
+    sessions: Number = NO_LIMIT
+    """Sessions that may be started; `agent.max_sessions` when it is "none"."""
+
+
+class LimitsSettings(Section):
+    """What a project may use before it pauses; a session gets the least left in its item, phase, day and project."""
+
+    warn_at: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Share of a limit at which to say so."""
+    project: ProjectLimits = ProjectLimits()
+    """A project in all. A rehearsal spends no real money: it only heeds money limits given with --set or /limit."""
+    day: LimitGroup = LimitGroup()
+    """A project on one day, from midnight to midnight where the program runs."""
+    phase: LimitGroup = LimitGroup()
+    """Each phase of a project, all its rounds together."""
+    item: LimitGroup = LimitGroup()
+    """Each work item, all tries together."""
+
+    def of(self, scope: Scope) -> LimitGroup:
+        """The limits of one scope."""
+        group = getattr(self, scope.value)
+        assert isinstance(group, LimitGroup)
+        return group
 
 
 class ErrorRecoverySettings(Section):
@@ -244,6 +298,7 @@ class SettingsModel(Section):
     autonomy: AutonomySettings = AutonomySettings()
     phases: PhasesSettings = PhasesSettings()
     agent: AgentSettings = AgentSettings()
+    limits: LimitsSettings = LimitsSettings()
     error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
     run: RunSettings = RunSettings()
     verify: VerifySettings = VerifySettings()

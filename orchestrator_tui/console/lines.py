@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from orchestrator_tui.console.fold import ConsoleState, ItemView
-from orchestrator_tui.domain import events, words
+from orchestrator_tui.domain import events, limit_words, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
@@ -90,6 +90,10 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return (_answered(event),)
         case events.InputWithdrawn():
             return (("the question needs no answer any more", Kind.QUIET),)
+        case events.LimitSet():
+            return ((limit_words.told(event), Kind.PLAIN),)
+        case events.LimitNear():
+            return ((limit_words.told(event), Kind.WAITS),)
         case events.ErrorOccurred():
             return ((f"{event.title}: {event.message} {event.hint}", Kind.BAD),)
         case events.LeaseTaken() | events.TakeoverAwaited() | events.StopRequested() | events.StopProgressed():

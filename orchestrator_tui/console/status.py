@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from orchestrator_tui.domain import standing, words
+from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported
+from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
@@ -32,8 +33,8 @@ def listing(overviews: Sequence[ProjectOverview]) -> list[str]:
     return lines
 
 
-def detail(overview: ProjectOverview, at: datetime) -> list[str]:
-    """One project on a page; `at` is the present moment."""
+def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None) -> list[str]:
+    """One project on a page; `at` is the present moment. `bounds` adds what is near a limit, and what is left to do."""
     project, usage = overview.project, overview.total_usage
     facts = [
         ("Project", f"{project.number} {words.one_line(project.name)}{_mark(overview)}"),
@@ -42,6 +43,7 @@ def detail(overview: ProjectOverview, at: datetime) -> list[str]:
         ("Progress", standing.progress(overview)),
         ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
+        *((name, text) for name, text, _ in (limit_words.facts(bounds) if bounds else ())),
         ("Last step", f"{words.duration((at - overview.state.last_checkpoint).total_seconds())} ago"),
     ]
     lines = words.table((f"{name}:", value) for name, value in facts)
@@ -123,8 +125,9 @@ def resume_command(overview: ProjectOverview) -> str:
     return f"orchestrator-tui --resume {overview.project.number}"
 
 
-def as_json(overview: ProjectOverview, at: datetime) -> dict[str, Any]:
-    """The project as JSON-safe data. `seconds` of a running phase include the time until `at`."""
+def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None) -> dict[str, Any]:
+    """The project as JSON-safe data. `seconds` of a running phase include the time until `at`. `bounds` adds `limits`
+    and `forecast`, in dollars, tokens, sessions and hours or seconds."""
     project, items = overview.project, overview.items
     return {
         "id": project.id,
@@ -139,6 +142,36 @@ def as_json(overview: ProjectOverview, at: datetime) -> dict[str, Any]:
         "cost_usd": _dollars(overview.total_usage.cost_usd),
         "tokens": overview.total_usage.tokens,
         "waiting_for": _waiting_json(overview),
+        **(_bounds_json(bounds) if bounds else {}),
+    }
+
+
+def _bounds_json(bounds: Bounds) -> dict[str, Any]:
+    foretold = bounds.forecast
+    return {
+        "limits": [_limit_json(use) for use in bounds.limits],
+        "forecast": foretold
+        and {
+            "items_done": foretold.items_done,
+            "items_left": foretold.items_left,
+            "done": _spending_json(foretold.done),
+            "left": _spending_json(foretold.left),
+            "passes": [_limit_json(use) for use in bounds.passed],
+        },
+    }
+
+
+def _limit_json(use: LimitUse) -> dict[str, Any]:
+    told = {"scope": use.scope.value, "what": use.resource.value, "of": use.subject or None}
+    return {**told, "used": _dollars(use.used), "limit": use.limit, "share": round(use.share, 4)}
+
+
+def _spending_json(spending: Spending) -> dict[str, Any]:
+    return {
+        "cost_usd": _dollars(spending.dollars),
+        "tokens": spending.tokens,
+        "sessions": spending.sessions,
+        "seconds": round(spending.seconds, 3),
     }
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.limits import Spending, SpentByProject
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -106,6 +107,14 @@ class UnitOfWork(Protocol):
 
         Raises:
             StaleState: the status is not `expected`.
+        """
+        ...
+
+    async def change_settings(self, project_id: str, changed: Mapping[str, Any]) -> tuple[Project, Project]:
+        """Merge nested settings into those kept with the project; returns it as it was and as it is.
+
+        Raises:
+            KeyError: no such project.
         """
         ...
 
@@ -251,6 +260,15 @@ class Store(Protocol):
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]: ...
 
+    async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
+        """What the ended sessions of a project have used in all, `since` a moment (those that ended after it), and on
+        one work item; summed by the database, in as many statements whatever their number."""
+        ...
+
+    async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:
+        """What the newest finished work items took, the newest first; those that no session worked on left out."""
+        ...
+
     async def beat(self, lease: Lease) -> bool:
         """Renew the heartbeat; False when another process took the project over."""
         ...
@@ -321,8 +339,6 @@ class Store(Protocol):
     ) -> SessionLog | None:
         """The newest completed session that was given exactly that task."""
         ...
-
-    async def session_count(self, project_id: str) -> int: ...
 
     async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
         """What waits for a person, oldest first."""

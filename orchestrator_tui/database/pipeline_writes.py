@@ -129,6 +129,15 @@ class PipelineWrites(Writes):
             await self._set_project(project_id, current_phase=phase.value)
         return changed.seconds
 
+    async def change_settings(self, project_id: str, changed: Mapping[str, Any]) -> tuple[Project, Project]:
+        # The lock on the pipeline's row keeps others from the settings too.
+        await self.pipeline(project_id)
+        found = await self._runner.run(select(projects).where(projects.c.id == project_id))
+        before = rows.project(found.one())
+        config = _merged(before.config, {"settings": to_plain(changed)})
+        await self._set_project(project_id, config=config)
+        return before, replace(before, config=config)
+
     async def save_pipeline(self, project_id: str, **fields: Any) -> None:
         unknown = fields.keys() - _SAVABLE
         if unknown:
@@ -194,6 +203,16 @@ def lost_to(owner: str | None) -> str:
     """What a process is told that does not run the project any more."""
     who = f"{owner.partition(' since ')[0]} runs it now" if owner else "it was given back"
     return f"The project was taken from this process: {who}."
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested data with the values of `above` where both have one."""
+    merged = dict(below)
+    for name, value in above.items():
+        other = merged.get(name)
+        is_table = isinstance(value, Mapping)
+        merged[name] = _merged(other if isinstance(other, Mapping) else {}, value) if is_table else value
+    return merged
 
 
 def _moved(phase: PhaseState, new: PhaseStatus, feedback: str | None) -> PhaseState:

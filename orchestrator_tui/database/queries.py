@@ -158,11 +158,6 @@ async def _newest_session(
     return None if row is None else rows.session_log(row)
 
 
-async def session_count(runner: Runner, project_id: str) -> int:
-    query = select(func.count()).select_from(session_logs).where(session_logs.c.project_id == project_id)
-    return int((await runner.run(query)).scalar_one())
-
-
 async def open_requests(runner: Runner, project_id: str | None, limit: int | None = None) -> Sequence[InputRequest]:
     query = select(input_requests).where(input_requests.c.status == RequestStatus.OPEN.value)
     if project_id is not None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
-from orchestrator_tui.database import dossiers, overviews, queries, transcripts
+from orchestrator_tui.database import dossiers, overviews, queries, spending, transcripts
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -22,6 +22,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.limits import Spending, SpentByProject
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -234,6 +235,12 @@ class SqlStore(Store):
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         return await self._read(lambda runner: queries.usage_by_phase(runner, project_id))
 
+    async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
+        return await self._read(lambda runner: spending.spent(runner, project_id, since, item_id))
+
+    async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:
+        return await self._read(lambda runner: spending.finished_items(runner, project_id, limit))
+
     async def get_item(self, item_id: str) -> WorkItem:
         return await self._read(lambda runner: queries.get_item(runner, item_id))
 
@@ -271,9 +278,6 @@ class SqlStore(Store):
         self, project_id: str, phase: PhaseName, role: str, prompt_hash: str
     ) -> SessionLog | None:
         return await self._read(lambda runner: queries.answered_session(runner, project_id, phase, role, prompt_hash))
-
-    async def session_count(self, project_id: str) -> int:
-        return await self._read(lambda runner: queries.session_count(runner, project_id))
 
     async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
         return await self._read(lambda runner: queries.open_requests(runner, project_id))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Choice
 
 
@@ -58,4 +59,18 @@ class EditArtifact:
     by: str = "person"
 
 
-Command = CreateProject | ImportProject | ResumeProject | StopProject | AnswerRequest | EditArtifact
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetLimit:
+    """Change a limit of one project, running or not; it counts at once and is kept with the project.
+
+    `amount` is in the unit of the resource, None for no limit.
+    """
+
+    project_id: str
+    scope: Scope
+    resource: Resource
+    amount: float | None
+    by: str = "person"
+
+
+Command = CreateProject | ImportProject | ResumeProject | StopProject | AnswerRequest | EditArtifact | SetLimit

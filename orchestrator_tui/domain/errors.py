@@ -204,9 +204,14 @@ class AgentFailed(OrchestratorError):
 
 
 class LimitReached(OrchestratorError):
-    """A limit is used up."""
+    """A limit is used up, or what a session was given of what is left. `item_id` is the work item it was at."""
 
     title = "Limit"
+
+    def __init__(self, message: str, *, hint: str = "", phase: str, item_id: str | None) -> None:
+        super().__init__(message, hint=hint)
+        self.phase = phase
+        self.item_id = item_id
 
 
 class PhaseFailed(OrchestratorError):

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, get_args
 
 from orchestrator_tui.domain import codec
+from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
@@ -291,6 +292,32 @@ class InputWithdrawn:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LimitSet:
+    """Somebody changed a limit of the project; None is no limit. Amounts are in the unit of the resource."""
+
+    scope: Scope
+    resource: Resource
+    old: float | None
+    new: float | None
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LimitNear:
+    """A limit is nearly used up, or (`expected`) will be: what the project comes to with the work left to do.
+
+    `subject` says which day, phase or work item; "" for the project.
+    """
+
+    scope: Scope
+    resource: Resource
+    subject: str
+    used: float
+    limit: float
+    expected: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorOccurred:
     title: str
     message: str
@@ -327,6 +354,8 @@ Event = (
     | InputRequested
     | InputAnswered
     | InputWithdrawn
+    | LimitSet
+    | LimitNear
     | ErrorOccurred
 )
 

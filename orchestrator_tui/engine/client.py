@@ -6,6 +6,7 @@ from typing import Protocol
 
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.events import Live, Recorded
+from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -47,6 +48,10 @@ class EngineClient(Protocol):
     async def projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]: ...
 
     async def overview(self, project_id: str) -> ProjectOverview: ...
+
+    async def bounds(self, project_id: str) -> Bounds:
+        """What a project has used of its limits, and what the work left to do will take."""
+        ...
 
     async def items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200

@@ -30,6 +30,7 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.guard import Guard
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -45,6 +46,7 @@ class Task:
     """What one agent is to do: its place in the pipeline, what it may use, what it must answer.
 
     `resume` is the interrupted session whose conversation goes on; `resume_prompt` is said to it in place of `prompt`.
+    `sharers` is how many sessions at a time share what may be used, this one included.
     """
 
     project: Project
@@ -62,6 +64,7 @@ class Task:
     max_turns: int | None = None
     resume: SessionLog | None = None
     resume_prompt: str = ""
+    sharers: int = 1
 
     @property
     def prompt_hash(self) -> str:
@@ -75,6 +78,7 @@ class Account:
 
     log: SessionLog
     task: Task
+    guard: Guard
     session: AgentSession | None = None
     last_activity: datetime = field(default_factory=now)
     began: float = field(default_factory=time.monotonic)
@@ -120,6 +124,7 @@ class Conversation:
 
         Raises:
             AgentFailed: the session ended with an error, stalled, or never answered as asked.
+            LimitReached: nothing is left for another turn.
         """
         if self._resume_prompt:
             prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
@@ -136,7 +141,8 @@ class Conversation:
         )
 
     async def _turn(self, prompt: str, kind: str) -> TurnEnded:
-        agent_id = self._account.log.id
+        agent_id, guard = self._account.log.id, self._account.guard
+        await guard.before_turn()
         self._emit(events.AgentPrompted(agent_id=agent_id, kind=kind, text=shorten(prompt, SHOWN_PROMPT)))
         outputs = aiter(self._session.turn(prompt))
         while True:
@@ -151,6 +157,8 @@ class Conversation:
             if isinstance(output, TurnEnded):
                 return self._end_turn(output)
             self._take(output)
+            if not isinstance(output, TextDelta):
+                await guard.look()
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
+from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import (
     AnswerRequest,
     Command,
@@ -16,12 +18,14 @@ from orchestrator_tui.domain.commands import (
     EditArtifact,
     ImportProject,
     ResumeProject,
+    SetLimit,
     StopProject,
 )
 from orchestrator_tui.domain.errors import (
     RequestClosed,
 )
 from orchestrator_tui.domain.events import Live, Recorded
+from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -34,7 +38,7 @@ from orchestrator_tui.domain.records import (
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
-from orchestrator_tui.engine import answers
+from orchestrator_tui.engine import answers, bounds
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
@@ -51,6 +55,7 @@ class EngineOptions:
     Attributes:
         config: what is stored with a new project, so that a resume finds the same settings.
         workspace_of: the folder of a project, for looking at it.
+        settings: those of this start; the limits of projects are in them.
         preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
     """
 
@@ -58,6 +63,7 @@ class EngineOptions:
     config: Mapping[str, Any]
     preflight: Callable[[bool], Awaitable[None]]
     workspace_of: Callable[[Project], Workspace]
+    settings: SettingsModel
 
 
 class LocalEngine(EngineClient):
@@ -91,6 +97,9 @@ class LocalEngine(EngineClient):
                 return await self._answer(command)
             case EditArtifact():
                 return await self._edit(command)
+            case SetLimit(project_id=project_id):
+                await bounds.set_limit(self._store, command, self._options.settings)
+                return project_id
             case _:
                 assert_never(command)
 
@@ -179,6 +188,10 @@ class LocalEngine(EngineClient):
 
     async def overview(self, project_id: str) -> ProjectOverview:
         return await self._store.overview(project_id)
+
+    async def bounds(self, project_id: str) -> Bounds:
+        project = await self._store.find_project(project_id)
+        return await bounds.read_bounds(self._store, project, self._options.settings, now())
 
     async def items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200

@@ -48,6 +48,7 @@ _CHANGES = (
     events.InputRequested,
     events.InputAnswered,
     events.InputWithdrawn,
+    events.LimitSet,
 )
 
 Mark = tuple[int, ...]

@@ -33,6 +33,7 @@ from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.answers import LEFT_OUT
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
+from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 from orchestrator_tui.phases.base import Phase, PhaseInput
@@ -55,6 +56,7 @@ class PipelineParts:
     log: EventLog
     mirror: Mirror
     workspace: Workspace
+    sessions: Sessions
     settings: SettingsModel
     phases: Mapping[PhaseName, Phase]
 
@@ -107,11 +109,15 @@ class Pipeline:
         for phase in state.phases.values():
             if phase.status is not PhaseStatus.RUNNING:
                 continue
-            kept = ""
-            if phase.phase in STARTS_AT_A_COMMIT:
-                patch = await self._parts.workspace.set_aside(phase.phase.value, now())
-                kept = f"; its unfinished work is kept in {patch.name}" if patch else ""
+            kept = await self._set_aside(phase.phase)
             await self.put_back(phase, reason=f"{reason}{kept}", at=at)
+
+    async def _set_aside(self, phase: PhaseName) -> str:
+        """Keep what an agent had not finished as a patch, where that must not look like a person's changes; says so."""
+        if phase not in STARTS_AT_A_COMMIT:
+            return ""
+        patch = await self._parts.workspace.set_aside(phase.value, now())
+        return f"; its unfinished work is kept in {patch.name}" if patch else ""
 
     async def put_back(self, phase: PhaseState, *, reason: str, at: datetime | None = None) -> None:
         """A running or failed phase becomes `pending`; `at` is when its run ended, now when not given."""
@@ -173,8 +179,7 @@ class Pipeline:
             # No failure of the phase: it is taken up again where it stood.
             raise
         except LimitReached as error:
-            await self._give_up(phase, error, PauseReason.BUDGET)
-            return False
+            return await self._limited(phase, error)
         except OrchestratorError as error:
             await self._give_up(phase, error, None)
             return False
@@ -183,6 +188,17 @@ class Pipeline:
             await self._go_back(phase, result, artifact)
             return True
         return await self._store_result(phase, result, artifact)
+
+    async def _limited(self, phase: PhaseState, error: LimitReached) -> bool:
+        """Pause, unless the limit was raised meanwhile: then the phase is taken up as after a stop, and so it is when
+        the pause is over."""
+        if not await self._parts.sessions.is_final(error):
+            await self._parts.log.flush()
+            await self.interrupted("there is more to use again")
+            return True
+        await self._set_aside(phase.phase)
+        await self._give_up(phase, error, PauseReason.BUDGET)
+        return False
 
     async def _input(self, phase: PhaseState) -> PhaseInput:
         artifacts: dict[PhaseName, Artifact] = {}

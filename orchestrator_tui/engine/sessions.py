@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,14 +14,16 @@ from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequ
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import LimitReached, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
-from orchestrator_tui.domain.statuses import AgentStatus
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.engine.allowances import Allowance, Budget, Place
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.conversation import Account, Conversation, Task, shorten
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.guard import Guard
 from orchestrator_tui.engine.room import require_room
 
 A = TypeVar("A", bound=BaseModel)
@@ -42,7 +45,8 @@ class Sessions:
         log: EventLog,
         places: asyncio.Semaphore,
         reask: Callable[[list[str]], str],
-        max_sessions: int,
+        budget: Budget,
+        settle_seconds: float,
         stall_seconds: float,
         max_reasks: int,
     ) -> None:
@@ -52,7 +56,8 @@ class Sessions:
         self._log = log
         self._places = places
         self._reask = reask
-        self._max_sessions = max_sessions
+        self._budget = budget
+        self._settle_seconds = settle_seconds
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
         self._accounts: dict[str, Account] = {}
@@ -98,38 +103,66 @@ class Sessions:
 
         Raises:
             AgentFailed: the session could not be started.
-            LimitReached: the project has used up its sessions.
+            LimitReached: nothing is left for it, or it has used what it was given; its conversation can go on.
             DiskFull: its work could not be kept.
         """
         async with self._places:
             await self.may_begin()
             require_room(task.directory)
-            account = await self._started(task)
-            self._accounts[account.log.id] = account
+            place = _place(task)
+            allowance = await self._budget.open(place, sharers=task.sharers)
+            guard = Guard(
+                self._budget,
+                allowance,
+                tell=partial(self._log.add, task.project.id),
+                settle_seconds=self._settle_seconds,
+            )
             try:
-                async with self._runtime.session(self._request(task, account.log.id)) as session:
+                async with self._kept(task, guard, allowance) as conversation:
+                    yield conversation
+            finally:
+                self._budget.close(allowance)
+
+    @asynccontextmanager
+    async def _kept(self, task: Task, guard: Guard, allowance: Allowance) -> AsyncIterator[Conversation]:
+        """The conversation, within the life of its record."""
+        account = await self._started(task, guard)
+        self._accounts[account.log.id] = account
+        try:
+            try:
+                async with self._runtime.session(self._request(task, account.log.id, allowance.dollars)) as session:
                     account.session = session
                     await self.may_begin()
-                    try:
+                    async with guard.watching(session):
                         yield self._conversation(session, task, account)
-                    finally:
-                        account.usage = session.usage
-            except asyncio.CancelledError:
-                await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
-                raise
-            except StoreUnavailable as error:
-                # Its conversation goes on once what it does can be kept again.
-                await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
-                raise
-            except OrchestratorError as error:
-                await self._end(task, account, AgentStatus.FAILED, error.message)
-                raise
-            except BaseException as error:
-                await self._end(task, account, AgentStatus.FAILED, type(error).__name__)
-                raise
             finally:
-                del self._accounts[account.log.id]
-            await self._end(task, account, AgentStatus.COMPLETED, None)
+                # Only its end tells what a turn that was cut short has cost.
+                if account.session is not None:
+                    account.usage = account.session.usage
+                    guard.tell_near()
+        except asyncio.CancelledError:
+            await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+            raise
+        except (StoreUnavailable, LimitReached) as error:
+            # Its conversation goes on once what it does can be kept again, or more may be used.
+            await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
+            raise
+        except AgentFailed as error:
+            limit = guard.reached or (await self._share_used_up(error, allowance))
+            status = AgentStatus.FAILED if limit is None else AgentStatus.INTERRUPTED
+            await self._end(task, account, status, (limit or error).message)
+            if limit is not None:
+                raise limit from error
+            raise
+        except OrchestratorError as error:
+            await self._end(task, account, AgentStatus.FAILED, error.message)
+            raise
+        except BaseException as error:
+            await self._end(task, account, AgentStatus.FAILED, type(error).__name__)
+            raise
+        finally:
+            del self._accounts[account.log.id]
+        await self._end(task, account, AgentStatus.COMPLETED, None)
 
     def _conversation(self, session: AgentSession, task: Task, account: Account) -> Conversation:
         return Conversation(
@@ -143,7 +176,25 @@ class Sessions:
             max_reasks=self._max_reasks,
         )
 
-    def _request(self, task: Task, agent_id: str) -> SessionRequest:
+    async def _share_used_up(self, error: AgentFailed, allowance: Allowance) -> LimitReached | None:
+        """The limit behind the end of a session that has used all it was given; None for any other end."""
+        if error.kind != "max_budget":
+            return None
+        place = allowance.place
+        return await self._budget.confirmed(allowance) or LimitReached(
+            "The session has used its share of what is left.", phase=place.phase.value, item_id=place.item_id
+        )
+
+    async def is_final(self, error: LimitReached) -> bool:
+        """Whether nothing is left where a session was ended; otherwise its conversation may go on at once, as others
+        gave back what they had not used, or somebody raised the limit."""
+        return await self._budget.is_used_up(Place(phase=PhaseName(error.phase), item_id=error.item_id)) is not None
+
+    async def tell_foreseen(self, project_id: str) -> None:
+        """Tell of limits that the work left to do will pass."""
+        self._log.add(project_id, *await self._budget.foreseen())
+
+    def _request(self, task: Task, agent_id: str, dollars: float | None) -> SessionRequest:
         return SessionRequest(
             agent_id=agent_id,
             project_id=task.project.id,
@@ -159,10 +210,11 @@ class Sessions:
             tools=task.tools,
             output_schema=task.answer.model_json_schema(),
             max_turns=task.max_turns,
+            max_budget_usd=dollars,
         )
 
-    async def _started(self, task: Task) -> Account:
-        account = Account(log=await self._planned(task), task=task)
+    async def _started(self, task: Task, guard: Guard) -> Account:
+        account = Account(log=await self._planned(task), task=task, guard=guard)
         try:
             await finish(self._start(account))
         except asyncio.CancelledError:
@@ -173,11 +225,6 @@ class Sessions:
         return account
 
     async def _planned(self, task: Task) -> SessionLog:
-        if await self._store.session_count(task.project.id) >= self._max_sessions:
-            raise LimitReached(
-                f"The project has used all of its {self._max_sessions} sessions.",
-                hint=f"Resume with more: --set agent.max_sessions={self._max_sessions * 2}.",
-            )
         log = SessionLog(
             id=new_id(),
             project_id=task.project.id,
@@ -240,6 +287,11 @@ class Sessions:
                     seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
+
+
+def _place(task: Task) -> Place:
+    item = task.item
+    return Place(phase=task.phase, item_id=item.id if item else None, item_key=item.key if item else "")
 
 
 def _snapshot(account: Account) -> AgentSnapshot:

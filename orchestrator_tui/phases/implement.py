@@ -218,6 +218,7 @@ class ImplementPhase(Phase):
     async def _progress(self, given: PhaseInput, tracker: WorkTracker) -> None:
         counts = await tracker.get_progress_summary(given.project.id)
         self._services.tell(given, events.PhaseProgressed(phase=self.name, done=counts.done, total=counts.total))
+        await self._services.sessions.tell_foreseen(given.project.id)
 
     async def _result(self, given: PhaseInput, tracker: WorkTracker) -> PhaseResult:
         counts = await tracker.get_progress_summary(given.project.id)

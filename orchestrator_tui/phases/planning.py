@@ -85,7 +85,7 @@ class PlanningPhase(Phase):
         async def draft(role: str) -> Draft:
             member = members[role]
             extra = {"focus": member.focus} if member.focus else {}
-            answer = await self._ask(given, role, member.prompt, Draft, **extra)
+            answer = await self._ask(given, role, member.prompt, Draft, sharers=len(members), **extra)
             assert isinstance(answer, Draft)
             return answer
 
@@ -117,9 +117,13 @@ class PlanningPhase(Phase):
         }
         return answer, {"swarm": {**agreement, "members": list(drafts.answers), "missing": drafts.missing}}
 
-    async def _ask(self, given: PhaseInput, role: str, prompt: str, answer: type[BaseModel], **extra: Any) -> BaseModel:
+    async def _ask(
+        self, given: PhaseInput, role: str, prompt: str, answer: type[BaseModel], *, sharers: int = 1, **extra: Any
+    ) -> BaseModel:
         text = self._services.render(self.name.value, prompt, **self.variables(given), **extra)
-        task = self._services.task(given, self.name, role, text, answer, writes=False, attempt=given.round)
+        task = self._services.task(
+            given, self.name, role, text, answer, writes=False, attempt=given.round, sharers=sharers
+        )
         if (before := await self._services.sessions.answered(task, answer)) is not None:
             return before
         return await self._services.persistently(given, lambda: self._services.answer(task, answer))

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import AgentFailed
+from orchestrator_tui.domain.errors import AgentFailed, LimitReached
 from orchestrator_tui.domain.events import Event
 from orchestrator_tui.domain.records import SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName
@@ -61,6 +61,7 @@ class Services:
         subject: str = "",
         attempt: int = 1,
         item: WorkItem | None = None,
+        sharers: int = 1,
     ) -> Task:
         """A task for an agent with the model, tools and rules of its phase, and what a person said about it."""
         if given.feedback and phase in TOLD_SEPARATELY:
@@ -89,12 +90,23 @@ class Services:
             attempt=attempt,
             item=item,
             max_turns=given.settings.agent.max_turns,
+            sharers=sharers,
         )
 
     async def answer(self, task: Task, answer: type[A]) -> A:
-        """One session, one validated answer."""
-        async with self.conversation(task) as conversation:
-            return await conversation.ask(task.prompt, answer)
+        """One session, one validated answer. One that has used its share goes on while there is something left.
+
+        Raises:
+            LimitReached: nothing is left.
+        """
+        while True:
+            try:
+                async with self.conversation(task) as conversation:
+                    return await conversation.ask(task.prompt, answer)
+            except LimitReached as error:
+                if await self.sessions.is_final(error):
+                    raise
+                task = replace(task, sharers=1)
 
     @asynccontextmanager
     async def conversation(self, task: Task) -> AsyncIterator[Conversation]:
@@ -102,7 +114,7 @@ class Services:
 
         Raises:
             AgentFailed: the session could not be started.
-            LimitReached: the project has used up its sessions.
+            LimitReached: nothing is left for it, or it has used what it was given.
         """
         interrupted = await self.sessions.interrupted(task)
         async with AsyncExitStack() as stack:

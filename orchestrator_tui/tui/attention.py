@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual.app import App
 
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, limit_words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.tui.terminal_calls import notification, pop_title, push_title, window_title, write_escape
 from orchestrator_tui.tui.view import Dashboard, fold
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator_tui.config.settings import TuiSettings
 
 NAME = "orchestrator"
+TOAST_SECONDS = 20.0
 ENDS = (PipelineStatus.COMPLETED, PipelineStatus.FAILED)
 
 
@@ -28,6 +29,8 @@ class Why(StrEnum):
     WAITS = "waits for you"
     FAILED = "failed"
     FINISHED = "is finished"
+    LIMIT = "comes to a limit"
+    USED_UP = "is paused: a limit is used up"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +69,10 @@ def calls_for(before: Dashboard, recorded: Recorded, *, asked_about: frozenset[s
             why, detail = (None if known else Why.WAITS), asked.title
         case events.PipelineStatusChanged(old=old, new=new, reason=reason) if new in ENDS and old is not new:
             why, detail = (Why.FINISHED, "") if new is PipelineStatus.COMPLETED else (Why.FAILED, reason or "")
+        case events.LimitNear() as near:
+            why, detail = Why.LIMIT, limit_words.told(near)
+        case events.PipelineStatusChanged(new=PipelineStatus.PAUSED, reason=PauseReason.BUDGET):
+            why, detail = Why.USED_UP, ""
         case _:
             return None
     return Call(project_id=recorded.project_id, project=name, why=why, detail=one_line(detail)) if why else None
@@ -90,6 +97,10 @@ class Attention:
                 calls.append(call)
             before = fold(before, one)
         self._before = dashboard
+        for call in calls:
+            if call.why in (Why.LIMIT, Why.USED_UP):
+                told = f"{call.line}. {call.detail}" if call.detail else f"{call.line}. /limit raises it."
+                self._app.notify(told, severity="warning", markup=False, timeout=TOAST_SECONDS)
         self._badge(sum(project.waits_for_person for project in dashboard.projects.values()))
         if calls:
             self.call(calls)

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from orchestrator_tui.adapters.idea import check_idea
-from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, StopProject
+from orchestrator_tui.domain import limit_words
+from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, SetLimit, StopProject
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import elsewhere
 from orchestrator_tui.domain.records import InputRequest
-from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus, RequestKind
+from orchestrator_tui.domain.statuses import Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui import slash
 from orchestrator_tui.tui.commands import Kind
 from orchestrator_tui.tui.context import BY, Context
+from orchestrator_tui.tui.limit_change import parse_limit
 from orchestrator_tui.tui.opening import Opening
 from orchestrator_tui.tui.shell import Shell
 from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
@@ -45,6 +47,7 @@ class Commander:
             "items": self._items,
             "diff": self._diff,
             "cost": self._cost,
+            "limit": self._limit,
             "retry": self._retry,
             "skip": self._skip,
             "config": self._config,
@@ -183,6 +186,28 @@ class Commander:
 
         chosen = self.project(call).id if call.get("id") or self._shell.selected else None
         self._shell.open_page(CostPage(self._shell.context, chosen))
+
+    async def _limit(self, call: Call) -> None:
+        project = self.project()
+        if not (text := call.get("change")):
+            from orchestrator_tui.tui.screens.cost import CostPage
+
+            self._shell.open_page(CostPage(self._shell.context, project.id))
+            return
+        change = parse_limit(text)
+        await self.submit(
+            SetLimit(project_id=project.id, scope=change.scope, resource=change.resource, amount=change.amount, by=BY)
+        )
+        overview = await self._shell.context.client.overview(project.id)
+        goes_on = (overview.project.status, overview.state.shutdown_reason) == (
+            PipelineStatus.PAUSED,
+            PauseReason.BUDGET,
+        )
+        if goes_on:
+            await self.submit(ResumeProject(project_id=project.id))
+        set_to = limit_words.amount_or_none(change.resource, change.amount)
+        more = " It goes on." if goes_on else ""
+        self._shell.say(f"{project.name}: {limit_words.name(change.scope, change.resource)} is {set_to}.{more}")
 
     # What waits for a person
 

@@ -65,6 +65,12 @@ COMMANDS: tuple[Command, ...] = (
     Command("diff", "Show what changed, in all or by a work item.", (Argument("item", Kind.ITEM),), action="diff"),
     Command("cost", "Show what was spent, and on what.", _PROJECT, ("costs",), "cost"),
     Command(
+        "limit",
+        "Show the limits of a project, or change one: /limit project money 100.",
+        (Argument("change", Kind.TEXT),),
+        ("limits",),
+    ),
+    Command(
         "retry", "Try again what failed, with a hint if you have one.", (Argument("hint", Kind.TEXT),), action="retry"
     ),
     Command("skip", "Leave out what failed.", action="skip"),

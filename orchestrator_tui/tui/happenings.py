@@ -7,7 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import assert_never
 
-from orchestrator_tui.domain import events, words
+from orchestrator_tui.domain import events, limit_words, words
 from orchestrator_tui.domain.events import Event, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus
 from orchestrator_tui.domain.text import clean, one_line
@@ -121,6 +121,8 @@ def _said(event: Event, names: Names) -> Said | None:
             | events.PhaseProgressed()
             | events.ArtifactStored()
             | events.SwarmMerged()
+            | events.LimitSet()
+            | events.LimitNear()
         ):
             return _of_phase(event)
         case (
@@ -156,7 +158,9 @@ def _of_phase(
     | events.PhaseStatusChanged
     | events.PhaseProgressed
     | events.ArtifactStored
-    | events.SwarmMerged,
+    | events.SwarmMerged
+    | events.LimitSet
+    | events.LimitNear,
 ) -> Said | None:
     match event:
         case events.ProjectCreated():
@@ -179,6 +183,9 @@ def _of_phase(
             return Said(Kind.PHASE, _QUIET, f"{words.title(event.output_type)} stored{where}{again}")
         case events.SwarmMerged():
             return _merged(event)
+        case events.LimitSet() | events.LimitNear():
+            mark = _ASKS if isinstance(event, events.LimitNear) else _QUIET
+            return Said(Kind.PHASE, mark, limit_words.told(event))
         case events.TakeoverAwaited():
             return Said(Kind.PHASE, _ASKS, words.takeover(event.owner, event.seconds))
         case events.StopRequested():

@@ -118,11 +118,31 @@ def test_resume_with_a_closed_output_says_what_is_wrong(environ: Mapping[str, st
 def test_a_used_up_budget_is_told_with_its_way_out(environ: Mapping[str, str]) -> None:
     paused = run(environ, "--rehearsal", "--autonomy", "full", "--set", "agent.max_sessions=1")
     assert paused.returncode == 3, paused.stderr
-    assert "--set agent.max_sessions=2" in paused.stdout.partition("is paused (budget)")[2]
+    assert "--set limits.project.sessions=2" in paused.stdout.partition("is paused (budget)")[2]
     (told,) = json.loads(run(environ, "--status", "--json").stdout)
     assert told["waiting_for"]["kind"] == "budget"
     assert told["waiting_for"]["phase"] == "ideation"
-    assert "--set agent.max_sessions=2" in told["waiting_for"]["title"]
+    assert "--set limits.project.sessions=2" in told["waiting_for"]["title"]
+
+
+def test_money_that_is_used_up_is_raised_where_the_project_is_resumed(environ: Mapping[str, str]) -> None:
+    paused = run(environ, "--rehearsal", "--autonomy", "full", "--set", "limits.project.money=0.0001")
+    assert paused.returncode == 3, paused.stderr
+    assert "--resume 1 --set limits.project.money=" in paused.stdout.partition("is paused (budget)")[2]
+    (told,) = json.loads(run(environ, "--status", "1", "--json").stdout)
+    [money] = [one for one in told["limits"] if (one["scope"], one["what"]) == ("project", "money")]
+    used = money["used"]
+    assert used >= 0.0001
+
+    # So many sessions that the planners go on with their conversations, and no more.
+    more = ("--set", "limits.project.money=none", "--set", "limits.phase.sessions=6")
+    again = run(environ, "--resume", "1", "--json", *more)
+    assert again.returncode == 3, again.stderr
+    lines = [json.loads(line) for line in again.stdout.splitlines()]
+    assert [line["kind"] for line in lines if line["type"] == "AgentPrompted"].count("resumed") >= 1
+    (told,) = json.loads(run(environ, "--status", "1", "--json").stdout)
+    assert not [one for one in told["limits"] if one["what"] == "money"]
+    assert told["cost_usd"] > used
 
 
 @pytest.mark.parametrize("scenario", ["build me a thing", "/tmp"])

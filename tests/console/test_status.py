@@ -12,6 +12,7 @@ from orchestrator_tui.console.reply import reply
 from orchestrator_tui.console.summary import summary, what_next
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.errors import UsageError
+from orchestrator_tui.domain.limits import Bounds, Forecast, LimitUse, Resource, Scope, Spending
 from orchestrator_tui.domain.records import (
     Artifact,
     InputRequest,
@@ -180,6 +181,41 @@ def test_a_pause_without_a_question_says_why_and_what_its_error_advises() -> Non
         "title": "All is used up. Resume with --set a.b=2.",
         "request_id": None,
     }
+
+
+def bounds() -> Bounds:
+    money = LimitUse(scope=Scope.PROJECT, resource=Resource.MONEY, subject="", used=45.0, limit=50.0)
+    day = LimitUse(scope=Scope.DAY, resource=Resource.TOKENS, subject="2026-01-01", used=100.0, limit=1000.0)
+    each = Spending(dollars=1.4, tokens=2000, sessions=1, seconds=300)
+    return Bounds(
+        at=NOW,
+        limits=(money, day),
+        forecast=Forecast(items_done=32, items_left=18, done=each, left=Spending(dollars=25.2, seconds=5400)),
+        passed=(replace(money, used=70.2),),
+    )
+
+
+def test_the_page_of_a_project_says_what_is_left_to_do_and_which_limits_are_near() -> None:
+    lines = "\n".join(status.detail(overview(), NOW, bounds()))
+    assert "Left to do:  18 items: $25.20  0 tok  1h30m" in lines
+    assert "90% of the money limit of the project used: $45.00 of $50.00" in lines
+    assert "the money limit of the project, $50.00, will not do: with the work left it comes to $70.20" in lines
+    assert "token limit" not in lines
+
+
+def test_json_of_one_project_has_its_limits_and_the_forecast() -> None:
+    told = status.as_json(overview(), NOW, bounds())
+    assert told["limits"][0] == {
+        "scope": "project",
+        "what": "money",
+        "of": None,
+        "used": 45.0,
+        "limit": 50.0,
+        "share": 0.9,
+    }
+    assert (told["forecast"]["items_left"], told["forecast"]["left"]["cost_usd"]) == (18, 25.2)
+    assert [one["used"] for one in told["forecast"]["passes"]] == [70.2]
+    json.dumps(told)
 
 
 def test_a_pause_without_an_error_says_its_reason() -> None:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
+from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.conversation import Task
 from orchestrator_tui.engine.eventlog import EventLog
@@ -52,7 +54,8 @@ async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_a
             log=log,
             places=asyncio.Semaphore(1),
             reask="\n".join,
-            max_sessions=10,
+            budget=Budget(store, project.id, SettingsModel()),
+            settle_seconds=5,
             stall_seconds=60,
             max_reasks=1,
         )

@@ -14,6 +14,7 @@ from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
 from orchestrator_tui.domain.events import Event, InputRequested, Live, Recorded
+from orchestrator_tui.domain.limits import Bounds, Resource, Scope, Spending, spent_by
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -26,7 +27,9 @@ from orchestrator_tui.domain.records import (
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+from orchestrator_tui.engine.budget import uses
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.forecast import forecast, passed
 from orchestrator_tui.phases.faces import artifact_markdown
 from orchestrator_tui.tui import screens
 from orchestrator_tui.tui.app import DashboardApp
@@ -53,6 +56,13 @@ def world() -> tuple[tuple[Story, ...], tuple[Recorded, ...]]:
     makers = (portfolio, shop, weather, recipes, chatbot, links, tasks)
     stories = tuple(make(NOON) for make in makers)
     return stories, recorded(stories)
+
+
+def _took(story: Story, item: WorkItem) -> Spending:
+    """What the sessions at an item have used."""
+    mine = [one for one in story.sessions.values() if one.work_item_id == item.id and one.ended_at is not None]
+    lasted = [(one.ended_at - one.started_at).total_seconds() for one in mine if one.ended_at is not None]
+    return sum((spent_by(one.usage, sessions=1) for one in mine), Spending(seconds=sum(lasted)))
 
 
 class Showcase:
@@ -152,6 +162,20 @@ class Showcase:
     async def overview(self, project_id: str) -> ProjectOverview:
         self._reach()
         return self._overview(self._stories[project_id])
+
+    async def bounds(self, project_id: str) -> Bounds:
+        story, overview = self._stories[project_id], await self.overview(project_id)
+        usage = overview.total_usage
+        finished = [_took(story, item) for item in story.items.values() if item.status is WorkItemStatus.DONE]
+        foretold = forecast(overview.items, [one for one in finished if one.sessions])
+        spent = spent_by(usage, sessions=len(story.sessions))
+        limits = {(Scope.PROJECT, Resource.MONEY): 50.0, (Scope.PROJECT, Resource.SESSIONS): 1000.0}
+        return Bounds(
+            at=NOON,
+            limits=uses(limits, {Scope.PROJECT: spent}),
+            forecast=foretold,
+            passed=passed(limits, spent, foretold.left) if foretold else (),
+        )
 
     async def items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200

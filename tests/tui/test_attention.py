@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.tui.attention import Call, Why, badge, calls_for
 from orchestrator_tui.tui.terminal_calls import notification, window_title
@@ -47,6 +48,17 @@ def test_a_project_that_begins_to_wait_calls_with_its_question() -> None:
     call = calls_for(known(), recorded(asked()))
     assert call == Call(project_id="a", project="my-shop", why=Why.WAITS, detail="Approve the ideation")
     assert call.line == "my-shop waits for you"
+
+
+def test_a_limit_that_comes_near_and_one_that_is_used_up_call() -> None:
+    near = events.LimitNear(scope=Scope.PROJECT, resource=Resource.MONEY, subject="", used=41, limit=50)
+    call = calls_for(known(), recorded(near))
+    assert call is not None
+    assert (call.why, call.detail) == (Why.LIMIT, "82% of the money limit of the project used: $41.00 of $50.00")
+    paused = calls_for(known(), recorded(went(PipelineStatus.PAUSED, "budget")))
+    assert paused is not None
+    assert paused.why is Why.USED_UP
+    assert calls_for(known(), recorded(went(PipelineStatus.PAUSED, "approval"))) is None
 
 
 def test_the_same_request_never_calls_twice() -> None:

@@ -1,12 +1,14 @@
 """Money and tokens: of one project by phase, kind of token and session, or of all projects."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 
 from rich.text import Text
 from textual.app import ComposeResult
 
-from orchestrator_tui.domain import events, words
+from orchestrator_tui.domain import events, limit_words, words
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.records import ProjectOverview, Usage
 from orchestrator_tui.tui import costs, glyphs
 from orchestrator_tui.tui.columns import columns
@@ -16,6 +18,7 @@ from orchestrator_tui.tui.reading import read_items, read_overviews, read_sessio
 from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.widgets.sheet import Ink, Sheet
 
+CONCERNS = events.AgentFinished | events.AgentStarted | events.WorkItemStatusChanged | events.LimitSet
 WIDEST_BAR = 40
 LEAST_BAR = 8
 LEAST = (24, 8, 8, 7)
@@ -37,9 +40,9 @@ class CostPage(LivePage):
         yield Sheet()
 
     def concerns(self, recorded: Recorded) -> bool:
-        """Only the end of a session tells what it cost."""
+        """The end of a session tells what it cost; of one project, limits and what is left to do are shown too."""
         mine = self._project_id in (None, recorded.project_id)
-        return mine and isinstance(recorded.event, events.AgentFinished | events.AgentStarted)
+        return mine and isinstance(recorded.event, CONCERNS)
 
     async def load(self) -> None:
         await (self._load_all() if self._project_id is None else self._load_one(self._project_id))
@@ -51,7 +54,8 @@ class CostPage(LivePage):
         items = await read_items(client, project_id) if any(one.work_item_id for one in sessions) else ()
         rows = costs.by_session(sessions, {item.id: item.key for item in items})
         self.tell_head(f"Cost · {overview.project.name} · {words.spent(overview.total_usage)}")
-        self.query_one(Sheet).show(lambda width, ink: one_project(overview, rows, width, ink))
+        bounds = await client.bounds(project_id)
+        self.query_one(Sheet).show(lambda width, ink: one_project(overview, rows, bounds, width, ink))
 
     async def _load_all(self) -> None:
         overviews = await read_overviews(self.context.client)
@@ -60,12 +64,15 @@ class CostPage(LivePage):
         self.query_one(Sheet).show(lambda width, ink: all_projects(overviews, width, ink))
 
 
-def one_project(overview: ProjectOverview, rows: Sequence[SessionRow], width: int, ink: Ink) -> list[Text]:
+def one_project(
+    overview: ProjectOverview, rows: Sequence[SessionRow], bounds: Bounds, width: int, ink: Ink
+) -> list[Text]:
     """The page of one project, laid out for so many cells."""
     usage = overview.total_usage
     lines = [Text()]
     if overview.project.rehearsal:
         lines += [Text(PRETENDED, ink("warning")), Text()]
+    lines += [*limits_table(bounds, width, ink), Text()]
     lines += table("By phase", costs.by_phase(overview), usage, width, ink)
     lines += [Text(), *table("By kind of token", costs.by_kind(usage), usage, width, ink, money=False)]
     lines += [Text(), *sessions_table(rows, usage, width, ink)]
@@ -106,6 +113,24 @@ def bar(share: float, width: int, ink: Ink) -> Text:
     """A share as a line; what is more than nothing shows."""
     length = max(1, round(share * width)) if share > 0 else 0
     return Text("━" * min(length, width), ink("accent"))
+
+
+def limits_table(bounds: Bounds, width: int, ink: Ink) -> list[Text]:
+    """What is used of each limit, what the work left to do will take, and the limits that it passes."""
+    muted = ink("muted")
+    cells = [[Text("Limits", ink("accent")), Text("used", muted), Text("of", muted), Text()]]
+    for use in bounds.limits:
+        color = ink("error" if use.is_reached else "warning" if use in bounds.near else "muted")
+        used, limit = (limit_words.amount(use.resource, amount) for amount in (use.used, use.limit))
+        what = limit_words.name(use.scope, use.resource, use.subject)
+        cells.append([Text(what), Text(used), Text(limit), Text(f"{use.share:.0%}", color)])
+    lines = columns(cells, right=range(1, 4), least=LEAST, width=width)
+    if bounds.forecast is not None and bounds.forecast.items_left:
+        lines.append(Text("Left to do  ", muted).append(limit_words.left_to_do(bounds.forecast), ink("foreground")))
+    for use in bounds.passed:
+        told = limit_words.near(use, use.used)
+        lines += [Text(line, ink("warning")) for line in wrap(f"! {told[0].upper()}{told[1:]}.", width)]
+    return lines
 
 
 def sessions_table(rows: Sequence[SessionRow], total: Usage, width: int, ink: Ink) -> list[Text]:

@@ -6,8 +6,9 @@ from datetime import datetime
 from rich.text import Text
 from textual.app import ComposeResult
 
-from orchestrator_tui.domain import events, standing, words
+from orchestrator_tui.domain import events, limit_words, standing, words
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is, elsewhere
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
@@ -40,6 +41,7 @@ class StatusPage(LivePage):
         super().__init__(context, "Status")
         self._project_id = project_id
         self._overview: ProjectOverview | None = None
+        self._bounds: Bounds | None = None
 
     def body(self) -> ComposeResult:
         yield Sheet()
@@ -54,24 +56,27 @@ class StatusPage(LivePage):
 
     async def load(self) -> None:
         self._overview = as_it_is(await self.context.client.overview(self._project_id))
+        self._bounds = await self.context.client.bounds(self._project_id)
         self.tell_head(f"Status · {self._overview.project.name}")
         self._repaint()
 
     def _repaint(self) -> None:
-        overview, context = self._overview, self.context
-        if overview is not None:
+        overview, bounds, context = self._overview, self._bounds, self.context
+        if overview is not None and bounds is not None:
             self.query_one(Sheet).show(
-                lambda width, ink: status_lines(overview, context.clock(), context.keymap, width, ink)
+                lambda width, ink: status_lines(overview, bounds, context.clock(), context.keymap, width, ink)
             )
 
 
-def status_lines(overview: ProjectOverview, at: datetime, keymap: Keymap, width: int, ink: Ink) -> list[Text]:
+def status_lines(
+    overview: ProjectOverview, bounds: Bounds, at: datetime, keymap: Keymap, width: int, ink: Ink
+) -> list[Text]:
     """The page, laid out for so many cells."""
     next_step = _next(overview, keymap, width, ink)
-    return [Text(), *next_step, Text(), *_facts(overview, at, ink), Text(), *_phases(overview, at, width, ink)]
+    return [Text(), *next_step, Text(), *_facts(overview, bounds, at, ink), Text(), *_phases(overview, at, width, ink)]
 
 
-def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[Text]:
+def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) -> list[Text]:
     project = overview.project
     sign, color = glyphs.PIPELINES[project.status]
     facts = [
@@ -84,6 +89,7 @@ def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[Text]:
             "Spent",
             Text(words.spent(overview.total_usage)).append(PRETENDED if project.rehearsal else "", ink("warning")),
         ),
+        *((name, Text(text, ink("warning") if is_near else "")) for name, text, is_near in limit_words.facts(bounds)),
         ("Last activity", Text(f"{ago(overview.state.last_checkpoint, at)} ago")),
         ("Backend", Text(BACKEND)),
     ]

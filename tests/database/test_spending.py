@@ -1,0 +1,140 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from orchestrator_tui.database.connection import Runner
+from orchestrator_tui.database.models import session_logs
+from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.limits import NOTHING, Spending
+from orchestrator_tui.domain.records import Project, Usage
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, WorkItemStatus
+from tests.database.samples import item, session
+
+MIDNIGHT = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def at(hours: float) -> datetime:
+    """So many hours after midnight."""
+    return MIDNIGHT + timedelta(hours=hours)
+
+
+async def worked(store: SqlStore, project: Project, began: float, ended: float | None, **fields: Any) -> None:
+    """A session of one dollar and ten tokens."""
+    async with store.transaction() as unit:
+        started = await unit.start_session(session(project.id, started_at=at(began), **fields))
+        if ended is not None:
+            usage = Usage(input_tokens=1, output_tokens=2, cache_read_tokens=3, cache_write_tokens=4, cost_usd=1.0)
+            status = AgentStatus.COMPLETED
+            await unit.end_session(replace(started, ended_at=at(ended), status=status, usage=usage))
+
+
+async def test_what_was_spent_is_summed_by_phase_day_and_item(store: SqlStore, project: Project) -> None:
+    one, other = new_id(), new_id()
+    await worked(store, project, -5, -4, phase=PhaseName.IDEATION)
+    await worked(store, project, -1, 1, work_item_id=one)
+    await worked(store, project, 2, 4, work_item_id=one)
+    await worked(store, project, 5, 6, work_item_id=other)
+    await worked(store, project, 7, None, work_item_id=one)
+    found = await store.spent(project.id, since=MIDNIGHT, item_id=one)
+    assert found.phases == {
+        "ideation": Spending(dollars=1, tokens=10, sessions=1),
+        "implement": Spending(dollars=3, tokens=30, sessions=3),
+    }
+    assert replace(found.day, seconds=0) == Spending(dollars=3, tokens=30, sessions=3)
+    assert found.day.seconds == pytest.approx(4 * 3600, abs=0.01)
+    assert replace(found.item, seconds=0) == Spending(dollars=2, tokens=20, sessions=2)
+    assert found.item.seconds == pytest.approx(4 * 3600, abs=0.01)
+
+
+async def test_hours_in_which_several_were_at_work_count_once(store: SqlStore, project: Project) -> None:
+    for began, ended in ((1.0, 3.0), (1.5, 2.0), (1.0, 2.5), (2.5, 4.0), (6.0, 6.5)):
+        await worked(store, project, began, ended)
+    found = await store.spent(project.id, since=MIDNIGHT)
+    assert found.day.seconds == pytest.approx(3.5 * 3600, abs=0.01)
+
+
+async def test_a_project_without_sessions_has_spent_nothing(store: SqlStore, project: Project) -> None:
+    found = await store.spent(project.id, since=MIDNIGHT, item_id=new_id())
+    assert (found.phases, found.day, found.item) == ({}, NOTHING, NOTHING)
+    assert await store.finished_items(project.id, limit=5) == []
+
+
+async def test_the_newest_finished_items_say_what_each_of_them_took(store: SqlStore, project: Project) -> None:
+    items = [item(project.id, name) for name in ("first", "second", "open", "nobody worked on it")]
+    async with store.transaction() as unit:
+        await unit.add_work_items(items)
+    for one, (began, ended) in zip(items, ((0, 1), (1, 3), (3, 4)), strict=False):
+        await worked(store, project, began, ended, work_item_id=one.id)
+    await worked(store, project, 4, 5, work_item_id=items[1].id)
+    for one in (items[0], items[1], items[3]):
+        async with store.transaction() as unit:
+            await unit.update_item(one.id, {"status": WorkItemStatus.DONE})
+    second, first = await store.finished_items(project.id, limit=5)
+    assert replace(second, seconds=0) == Spending(dollars=2, tokens=20, sessions=2)
+    assert second.seconds == pytest.approx(3 * 3600, abs=0.01)
+    assert first.seconds == pytest.approx(3600, abs=0.01)
+    assert len(await store.finished_items(project.id, limit=1)) == 1
+
+
+async def test_settings_kept_with_a_project_are_changed_one_by_one(store: SqlStore, project: Project) -> None:
+    first: dict[str, Any] = {"limits": {"project": {"money": 5.0}}}
+    second: dict[str, Any] = {"limits": {"project": {"tokens": 7}, "day": {"money": 1}}}
+    for changed in (first, second):
+        async with store.transaction() as unit:
+            before, after = await unit.change_settings(project.id, changed)
+    both = {"limits": {"project": {"money": 5.0, "tokens": 7}, "day": {"money": 1}}}
+    assert before.config == {**project.config, "settings": first}
+    assert after.config == {**project.config, "settings": both}
+    assert (await store.find_project(project.id)).config == after.config
+
+
+async def test_ten_thousand_sessions_take_as_many_statements_as_one(
+    store: SqlStore, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worked(store, project, 1, 2)
+    alone = await statements(monkeypatch, lambda: store.spent(project.id, since=MIDNIGHT, item_id=new_id()))
+    row = {
+        "project_id": project.id,
+        "phase": "implement",
+        "role": "developer",
+        "model": "claude",
+        "started_at": at(1),
+        "ended_at": at(2),
+        "status": "completed",
+        "summary": "",
+        "tool_calls": [],
+        "input_tokens": 1,
+        "output_tokens": 1,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "cost_usd": 0.25,
+    }
+    rows = [row | {"id": new_id(), "session_number": number} for number in range(2, 10_001)]
+    async with store.transaction() as unit:
+        for begin in range(0, len(rows), 1000):
+            await unit._runner.run(insert(session_logs), rows[begin : begin + 1000])
+    many = await statements(monkeypatch, lambda: store.spent(project.id, since=MIDNIGHT, item_id=new_id()))
+    assert many == alone
+    found = await store.spent(project.id, since=MIDNIGHT)
+    assert found.phases["implement"].sessions == found.day.sessions == 10_000
+    assert found.day.dollars == pytest.approx(1 + 9_999 * 0.25)
+
+
+async def statements(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Any]) -> int:
+    """How many statements a question takes."""
+    run, counted = Runner.run, 0
+
+    async def counting(self: Runner, *given: Any) -> Any:
+        nonlocal counted
+        counted += 1
+        return await run(self, *given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Runner, "run", counting)
+        await ask()
+    return counted

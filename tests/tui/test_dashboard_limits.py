@@ -1,0 +1,19 @@
+from pathlib import Path
+
+from orchestrator_tui.domain.statuses import PipelineStatus
+from tests.running import FAST
+from tests.tui.board import REHEARSED, board
+
+
+async def test_a_project_that_paused_at_a_limit_goes_on_when_it_is_raised_here(tmp_path: Path) -> None:
+    settings = {**FAST, "limits": {"project": {"sessions": 1}}}
+    async with board(tmp_path / "home", first=REHEARSED, autonomy="full", settings=settings) as it:
+        await it.rests(PipelineStatus.PAUSED)
+        await it.send("/limit")
+        await it.shows("session limit of the project", "1 session", "100%")
+        await it.leave()
+        await it.refused("/limit project gold 5", "'gold' is not limited.", "/limit project money 100")
+        await it.send("/limit sessions 100")
+        await it.rests(PipelineStatus.RUNNING, PipelineStatus.COMPLETED)
+        await it.send("/limit")
+        await it.shows("session limit of the project", "100 sessions")
