@@ -14,7 +14,7 @@ class Verdict(StrEnum):
 class Decision:
     """A verdict and why; the reason of a denial names what is allowed instead.
 
-    `pattern` is what a person would allow from then on when asked, never wider than what was shown; "" for the one call.
+    `pattern` is what a person would allow from then on when asked, never wider than what was shown; "" for one call.
     """
 
     verdict: Verdict

@@ -112,8 +112,8 @@ def _meanings(path: str, here: Path) -> Iterator[Path | None]:
         yield None
         return
     for written in {path, path.strip(), unicodedata.normalize("NFC", path.strip())}:
-        joined = here / Path(written).expanduser() if written.startswith("~") else here / written
         try:
+            joined = here / Path(written).expanduser() if written.startswith("~") else here / written
             yield _real(joined)
             yield _real(Path(os.path.normpath(joined)))
         except (OSError, RuntimeError, ValueError):

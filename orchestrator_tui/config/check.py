@@ -95,17 +95,20 @@ def _wrong_values(
         else:
             SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
     except ValidationError as error:
-        keys_found = dict.fromkeys(
-            tuple(map(str, entry["loc"])) for entry in error.errors() if entry["type"] != "extra_forbidden"
-        )
+        keys_found = dict.fromkeys(_key(entry["loc"]) for entry in error.errors() if entry["type"] != "extra_forbidden")
         return [(key, _value_line(key, data, where, hide, keys)) for key in keys_found]
     return []
 
 
+def _key(found: tuple[str | int, ...]) -> Key:
+    """The setting that something wrong was found in, whichever entry of its array it is."""
+    return tuple(part for part in found if isinstance(part, str))
+
+
 def _marked(value: Any) -> Any:
-    """Dates become arrays, which no setting is: as text they would pass for one."""
+    """Dates become arrays of arrays, which no setting is: as text they would pass for one."""
     if isinstance(value, date | time):
-        return [value.isoformat()]
+        return [[value.isoformat()]]
     raise TypeError(f"{type(value).__name__} is no value of a settings file")
 
 
