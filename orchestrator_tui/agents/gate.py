@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator_tui.agents import policy, sandbox
@@ -75,12 +76,16 @@ def call_from(
     )
 
 
-def hook_answer(decision: Decision) -> dict[str, Any]:
-    """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run."""
-    return {
-        "hookSpecificOutput": {
-            "hookEventName": "PreToolUse",
-            "permissionDecision": "allow" if decision.allowed else "deny",
-            "permissionDecisionReason": decision.reason,
-        }
+def hook_answer(decision: Decision, arguments: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run.
+
+    `arguments` are the call's: the file of an allowed one is replaced by what its path was found to lead to.
+    """
+    answer: dict[str, Any] = {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": "allow" if decision.allowed else "deny",
+        "permissionDecisionReason": decision.reason,
     }
+    if decision.allowed and decision.place is not None:
+        answer["updatedInput"] = {**arguments, "file_path": str(decision.place)}
+    return {"hookSpecificOutput": answer}
