@@ -10,55 +10,13 @@ from orchestrator_tui.agents.shell_words import Word
 INSTALLS = "it would download and install packages."
 NETWORK = "it reaches other machines."
 _OUTWARD = re.compile(r"(pre|post)?(deploy|publish|release|install|uninstall|upload)\b.*", re.IGNORECASE)
-_NODE_TOOLS = frozenset(
-    [
-        "tsc",
-        "eslint",
-        "prettier",
-        "jest",
-        "vitest",
-        "mocha",
-        "ava",
-        "tap",
-        "nyc",
-        "c8",
-        "tsx",
-        "ts-node",
-        "vite",
-        "rollup",
-        "webpack",
-        "esbuild",
-        "next",
-        "nuxt",
-        "astro",
-        "svelte-check",
-        "vue-tsc",
-        "biome",
-        "stylelint",
-        "playwright",
-        "cypress",
-        "tailwindcss",
-        "postcss",
-        "babel",
-        "swc",
-        "turbo",
-        "nx",
-        "lerna",
-        "typedoc",
-        "prisma",
-        "markdownlint",
-        "depcheck",
-        "madge",
-        "tsup",
-        "rimraf",
-        "concurrently",
-        "cross-env",
-        "nodemon",
-        "karma",
-        "storybook",
-        "size-limit",
-    ]
-)
+_NODE_TOOLS = frozenset({
+    "tsc", "eslint", "prettier", "jest", "vitest", "mocha", "ava", "tap", "nyc", "c8", "tsx", "ts-node", "vite",
+    "rollup", "webpack", "esbuild", "next", "nuxt", "astro", "svelte-check", "vue-tsc", "biome", "stylelint",
+    "playwright", "cypress", "tailwindcss", "postcss", "babel", "swc", "turbo", "nx", "lerna", "typedoc",
+    "prisma", "markdownlint", "depcheck", "madge", "tsup", "rimraf", "concurrently", "cross-env", "nodemon",
+    "karma", "storybook", "size-limit",
+})  # fmt: skip
 
 
 def tool(

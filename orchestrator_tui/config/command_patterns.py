@@ -34,12 +34,12 @@ def check_pattern(pattern: str) -> str:
 
 
 def patterns_in(value: Any) -> Any:
-    """An array as it is; text from a variable or the command line may be an array in TOML, or one pattern."""
-    if not isinstance(value, str):
-        return value
-    if not value.startswith("["):
+    """The entries of an array; text from a variable or the command line may be an array in TOML, or one pattern."""
+    if isinstance(value, str) and value.startswith("["):
+        try:
+            value = tomllib.loads(f"value = {value}")["value"]
+        except ValueError:
+            return value
+    if isinstance(value, str):
         return (value,)
-    try:
-        return tomllib.loads(f"value = {value}")["value"]
-    except ValueError:
-        return value
+    return tuple(value) if isinstance(value, list) else value
