@@ -168,6 +168,20 @@ def archives(call: Call) -> None:
         call.ask("unpacks files over those of the project. With -C it goes into a folder of its own.")
 
 
+def unpacks(call: Call) -> None:
+    """`unzip`: lists freely."""
+    reads(call)
+    if not any(str(argument) in ("-l", "-t", "-v", "-Z1") for argument in call.arguments):
+        call.ask("unpacks files over those of the project.")
+
+
+def removes(call: Call) -> None:
+    """`rm`: in the project, but not all of it at once."""
+    writes(call)
+    if any(argument.glob and not str(argument).strip("./*") for argument in call.positional()):
+        call.ask("it would remove everything at once. Name what you mean.")
+
+
 def _quiet(names: str, rule: Rule) -> dict[str, Rule]:
     return dict.fromkeys(names.split(), rule)
 
@@ -218,10 +232,11 @@ BASIC_RULES: Mapping[str, Rule] = {
     "readarray": reads_line,
     "source": enters_environment,
     ".": enters_environment,
-    **_quiet("mkdir touch tee rm rmdir mkfifo truncate unlink gzip gunzip bzip2 bunzip2 xz unxz zstd", writes),
+    **_quiet("mkdir touch tee rmdir mkfifo truncate unlink gzip gunzip bzip2 bunzip2 xz unxz zstd", writes),
     "split": without(("--filter",), writes),
     "hostname": names_host,
     "openssl": digests,
+    "rm": removes,
     "chmod": changes_modes,
     "cp": without(("-t", "--target-directory", "--parents"), reads_then_writes),
     "mv": without(("-t", "--target-directory"), moves),
@@ -231,7 +246,7 @@ BASIC_RULES: Mapping[str, Rule] = {
     "mktemp": reads,
     "tar": without(_TAR_NEVER, archives),
     "zip": without(("-T", "-TT", "--unzip-command"), writes),
-    "unzip": asks("unpacks files over those of the project."),
+    "unzip": unpacks,
     "patch": asks("changes files that only the patch names. Use the Edit tool, or git apply.", writes),
     "kill": kills,
     "pkill": kills_children,

@@ -149,6 +149,8 @@ def reads(call: Call) -> None:
 def works(call: Call) -> None:
     """`reads`, for programs that also write where they are told to: not in the folders of the engine."""
     reads(call)
+    if any(str(argument).startswith("/dev/") and argument.text != "/dev/null" for argument in call.arguments):
+        call.ask("it takes its input for a file of the project.")
     for argument in call.arguments:
         for candidate in _paths_in(argument.text or ""):
             if any(name in candidate.casefold() for name in READ_ONLY_NAMES):
@@ -160,7 +162,8 @@ def check_argument(argument: Word, call: Call) -> None:
         call.ask("an argument is only known when the shell runs it.")
         return
     for candidate in _paths_in(argument.text):
-        call.shell.read(Word(candidate, argument.glob))
+        if candidate.strip():
+            call.shell.read(Word(candidate, argument.glob))
 
 
 def reads_after_pattern(*pattern_options: str) -> Rule:

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from orchestrator_tui.agents import command_rules, program_rules
 from orchestrator_tui.agents.sandbox import READ_ONLY_NAMES, Boundary
-from orchestrator_tui.agents.shell_words import Refused, Word, literal
+from orchestrator_tui.agents.shell_words import SUBSTITUTED, Refused, Word, literal
 
 Folders = frozenset[Path]
 
-_DEVICES = frozenset({"/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr"})
+_DEVICES = frozenset({"/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr", SUBSTITUTED})
 _SOURCES = frozenset({"/dev/zero", "/dev/urandom", "/dev/random", "/etc/os-release", "/proc/cpuinfo", "/proc/meminfo"})
 _SYSTEM = Boundary(
     Path("/usr/include"), tuple(Path(f"/usr/{name}") for name in ("lib", "share", "local/include", "local/lib"))

@@ -35,7 +35,7 @@ _REASONS = {
     "pbpaste",
     "other processes are left alone. End your own with `kill $!`, or use timeout.": "fuser skill snice xkill renice "
     "prlimit",
-    "run the command itself, written out.": "eval trap alias unalias hash enable bind complete compgen dc pushd popd",
+    "run the command itself, written out.": "eval alias unalias hash enable bind complete compgen dc pushd popd",
     "the environment is not shown. The work does not need it.": "printenv set-env history fc",
     "it traces other processes. Run the tests instead.": "strace ltrace dtrace bpftrace perf ldd reptyr gcore uftrace",
 }

@@ -35,7 +35,7 @@ def interpreter(
                 call.ask("an argument is only known when the shell runs it.")
                 return
             if text == "-" or not text.startswith("-"):
-                if text in ("-", "/dev/stdin"):
+                if _is_input(argument):
                     call.ask(_STDIN)
                 else:
                     check_argument(argument, call)
@@ -53,6 +53,11 @@ def interpreter(
         call.ask(_STDIN)
 
     return rule
+
+
+def _is_input(script: Word) -> bool:
+    """Whether what stands in a script's place is no file, but something that is read or only known at run time."""
+    return script.text is None or script.text == "-" or script.text.startswith("/dev/")
 
 
 def _cluster(call: Call, letters: str, arguments: list[Word], inline: str, valued: str, imports: str) -> bool:
@@ -99,9 +104,11 @@ def python(pip: Callable[[Call], None]) -> Rule:
             if letters[at] == "m":
                 _module(call, value, arguments, pip)
                 return
-        if not arguments or arguments[0].text in ("-", "/dev/stdin", None):
+        if not arguments or _is_input(arguments[0]):
             call.ask(_STDIN)
             arguments = arguments[1:]
+        elif str(arguments[0]).endswith("manage.py") and "shell" in [str(word) for word in arguments[1:2]]:
+            call.ask(INLINE)
         works(call.rest(arguments))
 
     return rule
@@ -145,8 +152,9 @@ def node(call: Call) -> None:
         elif text == "--test":
             works(call.rest(arguments))
             return
-        elif text == "-" or argument.text is None:
+        elif _is_input(argument):
             call.ask(_STDIN)
+            return
         elif not text.startswith("-"):
             works(call.rest([argument, *arguments]))
             return

@@ -39,6 +39,12 @@ def find_rule(name: str) -> Rule | None:
     return _RULES.get(versioned[1]) if versioned else None
 
 
+def is_interpreter(name: str) -> bool:
+    """Whether a program of that name runs what it is given as code."""
+    base = re.sub(r"[-\d.]+$", "", name.rpartition("/")[2])
+    return base in INTERPRETERS or base in ("python", "pypy", "sh", "bash", "dash")
+
+
 def rule_for(name: str) -> Rule:
     """The rule for a program of that name; a person is asked about one that is not known."""
     return find_rule(name) or _unknown
@@ -60,7 +66,13 @@ def _unknown(call: Call) -> None:
 def is_lister(command: Sequence[Word]) -> bool:
     """Whether a command prints nothing but names of files of the project."""
     names = [word.text for word in command[:2]]
-    return bool(names) and (names[0] == "find" or names == ["git", "ls-files"]) and not _prints_more(command)
+    if not names or _prints_more(command):
+        return False
+    options = [str(word) for word in command[1:]]
+    if names[0] == "git":
+        return names[1:] == ["ls-files"] or (names[1:] in (["diff"], ["show"]) and "--name-only" in options)
+    lists = any(re.fullmatch(r"-[rniwE]*l[rniwE]*|--files-with-matches", option) for option in options)
+    return names[0] == "find" or (names[0] in ("grep", "rg") and lists)
 
 
 def is_filter(command: Sequence[Word]) -> bool:
@@ -241,6 +253,21 @@ def _command(call: Call) -> None:
     _runs_rest(r"--|-p")(call)
 
 
+def _exec(call: Call) -> None:
+    """`exec`: with a command it becomes that, without one it only redirects."""
+    if call.arguments:
+        _runs_rest(r"--")(call)
+
+
+def _trap(call: Call) -> None:
+    """`trap`: something that is cleaned up at the end."""
+    texts = call.texts()
+    if len(texts) < 2 or not set(texts[1:]) <= {"EXIT", "0"} or call.arguments[0].text is None:
+        raise call.refuse("only for EXIT, with commands that are written out.")
+    if texts[0] not in ("", "-"):
+        call.shell.script(texts[0])
+
+
 def _flock(call: Call) -> None:
     arguments = [word for word in call.arguments if not re.fullmatch(r"-[nxsueo]+|--nonblock|--exclusive", str(word))]
     if len(arguments) < 2:
@@ -361,7 +388,8 @@ _RULES: Mapping[str, Rule] = {
     "xvfb-run": _runs_rest(r"-a|--auto-servernum"),
     "valgrind": _runs_rest(r"-q|--[\w-]+(=[\w./%-]+)?"),
     "busybox": _runs_rest(r"--"),
-    "exec": _runs_rest(r"--"),
+    "exec": _exec,
+    "trap": _trap,
     "builtin": _runs_rest(r"--"),
     "catchsegv": _runs_rest(r"--"),
     "command": _command,

@@ -38,6 +38,11 @@ _TESTS = frozenset({"binary_expression", "unary_expression", "parenthesized_expr
 _SYSTEM_PROGRAM = re.compile(r"^(?:/usr)?(?:/local)?/s?bin/(?=[^/]+$)")
 _REVISION = re.compile(r"\$\(git (rev-parse( --short)?|merge-base)( (HEAD|main|master|@)[~^\d]*)+\)")
 """What prints the name of a commit and nothing else."""
+_SHORT_NAME = re.compile(
+    r"""\$\((nproc|whoami|hostname|uname -[smr]|id -[un]+|date( -u)?( ["']?\+[\w%:.-]+["']?)?)\)"""
+)
+"""What prints a number or a name without a slash."""
+_FETCHES = re.compile(r"\b(curl|wget|fetch|aria2c|lynx|https?ie|xh)\b")
 _PLAIN_EXPANSION = re.compile(
     r"\$\{#?[A-Za-z_0-9@*#?]\w*(?:\[(?:[@*]|\d+)\])?(?:(?::?-|%%?|##?|//?|\^\^?|,,?)[^`$\\\"'{}()\[\]<>]*)?\}"
 )
@@ -220,8 +225,12 @@ class Line:
 
     def _pipeline(self, node: Node, here: Folders) -> _After:
         before: list[list[Word]] = []
+        fetched = False
         for child in _named(node):
             command = simple_command(child, self.variables.known)
+            if fetched and command and program_rules.is_interpreter(str(command[0])):
+                raise Refused("What was fetched is not run. Keep it in a file and look at it first.")
+            fetched = fetched or _FETCHES.search(source(child)) is not None
             reader = _reader(child)
             if not _feeds_names(before):
                 self.visit(child, here)
@@ -258,6 +267,8 @@ class Line:
                     parts.append(child)
         for part in parts:
             self._word(part, here)
+        if parts and program_rules.is_interpreter(source(parts[0])) and any(_fetched(part) for part in parts[1:]):
+            raise Refused("What was fetched is not run. Keep it in a file and look at it first.")
         return self._simple(words(parts, self.variables.known), here, fed=fed)
 
     def _unknown(self, node: Node) -> None:
@@ -419,6 +430,8 @@ class Line:
             self.variables.known["$(pwd)"] = Word(str(next(iter(here))))
         elif _REVISION.fullmatch(source(node)):
             self.variables.known[source(node)] = Word("HEAD")
+        elif _SHORT_NAME.fullmatch(source(node)):
+            self.variables.known[source(node)] = Word("1")
         elif source(node) == "$(git rev-parse --show-toplevel)":
             self.variables.known[source(node)] = Word(str(self.boundary.root))
 
@@ -436,6 +449,12 @@ def program_name(written: str) -> str:
     if "/" not in name and lower != name and program_rules.find_rule(lower) is not None:
         raise Refused(f"{name} is not written as the program is. Write {lower}.")
     return name
+
+
+def _fetched(node: Node) -> bool:
+    """Whether a word holds what a command in it fetches."""
+    inner = node.type in _SUBSHELLS and _FETCHES.search(source(node)) is not None
+    return inner or any(_fetched(child) for child in node.children)
 
 
 def _reader(node: Node) -> str | None:

@@ -50,6 +50,8 @@ class Word:
 
 
 UNKNOWN = Word(None)
+SUBSTITUTED = "/dev/fd/63"
+"""What stands in the place of a process substitution."""
 Values = Mapping[str, Word]
 """What variables and substitutions are known to say, by how they are written without quotes: `$name`, `$(pwd)`."""
 
@@ -104,7 +106,7 @@ def word(node: Node, values: Values) -> Word:
         case "concatenation":
             return _joined(node, values)
         case "process_substitution":
-            return Word("/dev/null")
+            return Word(SUBSTITUTED)
         case "simple_expansion" | "expansion" | "command_substitution":
             return _split(_value(node, values))
     return UNKNOWN

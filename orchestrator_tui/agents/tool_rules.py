@@ -1,7 +1,7 @@
 """Rules for package managers, build tools and containers: building is free, installing asked, publishing denied."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator_tui.agents.command_rules import Call, Rule, check_argument, works
 from orchestrator_tui.agents.interpreter_rules import INLINE
@@ -20,7 +20,7 @@ _NODE_TOOLS = frozenset({
 
 
 def tool(
-    free: str, *, asked: str = "", denied: str = "", rest_free: bool = False, switches: Collection[str] = (),
+    free: str, *, asked: str = "", denied: str = "", rest_free: bool = False, switches: Collection[str] = (), valued: Collection[str] = (),
     why: str = INSTALLS, rule: Rule = works,
 ) -> Rule:  # fmt: skip
     """A program whose first argument says what it does.
@@ -29,7 +29,7 @@ def tool(
         free: what needs no question; options such as --version belong to it. asked: what a person is asked about, for
             the reason `why`. denied: what is never done.
         rest_free: whether anything else is free (a script of the project), or asked.
-        switches: options that may stand before it.
+        switches: options that may stand before it. valued: such that a value follows.
     """
     frees, asking, denying = set(free.split()), set(asked.split()), set(denied.split())
 
@@ -37,6 +37,8 @@ def tool(
         texts = call.texts()
         while texts and (texts[0] in switches or (texts[0].startswith("+") and call.name == "cargo")):
             texts = texts[1:]
+        while texts and texts[0] in valued:
+            texts = texts[2:]
         name = texts[0] if texts else ""
         if name in denying or (len(texts) > 1 and f"{name}:{texts[1]}" in denying):
             raise call.refuse(f"{name} is not done by agents, as it reaches beyond the project.")
@@ -149,11 +151,15 @@ def runner(commands: Mapping[str, Rule], options: str, values: str = "") -> Rule
     return rule
 
 
+def _from_input(value: Sequence[str]) -> bool:
+    return any(text == "-" or text.startswith("/dev/") for text in value)
+
+
 def make(call: Call) -> None:
     texts = call.texts()
     for number, text in enumerate(texts):
         if text.startswith("--eval") or (
-            text in ("-f", "--file", "--makefile") and texts[number + 1 : number + 2] == ["-"]
+            text in ("-f", "--file", "--makefile") and _from_input(texts[number + 1 : number + 2])
         ):
             call.ask(INLINE)
         if re.match(r"(SHELL|\.SHELLFLAGS|MAKEFLAGS|MAKE)\s*[:?+]?=", text):

@@ -57,7 +57,8 @@ _VALUE_RUN = r"--(extra|group|python|project|directory|only-group|package)|-p"
 TOOLS: dict[str, Rule] = {
     "pip": pip, "pip3": pip, "npm": npm, "npx": npx, "make": make, "gmake": make, "go": go, "cargo": _CARGO,
     "yarn": tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True),
-    "pnpm": tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True),
+    "pnpm": tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True,
+                 valued=("--filter", "-F", "-C", "--dir"), switches=("-r", "--recursive", "--silent", "-s")),
     "bun": tool("test run build --version", rest_free=True, asked=f"{_INSTALLING} -e --eval -p --print",
                 denied=_PUBLISHING),
     "bunx": npx,

@@ -9,9 +9,10 @@ from tree_sitter import Node
 from orchestrator_tui.agents.shell_words import Word, source
 
 _FILLS = re.compile(r"\b(?:read|mapfile|readarray|getopts|let|unset)\b")
-_RUNS_TEXT = re.compile(r"\b(?:source|eval)\b|(?:^|[\s;&|({])\.\s")
+_RUNS_TEXT = re.compile(r"\b(?:source|eval|trap)\b|(?:^|[\s;&|({])\.\s")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"\d+|\$\(\(.*\)\)")
+_LOOP_NUMBERS = re.compile(r"\d+|\{\d+\.\.\d+\}|\$\(seq [\d ]+\)")
 _ARITHMETIC = re.compile(r"[\w\s$+\-*/%()<>=!&|?:,;]*")
 
 
@@ -25,12 +26,13 @@ class Variables:
     Attributes:
         known: values by how they are written, `$name`.
         unsure: names that something sets at another place; None means any.
-        counters: names that only ever hold whole numbers.
+        counters: names that only ever hold whole numbers. touched: names that the command sets at all.
     """
 
     known: dict[str, Word] = field(default_factory=dict)
     unsure: frozenset[str] | None = frozenset()
     counters: frozenset[str] = frozenset()
+    touched: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, root: Node) -> "Variables":
@@ -40,9 +42,9 @@ class Variables:
         text = re.sub(r"[\\'\"]", "", source(root))
         if _RUNS_TEXT.search(text):
             return cls(children, None)
-        if "=" not in text and "for" not in text:
-            return cls(children)
         filled = _FILLS.search(text)
+        if "=" not in text and "for" not in text and filled is None:
+            return cls(children)
         by_commands = set(_NAME.findall(text[filled.start() :])) if filled else set()
         elsewhere = set(by_commands)
         plain: set[str] = set()
@@ -57,9 +59,11 @@ class Variables:
             elif node.type == "for_statement":
                 name = loop_variable(node)
                 (elsewhere if any(loop_variable(above) == name for above in _above(node)) else loops).add(name)
-                counted[name] = False
+                counted[name] = all(
+                    _LOOP_NUMBERS.fullmatch(source(value)) for value in node.children_by_field_name("value")
+                )
         numbers = frozenset(name for name, only in counted.items() if only and name not in by_commands)
-        return cls(children, frozenset(elsewhere | (plain & loops)), numbers)
+        return cls(children, frozenset(elsewhere | (plain & loops)), numbers, frozenset(plain | elsewhere | loops))
 
     def set(self, name: str, value: Word) -> None:
         if self.unsure is None or name in self.unsure:
@@ -72,7 +76,10 @@ class Variables:
 
     def counts(self, expression: str) -> bool:
         """Whether an arithmetic expression holds nothing but numbers; the text of any other variable would be run."""
-        return set(_NAME.findall(expression)) <= self.counters and _ARITHMETIC.fullmatch(expression) is not None
+        names = set(_NAME.findall(expression))
+        known = not names if self.unsure is None else names & self.touched <= self.counters
+        inner = re.sub(r"^\s*\$?\(\(", "", expression)
+        return known and _ARITHMETIC.fullmatch(inner) is not None and re.search(r"\$(?![A-Za-z_])", inner) is None
 
 
 def loop_variable(node: Node) -> str:

@@ -238,6 +238,13 @@ def test_what_stands_in_a_file_cannot_be_granted_by_the_name_of_the_file(project
     assert policy.decide("bash fetch.sh", directory=project, rules=granted).verdict is Verdict.ASK
 
 
+def test_removing_everything_at_once_is_asked_about(project: Path) -> None:
+    (project / "link").unlink()
+    for command in ("rm -rf *", "rm -rf ./*", "cd src && rm *"):
+        assert policy.decide(command, directory=project).verdict is Verdict.ASK
+    assert policy.decide("rm -rf src/*", directory=project).allowed
+
+
 def test_a_grant_lifts_no_denial(project: Path) -> None:
     for command in ("cat /etc/passwd", "npm install; cat /etc/passwd", "sudo ls", "git push --force"):
         rules = Rules(granted=(command,), allow=(f"{command.split(';')[0]}", "cat *", "sudo *", "git *"))
