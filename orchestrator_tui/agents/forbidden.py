@@ -37,6 +37,8 @@ _REASONS = {
     "prlimit",
     "run the command itself, written out.": "eval alias unalias hash enable bind complete compgen dc pushd popd",
     "the environment is not shown. The work does not need it.": "printenv set-env history fc",
+    "it could not be understood as the start of a command. Write one step a line.": """
+        if then else elif fi for while until do done case esac select function in""",
     "it traces other processes. Run the tests instead.": "strace ltrace dtrace bpftrace perf ldd reptyr gcore uftrace",
 }
 

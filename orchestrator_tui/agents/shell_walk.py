@@ -9,8 +9,22 @@ from tree_sitter import Node
 from orchestrator_tui.agents import program_rules
 from orchestrator_tui.agents.command_rules import CODE_FOLDERS, Call, check_name, check_shown
 from orchestrator_tui.agents.folder_view import Folders, FolderView, Traces
+from orchestrator_tui.agents.found_rules import FOUND, xargs_command
 from orchestrator_tui.agents.rules import Rules
 from orchestrator_tui.agents.sandbox import Boundary
+from orchestrator_tui.agents.shell_nodes import (
+    FETCHES,
+    FOLDER_OF_SHELL,
+    PLAIN_EXPANSION,
+    SUBSHELLS,
+    feeds_names,
+    fetched,
+    known_value,
+    named,
+    program_name,
+    reader,
+    shown,
+)
 from orchestrator_tui.agents.shell_words import (
     UNKNOWN,
     Refused,
@@ -32,20 +46,8 @@ _READING = frozenset({"<", "<&"})
 _WRITING = frozenset({">", ">>", ">|", ">&", "&>", "&>>"})
 _SEQUENCES = frozenset({"program", "compound_statement", "do_group", "negated_command"})
 _BRANCHES = frozenset({"if_statement", "elif_clause", "else_clause", "case_statement", "case_item"})
-_SUBSHELLS = frozenset({"subshell", "command_substitution", "process_substitution"})
 _ASSIGNMENTS = frozenset({"variable_assignment", "variable_assignments", "declaration_command"})
 _TESTS = frozenset({"binary_expression", "unary_expression", "parenthesized_expression"})
-_SYSTEM_PROGRAM = re.compile(r"^(?:/usr)?(?:/local)?/s?bin/(?=[^/]+$)")
-_REVISION = re.compile(r"\$\(git (rev-parse( --short)?|merge-base)( (HEAD|main|master|@)[~^\d]*)+\)")
-"""What prints the name of a commit and nothing else."""
-_SHORT_NAME = re.compile(
-    r"""\$\((nproc|whoami|hostname|uname -[smr]|id -[un]+|date( -u)?( ["']?\+[\w%:.-]+["']?)?)\)"""
-)
-"""What prints a number or a name without a slash."""
-_FETCHES = re.compile(r"\b(curl|wget|fetch|aria2c|lynx|https?ie|xh)\b")
-_PLAIN_EXPANSION = re.compile(
-    r"\$\{#?[A-Za-z_0-9@*#?]\w*(?:\[(?:[@*]|\d+)\])?(?:(?::?-|%%?|##?|//?|\^\^?|,,?)[^`$\\\"'{}()\[\]<>]*)?\}"
-)
 _COUNTING_TESTS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 
 
@@ -109,7 +111,7 @@ class Line:
                 return self._function(node, here)
             case "test_command":
                 return self._test(node, here)
-            case kind if kind in _SUBSHELLS:
+            case kind if kind in SUBSHELLS:
                 self._sequence(node, here)
                 return _stays(here)
             case kind if kind in _SEQUENCES:
@@ -154,7 +156,7 @@ class Line:
         elif node.type == "variable_name":
             check_name(source(node))
         elif node.is_named and node.type != "comment":
-            raise Refused(f"{_shown(node)} is not allowed in a command. Write it more simply, or as a Python script.")
+            raise Refused(f"{shown(node)} is not allowed in a command. Write it more simply, or as a Python script.")
         return _stays(here)
 
     def _sequence(self, node: Node, here: Folders) -> _After:
@@ -162,12 +164,12 @@ class Line:
             self._arithmetic(source(node))
             return _stays(here)
         after = _stays(here)
-        for child in _named(node):
+        for child in named(node):
             after = self.visit(child, after.either)
         return after if node.type != "negated_command" else _stays(after.either)
 
     def _branches(self, node: Node, here: Folders) -> _After:
-        for child in _named(node):
+        for child in named(node):
             here |= self.visit(child, here).either
         return _stays(here)
 
@@ -179,7 +181,7 @@ class Line:
     def _list(self, node: Node, here: Folders) -> _After:
         parts = [child for child in node.children if child.type != "comment"]
         if len(parts) != 3 or parts[1].type not in ("&&", "||"):
-            raise Refused(f"{_shown(node)} could not be understood. Use one step a line.")
+            raise Refused(f"{shown(node)} could not be understood. Use one step a line.")
         first = self.visit(parts[0], here)
         if parts[1].type == "&&":
             second = self.visit(parts[2], first.success)
@@ -191,7 +193,7 @@ class Line:
         """A loop over words, once for each that is known."""
         name = loop_variable(node)
         check_name(name)
-        parts = [child for child in _named(node) if is_word(child)]
+        parts = [child for child in named(node) if is_word(child)]
         for part in parts:
             self._word(part, here)
         [body] = [child for child in node.children if child.type in ("do_group", "compound_statement")]
@@ -211,9 +213,9 @@ class Line:
         return self._unmoved(body, here, "a loop")
 
     def _unset(self, node: Node, here: Folders) -> _After:
-        for child in _named(node):
+        for child in named(node):
             if child.type != "variable_name":
-                raise Refused(f"{_shown(node)} is not allowed. Give plain names of variables.")
+                raise Refused(f"{shown(node)} is not allowed. Give plain names of variables.")
             check_name(source(child))
         return _stays(here)
 
@@ -226,20 +228,20 @@ class Line:
     def _pipeline(self, node: Node, here: Folders) -> _After:
         before: list[list[Word]] = []
         fetched = False
-        for child in _named(node):
+        for child in named(node):
             command = simple_command(child, self.variables.known)
             if fetched and command and program_rules.is_interpreter(str(command[0])):
                 raise Refused("What was fetched is not run. Keep it in a file and look at it first.")
-            fetched = fetched or _FETCHES.search(source(child)) is not None
-            reader = _reader(child)
-            if not _feeds_names(before):
+            fetched = fetched or FETCHES.search(source(child)) is not None
+            variable = reader(child)
+            if not feeds_names(before):
                 self.visit(child, here)
             elif command and command[0].text == "xargs":
                 self._command(child, here, fed=True)
-            elif reader and f"${reader}" not in self.variables.known:
-                self.variables.known[f"${reader}"] = program_rules.FOUND
+            elif variable and f"${variable}" not in self.variables.known:
+                self.variables.known[f"${variable}"] = FOUND
                 self.visit(child, here)
-                self.variables.forget(reader)
+                self.variables.forget(variable)
             else:
                 self.visit(child, here)
             before.append(command)
@@ -267,13 +269,13 @@ class Line:
                     parts.append(child)
         for part in parts:
             self._word(part, here)
-        if parts and program_rules.is_interpreter(source(parts[0])) and any(_fetched(part) for part in parts[1:]):
+        if parts and program_rules.is_interpreter(source(parts[0])) and any(fetched(part) for part in parts[1:]):
             raise Refused("What was fetched is not run. Keep it in a file and look at it first.")
         return self._simple(words(parts, self.variables.known), here, fed=fed)
 
     def _unknown(self, node: Node) -> None:
         if source(node) != "$":
-            raise Refused(f"{_shown(node)} is not allowed in a command. Put quotes around text.")
+            raise Refused(f"{shown(node)} is not allowed in a command. Put quotes around text.")
 
     def _simple(self, command: list[Word], here: Folders, *, fed: bool) -> _After:
         name = command[0].text if command else None
@@ -284,7 +286,7 @@ class Line:
         if fed:
             self.rules.check_denied(command, "xargs")
             questions: list[str] = []
-            program_rules.xargs_command(Call("xargs", command[1:], FolderView(self, here, questions)), checked=True)
+            xargs_command(Call("xargs", command[1:], FolderView(self, here, questions)), checked=True)
             self.traces.ask(*questions, in_file=self.in_file)
             return _stays(here)
         if command:
@@ -300,7 +302,7 @@ class Line:
         return FolderView(self, here, []).moved(arguments[0]).here
 
     def _function(self, node: Node, here: Folders) -> _After:
-        name, *body = _named(node)
+        name, *body = named(node)
         known = program_rules.find_rule(program_name(source(name))) is not None or source(name) == "cd"
         if known or node.parent is None or node.parent.type != "program" or len(body) != 1:
             raise Refused(f"The function {source(name)} is not allowed. Write its commands out.")
@@ -316,9 +318,9 @@ class Line:
         return _stays(here)
 
     def _assignments(self, node: Node, here: Folders) -> _After:
-        children = _named(node)
+        children = named(node)
         if node.type == "declaration_command" and not children:
-            raise Refused(f"{_shown(node)}: the environment is not shown. The work does not need it.")
+            raise Refused(f"{shown(node)}: the environment is not shown. The work does not need it.")
         value = Word("")
         for child in children:
             match child.type:
@@ -327,13 +329,13 @@ class Line:
                 case "variable_assignment" | "variable_name":
                     self.visit(child, here)
                 case "array" if node.type == "variable_assignment":
-                    for item in _named(child):
+                    for item in named(child):
                         self._word(item, here)
                 case _ if is_word(child) and node.type == "variable_assignment":
                     self._word(child, here)
                     value = word(child, self.variables.known)
                 case _:
-                    raise Refused(f"{_shown(node)} is not allowed. Set one plain variable at a time: name=value.")
+                    raise Refused(f"{shown(node)} is not allowed. Set one plain variable at a time: name=value.")
         if node.type == "variable_assignment":
             name = source(node).partition("=")[0].rstrip("+")
             check_name(name, value.text)
@@ -350,7 +352,7 @@ class Line:
 
     def _test(self, node: Node, here: Folders) -> _After:
         double = source(node).startswith("[[")
-        waiting = _named(node)
+        waiting = named(node)
         while waiting:
             part = waiting.pop()
             operator = source(part)
@@ -364,7 +366,7 @@ class Line:
 
     def _redirected(self, node: Node, here: Folders) -> _After:
         after = _stays(here)
-        for child in _named(node):
+        for child in named(node):
             if child.type.endswith("_redirect"):
                 self._redirect(child, here | after.either)
             else:
@@ -382,7 +384,7 @@ class Line:
         if node.type == "herestring_redirect":
             return
         if len(parts) != 1 or len(operators) != 1 or operators[0] not in _READING | _WRITING:
-            raise Refused(f"{_shown(node)} could not be understood. Put the redirection last, with one file.")
+            raise Refused(f"{shown(node)} could not be understood. Put the redirection last, with one file.")
         if parts[0].type == "process_substitution" or (operators[0].endswith("&") and source(parts[0]).isdigit()):
             return
         questions: list[str] = []
@@ -392,7 +394,7 @@ class Line:
 
     def _heredoc(self, node: Node, here: Folders) -> None:
         quoted = any(child.type == "heredoc_start" and source(child)[:1] in "'\"\\" for child in node.children)
-        for child in _named(node):
+        for child in named(node):
             match child.type:
                 case "heredoc_start" | "heredoc_end":
                     pass
@@ -402,7 +404,7 @@ class Line:
                 case "file_redirect":
                     self._redirect(child, here)
                 case _ if is_word(child):
-                    raise Refused(f"{_shown(child)} stands after <<. Put the arguments before it.")
+                    raise Refused(f"{shown(child)} stands after <<. Put the arguments before it.")
                 case _:
                     self.visit(child, here)
 
@@ -410,75 +412,26 @@ class Line:
         """Check what the shell expands in a word."""
         match node.type:
             case "simple_expansion" | "expansion":
-                if node.type == "expansion" and not _PLAIN_EXPANSION.fullmatch(source(node)):
-                    raise Refused(f"{_shown(node)} is not allowed. Only $name, ${{name}} and ${{name:-text}} are.")
+                if node.type == "expansion" and not PLAIN_EXPANSION.fullmatch(source(node)):
+                    raise Refused(f"{shown(node)} is not allowed. Only $name, ${{name}} and ${{name:-text}} are.")
                 check_shown(source(node))
-            case kind if kind in _SUBSHELLS:
-                self._stand_in(node, here)
+                if source(node).strip("${}") == "PWD":
+                    self._learn("$PWD", here)
+            case kind if kind in SUBSHELLS:
+                self._learn(source(node), here)
                 self.visit(node, here)
             case "arithmetic_expansion":
                 self._arithmetic(source(node))
             case "translated_string":
-                raise Refused(f"{_shown(node)} is not allowed. Use plain quotes.")
+                raise Refused(f"{shown(node)} is not allowed. Use plain quotes.")
             case _:
                 for child in node.children:
                     self._word(child, here)
 
-    def _stand_in(self, node: Node, here: Folders) -> None:
-        """Make known what `$(pwd)` says, and the project's root."""
-        if len(here) == 1 and source(node) == "$(pwd)":
-            self.variables.known["$(pwd)"] = Word(str(next(iter(here))))
-        elif _REVISION.fullmatch(source(node)):
-            self.variables.known[source(node)] = Word("HEAD")
-        elif _SHORT_NAME.fullmatch(source(node)):
-            self.variables.known[source(node)] = Word("1")
-        elif source(node) == "$(git rev-parse --show-toplevel)":
-            self.variables.known[source(node)] = Word(str(self.boundary.root))
-
-
-def program_name(written: str) -> str:
-    """A program's name, without the system's folder that it may be written with.
-
-    Raises:
-        Refused: it only looks like a program's name.
-    """
-    name = _SYSTEM_PROGRAM.sub("", written)
-    if "/" not in name and not name.isascii():
-        raise Refused(f"{name} is no plain name of a program. Write it in ASCII.")
-    lower = name.casefold()
-    if "/" not in name and lower != name and program_rules.find_rule(lower) is not None:
-        raise Refused(f"{name} is not written as the program is. Write {lower}.")
-    return name
-
-
-def _fetched(node: Node) -> bool:
-    """Whether a word holds what a command in it fetches."""
-    inner = node.type in _SUBSHELLS and _FETCHES.search(source(node)) is not None
-    return inner or any(_fetched(child) for child in node.children)
-
-
-def _reader(node: Node) -> str | None:
-    """The variable that a loop over the lines of its input reads them into."""
-    if node.type != "while_statement":
-        return None
-    condition = next(iter(_named(node)), None)
-    written = re.fullmatch(r"(?:IFS= )?read(?: -r)? ([A-Za-z_]\w*)", source(condition) if condition else "")
-    return written[1] if written else None
-
-
-def _named(node: Node) -> list[Node]:
-    return [child for child in node.children if child.is_named and child.type != "comment"]
-
-
-def _feeds_names(before: Sequence[Sequence[Word]]) -> bool:
-    """Whether a pipeline so far can only print names of files in the project."""
-    return (
-        bool(before)
-        and program_rules.is_lister(before[0])
-        and all(program_rules.is_filter(command) for command in before[1:])
-    )
-
-
-def _shown(node: Node) -> str:
-    text = source(node)
-    return text if len(text) <= 80 else text[:80] + "…"
+    def _learn(self, written: str, here: Folders) -> None:
+        """Make known what an expansion says, as far as it can be known."""
+        value = known_value(written, here, self.boundary.root)
+        if value is not None:
+            self.variables.known[written] = value
+        elif written in FOLDER_OF_SHELL:
+            self.variables.known.pop(written, None)

@@ -20,8 +20,8 @@ _NODE_TOOLS = frozenset({
 
 
 def tool(
-    free: str, *, asked: str = "", denied: str = "", rest_free: bool = False, switches: Collection[str] = (), valued: Collection[str] = (),
-    why: str = INSTALLS, rule: Rule = works,
+    free: str, *, asked: str = "", denied: str = "", rest_free: bool = False, switches: Collection[str] = (),
+    valued: Collection[str] = (), why: str = INSTALLS, rule: Rule = works,
 ) -> Rule:  # fmt: skip
     """A program whose first argument says what it does.
 
