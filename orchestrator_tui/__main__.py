@@ -49,6 +49,8 @@ def _run(given: Sequence[str]) -> int:
             case cli.ShowText(text=text):
                 sys.stdout.write(text)
                 return 0
+            case cli.CheckPolicy() as asked:
+                return _check_policy(asked)
             case cli.ServeWeb() as served:
                 return _serve(served)
             case cli.StartProject() as start:
@@ -73,6 +75,20 @@ def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.Aside) -> i
     except ImportError as error:
         raise OrchestratorError(f"The installation is incomplete: {error}.", hint="Install it again.") from error
     return launch(invocation)
+
+
+def _check_policy(asked: cli.CheckPolicy) -> int:
+    """Its exit codes are answers, so an error has one of its own."""
+    from orchestrator_tui.policy_check import check_policy
+
+    try:
+        return check_policy(asked)
+    except OrchestratorError as error:
+        report(error, as_json=asked.options.json)
+    except Exception as error:
+        broken = OrchestratorError(f"The command could not be checked: {error}.", hint="Agents would be denied it.")
+        report(broken, as_json=asked.options.json)
+    return USAGE
 
 
 def _serve(served: cli.ServeWeb) -> int:

@@ -13,6 +13,7 @@ DEFAULT_SCENARIO = "markdown-checker"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 IMPORT = "import"
+POLICY = "policy"
 
 _EPILOG = """\
 exit codes:
@@ -21,6 +22,7 @@ exit codes:
   2    the command line, the settings or the idea cannot be used
   3    it waits for a person; what it waits for and how to answer is printed
   130  left in a hurry; what is stored is enough for --resume to go on
+  policy check: 0 allowed, 3 to be asked, 1 denied, 2 it could not be checked
 
 examples:
   orchestrator-tui                                    the dashboard
@@ -31,6 +33,7 @@ examples:
   orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
+  orchestrator-tui policy check 'git push'            may agents run this here, and why
 """
 
 
@@ -112,6 +115,15 @@ class ImportFolder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CheckPolicy:
+    """Say whether agents may run a command ("-" reads it) in a project's `directory`, this folder without one."""
+
+    command: str
+    directory: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -131,7 +143,7 @@ class ShowText:
 
 Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder
 """What is done beside the projects that run, from another terminal."""
-Invocation = StartProject | ContinueProject | Aside | ServeWeb | ShowText
+Invocation = StartProject | ContinueProject | Aside | CheckPolicy | ServeWeb | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -193,6 +205,8 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             rehearsal=given.rehearsal,
             options=options,
         )
+    if given.words and given.words[0] == POLICY:
+        return CheckPolicy(command=given.words[2], directory=given.directory, options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -250,10 +264,13 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_words(given: argparse.Namespace) -> None:
-    """Beside options there is one command, with one folder."""
+    """Beside options there is one command, with what it is about."""
     if not given.words:
         return
     command, *folders = given.words
+    if command == POLICY:
+        _check_policy(given)
+        return
     if command != IMPORT:
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
@@ -265,6 +282,16 @@ def _check_words(given: argparse.Namespace) -> None:
     for flag in (*alone, "approve", "request_changes", "web", "console"):
         if _is_given(given, flag):
             raise UsageError(f"{IMPORT} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+
+
+def _check_policy(given: argparse.Namespace) -> None:
+    if given.words[1:2] != ["check"] or len(given.words) != 3:
+        raise UsageError(
+            f"{POLICY} check takes one command.", hint=f"Put it in quotes: {PROGRAM} {POLICY} check 'git status'"
+        )
+    for flag in ("idea", "idea_file", "name", "rehearsal", "status", "stop", "logs", "resume", "web", "console"):
+        if _is_given(given, flag):
+            raise UsageError(f"{POLICY} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
 
 def _check_web(given: argparse.Namespace) -> None:

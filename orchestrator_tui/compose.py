@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
 from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.backends.database import DatabaseTracker
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
@@ -117,6 +118,7 @@ class _House:
         self._runtime_of_all = runtime
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._runtimes: dict[str | None, AgentRuntime] = {}
+        self._rules = ProjectRules()
 
     @property
     def scenario_reference(self) -> str | None:
@@ -147,6 +149,7 @@ class _House:
             )
         scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
         runtime = await self._runtime(scenario, settings)
+        self._rules.set(Path(project.directory), settings.permissions, project.config.get("permissions", ()))
         environment = self._environment(project)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
@@ -226,6 +229,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            judge=self._rules.judge,
             transcripts=self._store,
         )
 
@@ -242,6 +246,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            judge=self._rules.judge,
             transcripts=self._store,
         )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Invocation = cli.StartProject | cli.ContinueProject | cli.Aside | cli.ServeWeb
+Invocation = cli.StartProject | cli.ContinueProject | cli.Aside | cli.CheckPolicy | cli.ServeWeb
 
 
 class Unexpected(OrchestratorError):
@@ -42,7 +42,7 @@ def given(invocation: Invocation, environ: Mapping[str, str]) -> Launch:
         config_file=Path(config) if config is not None else None,
         overrides=overrides,
         flags=flags,
-        scenario=None if isinstance(invocation, cli.Aside) else invocation.rehearsal,
+        scenario=None if isinstance(invocation, cli.Aside | cli.CheckPolicy) else invocation.rehearsal,
     )
 
 

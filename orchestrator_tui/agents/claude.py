@@ -212,7 +212,7 @@ class ClaudeRuntime:
                 decision = await asyncio.to_thread(self._judge, call)
                 if decision.allowed:
                     await turnstile.enter(str(tool_use_id))
-                answer = gate.hook_answer(decision)
+                answer = gate.hook_answer(decision, call.arguments)
             except Exception:
                 # The CLI runs the tool when a hook fails, so a failure must become a denial here.
                 answer = gate.hook_answer(deny(gate.BROKEN))

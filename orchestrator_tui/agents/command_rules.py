@@ -1,29 +1,49 @@
-"""What each command may be given: a table from names to rules, and deny for every name that is not in it."""
+"""What a rule for a command sees, and the rules that many commands share."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from orchestrator_tui.agents.shell_words import Refused, Word, literal
+from orchestrator_tui.agents.sandbox import READ_ONLY_NAMES
+from orchestrator_tui.agents.shell_words import Refused, Word
 
-LONGEST_SLEEP_SECONDS = 60
+_PATH_STARTS = re.compile(r"(?<![./\w])/|(?<![/.])\.\./|(?<!/)~")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=")
 _DANGEROUS_NAME = re.compile(
     r"(LD|DYLD|BASH|GIT|SSH|CLAUDE|ANTHROPIC|ORCHESTRATOR|AWS|GOOGLE|NPM|PIP|CARGO|RUSTC|MAKE|PROMPT)_?\w*"
-    r"|PATH|ENV|IFS|PS[0-4]|SHELL|SHELLOPTS|CDPATH|GLOBIGNORE|HOME|EDITOR|VISUAL|PAGER|LESSOPEN|LESSCLOSE|TMPDIR"
-    r"|PYTHONSTARTUP|PYTHONHOME|NODE_OPTIONS|GOFLAGS|\w*_PROXY|FUNCNAME|HISTFILE|INPUTRC|HOSTALIASES|LOCPATH|TERMINFO",
+    r"|PATH|PWD|OLDPWD|ENV|IFS|PS[0-4]|SHELL|SHELLOPTS|CDPATH|GLOBIGNORE|HOME|EDITOR|VISUAL|PAGER|LESSOPEN|LESSCLOSE|TMPDIR"
+    r"|PYTHONSTARTUP|PYTHONHOME|PYTHONBREAKPOINT|PYTHONEXECUTABLE|NODE_OPTIONS|GOFLAGS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS"
+    r"|JDK_JAVA_OPTIONS|RUBYOPT|PERL5\w+|BROWSER|\w*_PROXY|FUNCNAME|HISTFILE|INPUTRC|HOSTALIASES|LOCPATH|TERMINFO"
+    r"|DOCKER_\w+|KUBE\w+|GCONV_PATH|NLSPATH|MAN\w*|LESS\w*|TAR_OPTIONS|ZIPOPT|UNZIP\w*|GREP_OPTIONS|RSYNC_\w+|XDG_\w+",
     re.IGNORECASE,
 )
+_HARMLESS = frozenset({"GIT_PAGER=cat", "PAGER=cat", "GIT_PAGER=", "PAGER=", "CARGO_TERM_COLOR=never"})
+CODE_FOLDERS = frozenset({"PYTHONPATH", "NODE_PATH", "RUBYLIB", "CLASSPATH"})
+"""Variables that hold folders whose code is run; they must lie in the project."""
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|ANTHROPIC", re.IGNORECASE)
 
 
 class Shell(Protocol):
-    """What a rule asks of the command line around it; each method raises `Refused`."""
+    """What a rule asks of the command line around it.
+
+    `read`, `write` and `make` (for what compilers make) check a path, `run`, `script` and `script_file` what is run;
+    each raises `Refused`. `ask` keeps a question for a person. `exists` looks for a file, here or above in the project.
+    `moved` is the same shell in another folder.
+    """
 
     def read(self, path: Word) -> None: ...
 
     def write(self, path: Word) -> None: ...
+
+    def make(self, path: Word) -> None: ...
+
+    def ask(self, question: str) -> None: ...
+
+    def exists(self, path: str) -> bool: ...
+
+    def moved(self, path: Word) -> "Shell": ...
 
     def run(self, command: Sequence[Word]) -> None: ...
 
@@ -39,7 +59,17 @@ class Call:
     shell: Shell
 
     def texts(self) -> list[str]:
-        return literal(self.arguments)
+        """The arguments; a person is asked when one is only known at run time, "…" stands in its place."""
+        if any(argument.text is None for argument in self.arguments):
+            self.ask("an argument is only known when the shell runs it.")
+        return [str(argument) for argument in self.arguments]
+
+    def rest(self, arguments: Sequence[Word], name: str | None = None) -> "Call":
+        """The same call with other arguments."""
+        return Call(name or self.name, arguments, self.shell)
+
+    def ask(self, why: str) -> None:
+        self.shell.ask(f"{self.name}: {why}")
 
     def positional(self) -> list[Word]:
         """The arguments that are no options; everything after `--` counts."""
@@ -58,9 +88,9 @@ class Call:
 Rule = Callable[[Call], None]
 
 
-def check_name(name: str) -> None:
-    """Refuse to set a variable that changes which programs run, or how."""
-    if _DANGEROUS_NAME.fullmatch(name):
+def check_name(name: str, value: str | None = None) -> None:
+    """Refuse to set a variable that changes which programs run, or how, but for values known to be harmless."""
+    if _DANGEROUS_NAME.fullmatch(name) and f"{name}={value}" not in _HARMLESS:
         raise Refused(f"Setting {name} is not allowed. Pass what the program needs as an argument.")
 
 
@@ -72,6 +102,16 @@ def check_shown(name: str) -> None:
 
 def anything(call: Call) -> None:
     """No argument can do harm."""
+
+
+def asks(why: str, rule: "Rule | None" = None) -> Rule:
+    """A person is asked, after `rule` (the arguments are inside the project) found nothing to refuse."""
+
+    def asked(call: Call) -> None:
+        (rule or works)(call)
+        call.ask(why)
+
+    return asked
 
 
 def never(why: str) -> Rule:
@@ -106,9 +146,24 @@ def reads(call: Call) -> None:
         check_argument(argument, call)
 
 
+def works(call: Call) -> None:
+    """`reads`, for programs that also write where they are told to: not in the folders of the engine."""
+    reads(call)
+    if any(str(argument).startswith("/dev/") and argument.text != "/dev/null" for argument in call.arguments):
+        call.ask("it takes its input for a file of the project.")
+    for argument in call.arguments:
+        for candidate in _paths_in(argument.text or ""):
+            if any(name in candidate.casefold() for name in READ_ONLY_NAMES):
+                call.shell.make(Word(candidate))
+
+
 def check_argument(argument: Word, call: Call) -> None:
-    for candidate in _paths_in(literal([argument])[0]):
-        call.shell.read(Word(candidate, argument.glob))
+    if argument.text is None:
+        call.ask("an argument is only known when the shell runs it.")
+        return
+    for candidate in _paths_in(argument.text):
+        if candidate.strip():
+            call.shell.read(Word(candidate, argument.glob))
 
 
 def reads_after_pattern(*pattern_options: str) -> Rule:
@@ -160,52 +215,6 @@ def links(call: Call) -> None:
     writes(call)
 
 
-def second_is_written(call: Call) -> None:
-    reads(call)
-    for argument in call.positional()[1:]:
-        call.shell.write(argument)
-
-
-def prints(call: Call) -> None:
-    """`printf`: any text, but not into a variable."""
-    if str(call.arguments[0] if call.arguments else "").startswith("-v") or any(
-        argument.text is None for argument in call.arguments[:1]
-    ):
-        raise call.refuse("give the format as plain text, without -v.")
-
-
-def tests(call: Call) -> None:
-    if any(argument.text in ("-v", "-R") for argument in call.arguments):
-        raise call.refuse("-v and -R are not allowed. Compare the value with an empty text.")
-
-
-def sleeps(call: Call) -> None:
-    seconds = sum(_seconds(call, text) for text in call.texts())
-    if seconds > LONGEST_SLEEP_SECONDS:
-        raise call.refuse(f"at most {LONGEST_SLEEP_SECONDS} seconds.")
-
-
-def _seconds(call: Call, text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([sm]?)", text)
-    if match is None:
-        raise call.refuse("say how many seconds, as a plain number.")
-    return float(match[1]) * (60 if match[2] == "m" else 1)
-
-
-def sets_options(call: Call) -> None:
-    if not call.arguments or not all(re.fullmatch(r"[-+][eux]+o?|pipefail|[-+]o", text) for text in call.texts()):
-        raise call.refuse("only -e, -u, -x and -o pipefail.")
-
-
-def reads_line(call: Call) -> None:
-    for text in call.texts():
-        if text.startswith("-") and text != "-r":
-            raise call.refuse("only the option -r.")
-        if not re.fullmatch(r"-r|[A-Za-z_]\w*", text):
-            raise call.refuse("give plain names of variables.")
-        check_name(text)
-
-
 def is_assignment(text: str) -> bool:
     return _ASSIGNMENT.match(text) is not None
 
@@ -216,44 +225,7 @@ def _paths_in(text: str) -> list[str]:
         return [text.partition("=")[2]] if "=" in text else []
     if not text.startswith("-") or len(text) < 2:
         return [text] if text else []
-    tails = [text[2:], *(text[match.start() :] for match in re.finditer(r"\.\./|/|~", text))]
+    tails = [text[2:], *(text[match.start() :] for match in _PATH_STARTS.finditer(text, 2))]
+    # Behind letters it may be a path or the rest of one, which is told by what there is.
+    tails += [tail for match in re.finditer(r"(?<=[A-Za-z])/", text) if Path(tail := text[match.start() :]).exists()]
     return [tail for tail in tails if tail not in ("", "/", "~")]
-
-
-def _quiet(names: str, rule: Rule) -> dict[str, Rule]:
-    return dict.fromkeys(names.split(), rule)
-
-
-BASIC_RULES: Mapping[str, Rule] = {
-    **_quiet("echo true false : pwd basename dirname which type uname whoami id nproc seq", anything),
-    **_quiet("exit return break continue wait shift tr", anything),
-    **_quiet("ls cat head tail wc egrep fgrep cut diff file stat du nl od tac rev paste comm cmp column fold", reads),
-    **_quiet("md5sum sha1sum sha256sum realpath readlink strings", reads),
-    "date": without(("-s", "--set"), reads),
-    "sort": without(("-o", "-T", "--output", "--compress-program", "--temporary-directory"), reads),
-    "tree": without(("-o", "-R"), reads),
-    "uniq": second_is_written,
-    "grep": reads_after_pattern("-e", "-f", "--regexp", "--file"),
-    "rg": without(
-        ("--pre", "--hostname-bin", "--search-zip"), reads_after_pattern("-e", "-f", "--regexp", "--file", "--files")
-    ),
-    "printf": prints,
-    "test": tests,
-    "sleep": sleeps,
-    "set": sets_options,
-    "read": reads_line,
-    "mkdir": writes,
-    "touch": writes,
-    "tee": writes,
-    "rm": writes,
-    "rmdir": writes,
-    "chmod": writes,
-    "cp": without(("-t", "--target-directory", "--parents"), reads_then_writes),
-    "mv": without(("-t", "--target-directory"), moves),
-    "ln": without(("-t", "--target-directory"), links),
-    **_quiet("printenv set-env", never("the environment is not shown. The work does not need it.")),
-    **_quiet("eval source . exec trap builtin alias unalias", never("run the command itself, written out.")),
-    **_quiet("curl wget nc ssh scp telnet ftp", never("no network. Use what is installed.")),
-    **_quiet("sudo su doas kill pkill killall", never("not allowed. Work inside the project, with its own files.")),
-    **_quiet("npx pipx uvx", never("it would download programs. Use what is installed.")),
-}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Verdict(StrEnum):
@@ -14,12 +15,14 @@ class Verdict(StrEnum):
 class Decision:
     """A verdict and why; the reason of a denial names what is allowed instead.
 
-    `pattern` is what a person would allow from then on when asked, never wider than what was shown; "" for the one call.
+    `pattern` is what a person would allow from then on when asked, never wider than what was shown; "" for one call.
+    `place` is the file that was checked, where the path as written leads through links; the tool is given it instead.
     """
 
     verdict: Verdict
     reason: str = ""
     pattern: str = ""
+    place: Path | None = None
 
     @property
     def allowed(self) -> bool:

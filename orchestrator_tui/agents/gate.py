@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator_tui.agents import policy, sandbox
 from orchestrator_tui.agents.decision import Decision, allow, deny
+from orchestrator_tui.agents.rules import NO_RULES, Rules
 
 FILE_TOOLS = frozenset({"Read", "Write", "Edit", "Glob", "Grep"})
 ANSWER_TOOL = "StructuredOutput"
@@ -33,8 +35,8 @@ class ToolCall:
 Judge = Callable[[ToolCall], Decision]
 
 
-def judge(call: ToolCall) -> Decision:
-    """Whether a tool call may run; it reads the file system, so it belongs in a thread."""
+def judge(call: ToolCall, rules: Rules = NO_RULES) -> Decision:
+    """Whether a tool call may run, by the project's `rules`; it reads the file system, so it belongs in a thread."""
     if call.tool not in call.tools:
         return deny(f"This session has no tool {call.tool}. It has: {', '.join(sorted(call.tools))}.")
     if call.tool == ANSWER_TOOL:
@@ -43,11 +45,11 @@ def judge(call: ToolCall) -> Decision:
         boundary = sandbox.Boundary.around(call.directory, call.readable)
         return sandbox.decide(call.tool, call.arguments, boundary, call.here)
     if call.tool == "Bash":
-        return _judge_bash(call)
+        return _judge_bash(call, rules)
     return deny(f"{call.tool} is not allowed. Use Read, Write, Edit, Glob, Grep or Bash.")
 
 
-def _judge_bash(call: ToolCall) -> Decision:
+def _judge_bash(call: ToolCall, rules: Rules) -> Decision:
     if call.arguments.get("run_in_background"):
         return deny("Nothing may run in the background. Run it in the foreground, with a time limit.")
     if call.arguments.get("dangerouslyDisableSandbox"):
@@ -55,7 +57,7 @@ def _judge_bash(call: ToolCall) -> Decision:
     command = call.arguments.get("command")
     if not isinstance(command, str):
         return deny("The command is missing. Give it as text.")
-    return policy.decide(command, directory=call.directory, here=call.here)
+    return policy.decide(command, directory=call.directory, here=call.here, rules=rules)
 
 
 def call_from(
@@ -74,12 +76,16 @@ def call_from(
     )
 
 
-def hook_answer(decision: Decision) -> dict[str, Any]:
-    """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run."""
-    return {
-        "hookSpecificOutput": {
-            "hookEventName": "PreToolUse",
-            "permissionDecision": "allow" if decision.allowed else "deny",
-            "permissionDecisionReason": decision.reason,
-        }
+def hook_answer(decision: Decision, arguments: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run.
+
+    `arguments` are the call's: the file of an allowed one is replaced by what its path was found to lead to.
+    """
+    answer: dict[str, Any] = {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": "allow" if decision.allowed else "deny",
+        "permissionDecisionReason": decision.reason,
     }
+    if decision.allowed and decision.place is not None:
+        answer["updatedInput"] = {**arguments, "file_path": str(decision.place)}
+    return {"hookSpecificOutput": answer}

@@ -1,196 +1,67 @@
-"""Rules for commands that run other commands, or have a language of their own: git, find, python, npm."""
+"""The rule of every program: a table from names to rules, those for commands that run others, and for unknown ones."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from orchestrator_tui.agents import text_rules
+from orchestrator_tui.agents.basic_rules import BASIC_RULES
 from orchestrator_tui.agents.command_rules import (
-    BASIC_RULES,
     Call,
     Rule,
-    check_argument,
     check_name,
     is_assignment,
-    never,
     reads,
-    without,
+    reads_then_writes,
+    works,
 )
-from orchestrator_tui.agents.shell_words import Refused, Word, literal
-
-_GIT_READS = frozenset({
-    "status", "diff", "log", "show", "ls-files", "rev-parse", "grep", "blame", "describe", "shortlog",
-    "check-ignore", "cat-file", "ls-tree", "add", "restore",
-})  # fmt: skip
-_GIT_WRITES = frozenset({"mv", "rm"})
-_GIT_SWITCHES = frozenset({"--no-pager", "-P", "--no-optional-locks", "--literal-pathspecs"})
-_GIT_OPTIONS = (
-    "--output", "--ext-diff", "--textconv", "--no-index", "--open-files-in-pager", "-O",
-    "--pathspec-from-file", "--contents", "--exec",
-)  # fmt: skip
-_FIND_RUNS = frozenset({"-exec", "-execdir"})
-_FIND_NEVER = frozenset({"-delete", "-ok", "-okdir", "-fls", "-fprint", "-fprint0", "-fprintf", "-files0-from"})
-_FILTERS = frozenset({"sort", "uniq", "grep", "egrep", "head", "tail"})
+from orchestrator_tui.agents.forbidden import FORBIDDEN_RULES
+from orchestrator_tui.agents.found_rules import find, xargs
+from orchestrator_tui.agents.git_rules import git
+from orchestrator_tui.agents.interpreter_rules import INTERPRETERS, python
+from orchestrator_tui.agents.network_rules import curl, wget
+from orchestrator_tui.agents.shell_words import Word
+from orchestrator_tui.agents.tool_rules import pip
+from orchestrator_tui.agents.toolbox import TOOLS
 
 
 def find_rule(name: str) -> Rule | None:
-    """The rule for a command of that name; None when there is none, which means deny."""
-    if name in _PROGRAM_RULES:
-        return _PROGRAM_RULES[name]
-    if re.fullmatch(r"(python|pip)3?(\.\d+)?", name):
-        return _python if name.startswith("python") else _pip
-    return BASIC_RULES.get(name)
+    """The rule for a program of that name; None when it is not known."""
+    if name in _RULES:
+        return _RULES[name]
+    versioned = re.fullmatch(r"(python|pypy|pip|ruby|node|php|perl|lua|gcc|g\+\+|clang|clang\+\+|go)[-\d.]+\w?", name)
+    return _RULES.get(versioned[1]) if versioned else None
 
 
-def is_lister(command: Sequence[Word]) -> bool:
-    """Whether a command prints nothing but names of files of the project."""
-    names = [word.text for word in command[:2]]
-    return bool(names) and (names[0] == "find" or names == ["git", "ls-files"]) and not _prints_more(command)
+def is_interpreter(name: str) -> bool:
+    """Whether a program of that name runs what it is given as code."""
+    base = re.sub(r"[-\d.]+$", "", name.rpartition("/")[2])
+    return base in INTERPRETERS or base in ("python", "pypy", "sh", "bash", "dash")
 
 
-def is_filter(command: Sequence[Word]) -> bool:
-    """Whether a command only lets some lines of its input through."""
-    if not command or command[0].text not in _FILTERS:
-        return False
-    positional = Call(command[0].text, command[1:], _NOWHERE).positional()
-    return len(positional) <= (1 if command[0].text in ("grep", "egrep") else 0)
+def rule_for(name: str) -> Rule:
+    """The rule for a program of that name; a person is asked about one that is not known."""
+    return find_rule(name) or _unknown
 
 
-def _prints_more(command: Sequence[Word]) -> bool:
-    return any(word.text in ("-printf", "-exec", "-execdir", "--format") or word.text is None for word in command)
-
-
-def _git(call: Call) -> None:
-    texts = call.texts()
-    while texts and texts[0] in _GIT_SWITCHES:
-        texts = texts[1:]
-    if not texts or texts[0].startswith("-"):
-        raise call.refuse("give the subcommand first, such as `git status`; -C and -c are not allowed.")
-    name, rest = texts[0], call.arguments[len(call.arguments) - len(texts) + 1 :]
-    inner = Call(f"git {name}", rest, call.shell)
-    match name:
-        case "checkout" if "--" in texts[1:2]:
-            without(_GIT_OPTIONS, reads)(inner)
-        case "branch" if all(re.fullmatch(r"--list|--show-current|-[avr]+", text) for text in texts[1:]):
-            pass
-        case _ if name in _GIT_READS:
-            without(_GIT_OPTIONS, reads)(inner)
-        case _ if name in _GIT_WRITES:
-            without(_GIT_OPTIONS, BASIC_RULES["rm"])(inner)
-        case _:
-            raise inner.refuse(
-                "not allowed. The engine commits and keeps the repository; "
-                "use git status, diff, log, show, add, restore, mv or rm."
-            )
-
-
-def _python(call: Call) -> None:
-    skip = False
-    for index, argument in enumerate(call.arguments):
-        text = literal([argument])[0]
-        if skip:
-            return _after_code(call, index + 1)
-        if text == "-m":
-            return _module(call, index + 1)
-        skip = re.fullmatch(r"-[bBdEiIOsSuvx]*c", text) is not None
-        if not skip:
-            check_argument(argument, call)
-            if not text.startswith("-"):
-                return _after_code(call, index + 1)
-    return None
-
-
-def _after_code(call: Call, start: int) -> None:
-    reads(Call(call.name, call.arguments[start:], call.shell))
-
-
-def _module(call: Call, start: int) -> None:
-    module, *rest = call.texts()[start:] or [""]
-    if module in ("pip", "ensurepip"):
-        _pip(Call("pip", [Word(text) for text in rest], call.shell))
-    _after_code(call, start)
-
-
-def _pip(call: Call) -> None:
-    texts = call.texts()
-    if not texts or texts[0] not in ("list", "show", "freeze", "check", "--version"):
-        raise call.refuse("nothing can be installed. Use the standard library and what `pip list` shows.")
-
-
-def _node(call: Call) -> None:
-    texts = call.texts()
-    for index, argument in enumerate(call.arguments):
-        if index == 0 or texts[index - 1] not in ("-e", "-p", "--eval", "--print"):
-            check_argument(argument, call)
-
-
-def only(allowed: str, rule: Rule = reads) -> Rule:
-    """The first argument must be one of `allowed`."""
-    names = allowed.split()
-
-    def checked(call: Call) -> None:
-        texts = call.texts()
-        if not texts or texts[0] not in names:
-            raise call.refuse(f"only {', '.join(names)}.")
-        rule(call)
-
-    return checked
-
-
-def _find(call: Call) -> None:
-    arguments = list(call.arguments)
-    while arguments:
-        argument = arguments.pop(0)
-        text = literal([argument])[0]
-        if text in _FIND_NEVER:
-            raise call.refuse(f"{text} is not allowed. List the files, then name those you mean.")
-        if text in _FIND_RUNS:
-            arguments = _run_for_found(call, arguments)
-        elif text.startswith("-") or text in ("(", ")", "!", ","):
-            continue
-        else:
-            check_argument(argument, call)
-
-
-def _run_for_found(call: Call, arguments: Sequence[Word]) -> list[Word]:
-    texts = [argument.text for argument in arguments]
-    ends = [index for index, text in enumerate(texts) if text in (";", "+")]
-    if not ends:
-        raise call.refuse("-exec has no end. Close it with \\; or +.")
-    command = [_found(word) for word in arguments[: ends[0]]]
-    if command and command[0].text not in _SAFE_ON_FOUND:
-        raise call.refuse(f"-exec may only run {', '.join(sorted(_SAFE_ON_FOUND))}.")
-    call.shell.run(command)
-    return list(arguments[ends[0] + 1 :])
-
-
-def _found(word: Word) -> Word:
-    return Word("./found") if word.text == "{}" else word
-
-
-def _xargs(call: Call) -> None:
-    raise call.refuse("its input must come from find or git ls-files, such as `git ls-files | xargs wc -l`.")
-
-
-def xargs_command(call: Call) -> list[Word]:
-    """What `xargs` runs, with a file of the project in place of what it reads."""
-    arguments = list(call.arguments)
-    while arguments and str(arguments[0]).startswith("-"):
-        option = literal([arguments.pop(0)])[0]
-        if option in ("-n", "-P", "-L", "-I", "-d") and arguments:
-            arguments.pop(0)
-        elif not re.fullmatch(r"-[0rt]+|-[nPL]\d+|-I\S+|-d.+|--null|--no-run-if-empty", option):
-            raise call.refuse(f"{option} is not allowed. Use -0, -r, -n and -I.")
-    if arguments and arguments[0].text not in _SAFE_ON_FOUND:
-        raise call.refuse(f"it may only run {', '.join(sorted(_SAFE_ON_FOUND))}.")
-    return [*(_found(word) for word in arguments), Word("./found")]
+def _unknown(call: Call) -> None:
+    if re.fullmatch(r"[\w.+@-]+", call.name) is None:
+        raise call.refuse("no name of a program.")
+    works(call)
+    for argument in call.arguments:
+        text = str(argument)
+        if (rule := FORBIDDEN_RULES.get(text)) is not None:
+            rule(call.rest([], text))
+        if "$(" in text or "`" in text:
+            raise call.refuse("an argument holds commands for another shell. Write them as a command of their own.")
+    call.ask("not among the known programs. The project's own build and test tools need no question.")
 
 
 def _env(call: Call) -> None:
     arguments = list(call.arguments)
     while arguments:
-        text = literal([arguments[0]])[0]
+        text = str(arguments[0])
         if is_assignment(text):
-            check_name(text.partition("=")[0].rstrip("+"))
+            check_name(text.partition("=")[0].rstrip("+"), text.partition("=")[2])
         elif text == "-u" and len(arguments) > 1:
             arguments.pop(0)
         elif text not in ("-i", "-", "--"):
@@ -208,9 +79,10 @@ def _runs_rest(options: str, values: int = 0) -> Rule:
         arguments = list(call.arguments)
         while arguments and re.fullmatch(options, str(arguments[0])):
             arguments.pop(0)
-        literal(arguments[:values])
         if not arguments[values:] or str(arguments[0]).startswith("-"):
             raise call.refuse("give the command to run, without further options.")
+        if values and not all(word.text and re.fullmatch(r"[\w.,-]+", word.text) for word in arguments[:values]):
+            raise call.refuse("its own arguments must be plain numbers or words.")
         call.shell.run(arguments[values:])
 
     return rule
@@ -219,59 +91,113 @@ def _runs_rest(options: str, values: int = 0) -> Rule:
 def _command(call: Call) -> None:
     if call.arguments and call.arguments[0].text in ("-v", "-V"):
         return
-    _runs_rest(r"--")(call)
+    _runs_rest(r"--|-p")(call)
+
+
+def _exec(call: Call) -> None:
+    """`exec`: with a command it becomes that, without one it only redirects."""
+    if call.arguments:
+        _runs_rest(r"--")(call)
+
+
+def _trap(call: Call) -> None:
+    """`trap`: something that is cleaned up at the end."""
+    texts = call.texts()
+    if len(texts) < 2 or not set(texts[1:]) <= {"EXIT", "0"} or call.arguments[0].text is None:
+        raise call.refuse("only for EXIT, with commands that are written out.")
+    if texts[0] not in ("", "-"):
+        call.shell.script(texts[0])
+
+
+def _flock(call: Call) -> None:
+    arguments = [word for word in call.arguments if not re.fullmatch(r"-[nxsueo]+|--nonblock|--exclusive", str(word))]
+    if len(arguments) < 2:
+        raise call.refuse("give a file to lock and a command.")
+    call.shell.write(arguments[0])
+    if arguments[1].text in ("-c", "--command"):
+        _shell(call.rest(arguments[1:]))
+    else:
+        call.shell.run(arguments[1:])
 
 
 def _shell(call: Call) -> None:
-    texts = call.texts()
-    options = [text for text in texts if text.startswith("-")]
-    if texts and re.fullmatch(r"-[lex]*c", texts[0]) and len(texts) > 1:
-        call.shell.script(texts[1])
+    arguments = list(call.arguments)
+    while arguments and re.fullmatch(r"-[eluxn]+|-o|pipefail|--noprofile|--norc|--login", str(arguments[0])):
+        arguments.pop(0)
+    first = arguments[0] if arguments else Word("")
+    if re.fullmatch(r"-[eluxn]*c", str(first)) and len(arguments) > 1:
+        if arguments[1].text is None:
+            raise call.refuse("its command line is only known when the shell runs it. Write it out.")
+        call.shell.script(arguments[1].text)
         return
-    if not texts or any(not re.fullmatch(r"-[eux]+", option) for option in options):
+    if not first.text or first.text.startswith("-"):
         raise call.refuse("give a script file of the project, or one command line after -c.")
-    call.shell.script_file(call.positional()[0])
-    reads(call)
+    call.shell.script_file(first)
+    reads(call.rest(arguments))
 
 
-class _Nowhere:
-    """A shell that is never asked."""
+def _copies_over(call: Call) -> None:
+    """`rsync` between folders of the project."""
+    if any(re.match(r"-[a-zA-Z]*e|--(rsh|rsync-path|daemon|password-file)|[^/]*:", text) for text in call.texts()):
+        raise call.refuse("no connections to other machines.")
+    reads_then_writes(call)
+    call.ask("it may remove and replace many files at once.")
 
-    def _refuse(self, *_: object) -> None:
-        raise Refused("not allowed")
 
-    read = write = run = script = script_file = _refuse
+def _debugs(call: Call) -> None:
+    if any(re.match(r"--?p(id)?\b|-attach", str(word)) for word in call.arguments):
+        raise call.refuse("other processes are left alone.")
+    works(call)
+    call.ask("it waits for a terminal, and its language runs commands.")
 
 
-_NOWHERE = _Nowhere()
-_SAFE_ON_FOUND = frozenset({
-    "cat", "head", "tail", "wc", "grep", "egrep", "ls", "stat", "file", "echo", "md5sum", "sha256sum",
-    "basename", "dirname", "nl",
-})  # fmt: skip
-_PROJECT_TOOLS = frozenset({
-    "pytest", "ruff", "mypy", "black", "isort", "flake8", "coverage", "tsc", "eslint", "make", "cmake",
-    "ninja", "gcc", "g++", "cc", "clang", "rustc", "javac", "java",
-})  # fmt: skip
-_PROGRAM_RULES: Mapping[str, Rule] = {
-    "git": _git,
+def _timed(call: Call) -> None:
+    """`hyperfine`: each argument is a command line."""
+    for word in call.arguments:
+        if word.text is None:
+            raise call.refuse("a command line is only known when the shell runs it.")
+        if not word.text.startswith("-") and not word.text.isdecimal():
+            call.shell.script(word.text)
+
+
+_RULES: Mapping[str, Rule] = {
+    **FORBIDDEN_RULES,
+    **BASIC_RULES,
+    **INTERPRETERS,
+    **TOOLS,
+    **dict.fromkeys(("python", "python3", "pypy", "pypy3", "py"), python(pip)),
+    "git": git,
     "sed": text_rules.sed,
-    "awk": text_rules.awk,
-    "gawk": text_rules.awk,
-    "find": _find,
-    "xargs": _xargs,
+    "gsed": text_rules.sed,
+    "jq": text_rules.jq,
+    **dict.fromkeys(("awk", "gawk", "mawk", "nawk"), text_rules.awk),
+    "curl": curl,
+    "wget": wget,
+    "find": find,
+    "xargs": xargs,
     "env": _env,
     "nohup": _runs_rest(r"--"),
     "nice": _runs_rest(r"-n|\d+|-n\d+|-\d+"),
-    "time": _runs_rest(r"-p|--"),
+    "ionice": _runs_rest(r"-c ?\d?|\d|-n ?\d?|-t"),
+    "stdbuf": _runs_rest(r"-[ioe][L0]|-[ioe]\d+"),
+    "time": _runs_rest(r"-p|-v|--"),
     "!": _runs_rest(r"--"),
     "timeout": _runs_rest(r"-k\d+\w?|--foreground|-v|--preserve-status|--kill-after=\w+|-s\w+|--signal=\w+", values=1),
+    "gtimeout": _runs_rest(r"-k\d+\w?", values=1),
+    "taskset": _runs_rest(r"-c", values=1),
+    "chronic": _runs_rest(r"--"),
+    "unbuffer": _runs_rest(r"-p"),
+    "xvfb-run": _runs_rest(r"-a|--auto-servernum"),
+    "valgrind": _runs_rest(r"-q|--[\w-]+(=[\w./%-]+)?"),
+    "busybox": _runs_rest(r"--"),
+    "exec": _exec,
+    "trap": _trap,
+    "builtin": _runs_rest(r"--"),
+    "catchsegv": _runs_rest(r"--"),
     "command": _command,
-    "sh": _shell,
-    "bash": _shell,
-    "node": _node,
-    "npm": only("test t run run-script ci start ls --version -v"),
-    "cargo": only("build test check fmt clippy run --version"),
-    "go": only("build test vet fmt run list version"),
-    "jq": never("use python3 -c with the json module."),
-    **dict.fromkeys(_PROJECT_TOOLS, reads),
+    "flock": _flock,
+    "hyperfine": _timed,
+    "rsync": _copies_over,
+    **dict.fromkeys(("gdb", "lldb", "rr", "dlv", "jdb", "pdb"), _debugs),
+    **dict.fromkeys(("sh", "bash", "dash"), _shell),
 }

@@ -2,15 +2,19 @@
 
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.decision import Decision, allow, deny
+from orchestrator_tui.agents.links import names_of, passes
 
 READ_ONLY_NAMES = frozenset({".git", ".orchestrator", ".orchestrator_state.json", ".claude", ".mcp.json"})
+_OF_THE_KERNEL = (Path("/proc"), Path("/dev"), Path("/sys"))
+"""What a path there means depends on the process that uses it."""
 _GLOB = re.compile(r"[*?\[{]")
 _CLIMBS = re.compile(r"(?:^|[/,{(|])\.\.(?:$|[/,})|])")
 _ABSOLUTE_ALTERNATIVE = re.compile(r"[{,(|]\s*[/~]")
@@ -32,6 +36,8 @@ class Boundary:
         for real in _meanings(path, here):
             if real is None or not any(real.is_relative_to(folder) for folder in (self.root, *self.readable)):
                 return f"{_shown(path)} is outside the project. Use paths inside {self.root}."
+            if why := self._refuse_kind(path, real):
+                return why
         return None
 
     def refuse_write(self, path: str, here: Path) -> str | None:
@@ -43,10 +49,31 @@ class Boundary:
                 return f"{_shown(path)} is the project directory itself. Name the files in it that you mean."
             if kept := self._kept(real):
                 return f"{kept} is kept by the engine and can only be read. Write elsewhere in the project."
+            if why := self._refuse_kind(path, real, written=True):
+                return why
+        return None
+
+    def _refuse_kind(self, path: str, real: Path, *, written: bool = False) -> str | None:
+        """Why a file must not be used that is none of the project, though its path is; `written` counts kept ones."""
+        try:
+            found = real.lstat()
+        except (OSError, ValueError):
+            return None
+        if stat.S_ISDIR(found.st_mode):
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            return f"{_shown(path)} is no plain file but a device or a pipe. Use plain files."
+        if found.st_nlink == 1 or not real.is_relative_to(self.root):
+            return None
+        names = names_of(found, self.root)
+        if len(names) < found.st_nlink:
+            return f"{_shown(path)} has another name outside the project. Make a copy with a name of its own."
+        if written and any(self._kept(name) for name in names):
+            return f"{_shown(path)} is another name of a file that the engine keeps. Write elsewhere in the project."
         return None
 
     def _kept(self, real: Path) -> str | None:
-        parts = [part.casefold() for part in real.relative_to(self.root).parts]
+        parts = [_plain(part) for part in real.relative_to(self.root).parts]
         if ".git" in parts:
             return ".git"
         return parts[0] if parts[0] in READ_ONLY_NAMES else None
@@ -56,9 +83,9 @@ def decide(tool: str, arguments: Mapping[str, Any], boundary: Boundary, here: Pa
     """Whether a call of one of the CLI's file tools stays within `boundary`."""
     match tool, arguments:
         case "Read", {"file_path": str(path)}:
-            return _decision(boundary.refuse_read(path, here))
+            return _decided_file(boundary.refuse_read(path, here), path, here)
         case (("Write" | "Edit"), {"file_path": str(path)}):
-            return _decision(boundary.refuse_write(path, here))
+            return _decided_file(boundary.refuse_write(path, here), path, here)
         case "Glob", {"pattern": str(pattern)}:
             return _decision(_refuse_folder(arguments, boundary, here) or _refuse_pattern(pattern, boundary, here))
         case "Grep", {"pattern": str()}:
@@ -68,6 +95,15 @@ def decide(tool: str, arguments: Mapping[str, Any], boundary: Boundary, here: Pa
 
 def _decision(refusal: str | None) -> Decision:
     return allow() if refusal is None else deny(refusal)
+
+
+def _decided_file(refusal: str | None, path: str, here: Path) -> Decision:
+    """The decision about one file; what a link leads to is named, so that the link can no more be exchanged."""
+    if refusal is not None:
+        return deny(refusal)
+    written = here / path.strip()
+    real = _real(written)
+    return allow() if real == Path(os.path.normpath(written)) else replace(allow(), place=real)
 
 
 def _refuse_folder(arguments: Mapping[str, Any], boundary: Boundary, here: Path) -> str | None:
@@ -112,12 +148,18 @@ def _meanings(path: str, here: Path) -> Iterator[Path | None]:
         yield None
         return
     for written in {path, path.strip(), unicodedata.normalize("NFC", path.strip())}:
-        joined = here / Path(written).expanduser() if written.startswith("~") else here / written
         try:
-            yield _real(joined)
-            yield _real(Path(os.path.normpath(joined)))
+            joined = here / Path(written).expanduser() if written.startswith("~") else here / written
+            for meant in {joined, Path(os.path.normpath(joined))}:
+                yield None if passes(meant, _OF_THE_KERNEL) else _real(meant)
         except (OSError, RuntimeError, ValueError):
             yield None
+
+
+def _plain(name: str) -> str:
+    """A name as file systems may compare it: without case, composition and characters that are not seen."""
+    seen = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    return seen.casefold().rstrip(" .")
 
 
 def _real(path: Path) -> Path:

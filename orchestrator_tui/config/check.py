@@ -96,7 +96,7 @@ def _wrong_values(
             SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
     except ValidationError as error:
         keys_found = dict.fromkeys(
-            _of_setting(tuple(map(str, entry["loc"])), keys)
+            _of_setting(entry["loc"], keys)
             for entry in error.errors()
             if entry["type"] != "extra_forbidden"
         )
@@ -104,15 +104,17 @@ def _wrong_values(
     return []
 
 
-def _of_setting(key: Key, keys: Mapping[str, FieldInfo]) -> Key:
-    """The key without what pydantic adds about the alternatives of a setting."""
+def _of_setting(found: tuple[str | int, ...], keys: Mapping[str, FieldInfo]) -> Key:
+    """The setting that something wrong was found in: whichever entry of its array it is, and without what pydantic
+    adds about the alternatives of a setting."""
+    key = tuple(part for part in found if isinstance(part, str))
     return next((key[:length] for length in range(1, len(key)) if setting_at(key[:length], keys)), key)
 
 
 def _marked(value: Any) -> Any:
-    """Dates become arrays, which no setting is: as text they would pass for one."""
+    """Dates become arrays of arrays, which no setting is: as text they would pass for one."""
     if isinstance(value, date | time):
-        return [value.isoformat()]
+        return [[value.isoformat()]]
     raise TypeError(f"{type(value).__name__} is no value of a settings file")
 
 

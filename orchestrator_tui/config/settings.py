@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
 
+from orchestrator_tui.config.command_patterns import PATTERNS, check_pattern, patterns_in
 from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
 from orchestrator_tui.domain.limits import Resource, Scope
@@ -38,6 +39,11 @@ KEYS = "keys in quotes, commas between them, such as d or ctrl+d or f5 or a,ente
 TYPING_KEYS = "keys that type nothing, as it also works while typing, such as ctrl+g or f5, commas between them"
 Keys = Annotated[str, AfterValidator(check_keys), Expected(KEYS)]
 TypingKeys = Annotated[str, AfterValidator(check_typing_keys), Expected(TYPING_KEYS)]
+
+
+CommandPatterns = Annotated[
+    tuple[Annotated[str, AfterValidator(check_pattern)], ...], BeforeValidator(patterns_in), Expected(PATTERNS)
+]
 
 
 class Section(BaseModel):
@@ -234,6 +240,17 @@ class VerifySettings(Section):
     """Seconds after which the check counts as failed."""
 
 
+class PermissionSettings(Section):
+    """Shell commands of agents, beside the built-in rules: as you would type them, such as "npm run *"."""
+
+    allow: CommandPatterns = ()
+    """Commands that are not asked about."""
+    ask: CommandPatterns = ()
+    """Commands that are asked about although they would be allowed."""
+    deny: CommandPatterns = ()
+    """Commands that never run."""
+
+
 class LogSettings(Section):
     """The program's own log files."""
 
@@ -302,6 +319,7 @@ class SettingsModel(Section):
     error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
     run: RunSettings = RunSettings()
     verify: VerifySettings = VerifySettings()
+    permissions: PermissionSettings = PermissionSettings()
     log: LogSettings = LogSettings()
     tui: TuiSettings = TuiSettings()
     keymap: KeymapSettings = KeymapSettings()

@@ -1,5 +1,6 @@
 """The settings as rows of a form: what each is, where it comes from, and what may be written instead; pure."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -114,6 +115,8 @@ def shown(value: Any) -> str:
             return str(truth).lower()
         case float() as number:
             return f"{number:g}"
+        case list() as entries:
+            return json.dumps(entries, ensure_ascii=False)
         case other:
             return str(other)
 
@@ -125,6 +128,8 @@ def plain(value: Any) -> Any:
             return value.value
         case Path():
             return str(value)
+        case tuple():
+            return list(value)
         case _:
             return value
 

@@ -1,264 +1,168 @@
+import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orchestrator_tui.agents import policy
+from orchestrator_tui.agents.decision import Verdict
+from orchestrator_tui.agents.rules import Rules
+from tests.agents.commands import Command, commands, make_project, of
 
-ALLOWED = r"""
-ls -la
-cat a.py | head -20
-git status && git diff HEAD~2..HEAD -- a.py
-python3 -m unittest discover -s tests -v
-python3 -c "print('../x/')"
-PYTHONPATH=src python3 -m pytest -q 2>&1 | tail -n 5
-cd sub && cat ../README.md
-(cd sub; ls)
-mkdir -p a/b && touch a/b/c.py
-find . -name '*.py' -exec wc -l {} +
-git ls-files | xargs wc -l
-sed -n '1,20p' a.py
-sed -i 's/a/b/g' a.py
-awk '{print $1,$2}' f
-grep -rn "def /foo" . --include=*.py
-bash v.sh
-./v.sh
-bash -lc 'ls && pwd'
-timeout 60 python3 -m pytest
-for i in 1 2 3; do echo "$i"; done
-if [ -f a ]; then cat a; else echo no; fi
-rm -rf build *.pyc
-X=$(git rev-parse HEAD); echo "$X"
-f() { ls; }; f
-git restore --staged --worktree .
-git add -A
-echo hi > /dev/null 2>&1
-cut -d/ -f1 x
-env MODE=1 python3 a.py
-ls -la 2>/dev/null || true
-sleep 5
-test -f a && echo yes
-rg foo src
-[[ -n "$x" ]] && ls
-while read -r l; do echo "$l"; done < a.txt
-diff <(ls) <(ls sub)
-time ls
-ls & wait
-npm test -- --watch=false
-printf '%s\\n' "$x"
-cp a.py sub/b.py
-mv a.py b.py
-set -euo pipefail; ls
-""".strip().split("\n")
-DENIED = r"""
-curl x
-cat /etc/passwd
-cat link/passwd
-cat ../x
-cat ~/.ssh/id
-rm -rf .
-rm -rf .git
-rm -rf .g*
-rm -rf .*
-echo x > .git/config
-echo x > ../y
-git commit -m x
-git push
-git -c core.pager=x log
-git log --output=/tmp/x
-git grep -Ovi x
-git checkout main
-$x y
-$(ls) y
-`ls` y
-echo $(curl x)
-echo "$(cat /etc/passwd)"
-ls; cu'r'l x
-PATH=. ls
-LD_PRELOAD=x ls
-env PATH=. ls
-export BASH_ENV=x
-sh -c 'curl x'
-bash -c "bash -c 'curl x'"
-bash evil.sh
-./evil.sh
-source v.sh
-echo 'curl' > v.sh && bash v.sh
-find . -exec rm {} \\;
-find . -delete
-find / -name x
-xargs rm
-echo /etc/passwd | xargs cat
-curl() { :; }; curl x
-false && g() { :; }; g
-f() { curl x; }; f
-cd .. && ls
-cd /
-cd sub; cat ../x
-for i in 1 2; do cd sub; done
-nohup curl x &
-timeout 5 curl x
-time curl x
-! curl x
-echo ${x@P}
-echo $((a[$(id)]))
-[ -v 'a[$(id)]' ]
-sed 's/a/b/e' x
-sed 'w /tmp/x' x
-sed -n '1e id' x
-awk 'BEGIN{system("id")}'
-awk '{print > "/tmp/x"}' f
-sort -o /tmp/x y
-sort --compress-prog=sh y
-python3 -m pip install x
-pip install x
-npx x
-env
-printenv
-echo $ANTHROPIC_API_KEY
-tee /tmp/x
-cat x | sh
-cat {/etc/passwd,a}
-grep -f/etc/passwd x
-grep -e x /etc/passwd
-cat --files0-from=/etc/x
-ln -s /etc x
-ln -s ../../x y
-/usr/bin/curl x
-kill 1
-chmod 777 /etc
-sleep 100
-cp /etc/passwd .
-cp -t /etc x
-mv .git x
-exec ls
-eval ls
-trap ls EXIT
-ls > x y
-if true; then curl x; fi
-case x in x) curl x;; esac
-while curl x; do ls; done
-echo x | tee .orchestrator/y
-: > .orchestrator_state.json
-rm -- -r /etc
-rg --pre sh x
-python3 /etc/x.py
-cat /dev/tcp/x/1
-echo a >& /etc/x
-exec 3<>/dev/tcp/x/1
-git diff --no-index /etc/passwd x
-declare -p
-read PATH < x
-find . -fprint /etc/x
-xargs -a x cat
-ls | xargs cat
-command curl x
-coproc curl x
-sudo ls
-for PATH in a; do ls; done
-""".strip().split("\n")
-
-WRITTEN_OVER_LINES = [
-    "cat > notes.md <<'EOF'\nAny $(text) `here`\nEOF",
-    "python3 - <<'EOF'\nprint('$(curl x)')\nEOF",
-    "set -e\nls\ncat a.py # with a comment\n",
-    "ls \\\n  -la",
-    'for name in a b; do\n  echo "$name"\ndone',
-]
-HIDDEN_OVER_LINES = [
-    "cat <<EOF\n$(curl x)\nEOF",
-    "cat <<EOF\n`curl x`\nEOF",
-    "cat <<EOF | sh\nhi\nEOF",
-    "sh <<'EOF'\ncurl x\nEOF",
-    "c\\\nurl x",
-    "ls # nothing\ncurl x",
-    "ls \r",
-    "ls\u00a0-la",
-    "ls \u200b",
-    "echo 'unfinished",
-    "ls; (",
-    "a" * 30_000,
-    "(" * 2000 + "ls" + ")" * 2000,
-]
-# What a denied command is wrapped in; it must stay denied, whatever stands around it.
+FAST = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+SEVERITY = {Verdict.ALLOW: 0, Verdict.ASK: 1, Verdict.DENY: 2}
+# What a command is wrapped in; the whole must be at least as severe as the command, whatever stands around it.
 WRAPPINGS = [
     "{}", "ls; {}", "ls && {}", "false || {}", "{} | cat", "ls | {}", "({})", "{{ {}; }}", "! {}", "{} &", "echo $({})",
-    'echo "$({})"', "echo `{}`", "cat <({})", "if {}; then ls; fi", "if ls; then {}; fi", "if ls; then ls; else {}; fi",
+    'echo "$({})"', "cat <({})", "if {}; then ls; fi", "if ls; then {}; fi", "if ls; then ls; else {}; fi",
     "while {}; do ls; done", "for x in 1 2; do {}; done", "until ls; do {}; done", "case a in a) {};; esac",
-    "helper() {{ {}; }}; helper", "X=$({}) ls", "X=$({})", "{} > /dev/null 2>&1", "ls\n{}\n",
-    "[ -n \"$({})\" ]", "(({{ {}; }}))",
-    "[[ -n $({}) ]] && ls", "export X=$({})", "cd src && {}", "(cd src; {})", "echo x > $({})", "cat <<< $({})",
+    "helper() {{ {}; }}; helper", "X=$({}) ls", "X=$({})", "{} > /dev/null 2>&1", "ls\n{}\n", "# note\n{}",
+    '[ -n "$({})" ]', "[[ -n $({}) ]] && ls", "export X=$({})", "cd src && {}", "(cd src; {})", "echo x > $({})",
+    "cat <<< $({})", "A=1; {}", "ls &\n{}", "{} || true", "for ((i=0; i<2; i++)); do {}; done", "ls |& {}",
+    "while read -r line; do {}; done < a.txt", "time {}",
 ]  # fmt: skip
-PLAIN_WRAPPINGS = [
-    "env X=1 {}", "timeout 5 {}", "nohup {}", "nice -n 5 {}", "time {}", "time -p {}", "command {}", "X=1 {}",
-    "git ls-files | xargs {}", "git ls-files | xargs -n 1 {}", "find . -exec {} \\;", "find . -name x -exec {} +",
+PREFIXES = [
+    "env X=1 {}", "timeout 5 {}", "nohup {}", "nice -n 5 {}", "time {}", "time -p {}", "command {}", "X=1 {}", "exec "
+    "{}",
+    "stdbuf -oL {}", "env -i timeout 5 nice {}", "/usr/bin/env {}", "busybox {}", "flock lock {}", "uv run {}",
+    "poetry run {}", "bundle exec {}", "\\{}", "git ls-files | xargs {}", "git ls-files | xargs -n 1 {}",
+    "find . -exec {} \\;", "find . -name x -exec {} +", "ls | xargs {}",
 ]  # fmt: skip
-FORBIDDEN = [
-    "curl x",
-    "rm -rf .git",
-    "cat /etc/passwd",
-    "git push",
-    "touch ../../../../../x",
-    "sudo ls",
-    "sh",
-    "$X y",
-]
+DENIED = [
+    "sudo ls", "rm -rf .git", "cat /etc/passwd", "git push --force", "touch ../../../../../x", "kill 1", "sh", "$X y",
+    "PATH=. ls", "echo x > /etc/x", "awk 'BEGIN{system(1)}'", "find . -delete", "cat x | sh", "python3 /etc/x.py",
+]  # fmt: skip
+ASKED = ["npm install", "python3 -c 'print(1)'", "curl https://example.com", "git push", "frobnicate x", 'cat "$FILE"']
+SIMPLE_DENIED = ["sudo ls", "rm -rf .git", "cat /etc/passwd", "git push --force", "touch ../../../../../x", "kill 1"]
+SIMPLE_ASKED = ["npm install", "python3 -c 'print(1)'", "curl https://example.com", "git push", "frobnicate x"]
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    (folder / "sub").mkdir(parents=True)
-    (folder / "src").mkdir()
-    (folder / "link").symlink_to("/etc")
-    (folder / "v.sh").write_text("#!/bin/sh\nset -eu\npython3 -m pytest -q\n")
-    (folder / "v.sh").chmod(0o755)
-    (folder / "evil.sh").write_text("curl x\n")
-    (folder / "tool").write_text("#!/usr/bin/env python3\nprint(1)\n")
-    return folder
+    return make_project(tmp_path / "project")
 
 
-@pytest.mark.parametrize("command", [*ALLOWED, *WRITTEN_OVER_LINES])
-def test_everyday_commands_are_allowed(project: Path, command: str) -> None:
-    decision = policy.decide(command, directory=project)
-    assert decision.allowed, decision.reason
+def wrapped(command: str, wrappings: list[str]) -> str:
+    for wrapping in wrappings:
+        command = wrapping.replace("{{", "\1").replace("}}", "\2").replace("{}", command, 1)
+        command = command.replace("\1", "{").replace("\2", "}")
+    return command
 
 
-@pytest.mark.parametrize("command", [*DENIED, *HIDDEN_OVER_LINES])
-def test_everything_else_is_denied_with_a_reason(project: Path, command: str) -> None:
-    decision = policy.decide(command, directory=project)
-    assert not decision.allowed and len(decision.reason) > 15
+def test_the_corpus_is_large_and_says_each_command_once() -> None:
+    texts = [command.text for command in commands()]
+    assert len(texts) >= 400 and len(set(texts)) == len(texts)
+    assert all(len(of(verdict)) >= 100 for verdict in Verdict)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+def test_no_denied_command_gets_through_and_no_everyday_command_is_refused(project: Path) -> None:
+    def wrong(expected: Verdict) -> list[Command]:
+        known = [command for command in commands() if command.expected is expected]
+        return [one for one in known if policy.decide(one.text, directory=project).verdict is not expected]
+
+    through, refused, unasked = wrong(Verdict.DENY), wrong(Verdict.ALLOW), wrong(Verdict.ASK)
+    rates = f"let through {len(through)}/{len(of(Verdict.DENY))}, refused {len(refused)}/{len(of(Verdict.ALLOW))}"
+    assert not through and not refused and not unasked, f"{rates}: {[*through, *refused, *unasked]}"
+
+
+def test_every_question_and_denial_says_why(project: Path) -> None:
+    for command in commands():
+        decision = policy.decide(command.text, directory=project)
+        assert decision.allowed or len(decision.reason) > 15
+        assert decision.pattern in ("", command.text)
+
+
+@FAST
 @given(
-    command=st.sampled_from(FORBIDDEN),
-    inner=st.sampled_from([*PLAIN_WRAPPINGS, "{}"]),
+    command=st.sampled_from(DENIED),
+    prefix=st.sampled_from(["{}"]),
     wrappings=st.lists(st.sampled_from(WRAPPINGS), max_size=3),
 )
 def test_wrapping_a_denied_command_never_makes_it_allowed(
-    project: Path, command: str, inner: str, wrappings: list[str]
+    project: Path, command: str, prefix: str, wrappings: list[str]
 ) -> None:
-    for wrapping in (inner, *wrappings):
-        command = wrapping.replace("{{", "\1").replace("}}", "\2").replace("{}", command)
-        command = command.replace("\1", "{").replace("\2", "}")
-    assert not policy.decide(command, directory=project).allowed, command
+    text = wrapped(command, [prefix, *wrappings])
+    assert policy.decide(text, directory=project).verdict is Verdict.DENY, text
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@FAST
+@given(command=st.sampled_from(ASKED), wrappings=st.lists(st.sampled_from(WRAPPINGS), max_size=3))
+def test_wrapping_an_asked_command_never_makes_it_allowed(project: Path, command: str, wrappings: list[str]) -> None:
+    text = wrapped(command, wrappings)
+    assert not policy.decide(text, directory=project).allowed, text
+
+
+@FAST
 @given(
-    command=st.sampled_from(FORBIDDEN), shells=st.lists(st.sampled_from(["sh -c", "bash -c", "bash -lc"]), max_size=3)
+    command=st.sampled_from([*SIMPLE_DENIED, *SIMPLE_ASKED]),
+    prefixes=st.lists(st.sampled_from(PREFIXES[:16]), max_size=2),
+    last=st.sampled_from([*PREFIXES, "{}"]),
+    wrappings=st.lists(st.sampled_from(WRAPPINGS), max_size=2),
+)
+def test_a_program_that_runs_another_is_as_severe_as_that(
+    project: Path, command: str, prefixes: list[str], last: str, wrappings: list[str]
+) -> None:
+    text = wrapped(command, [*prefixes, last, *wrappings])
+    least = Verdict.DENY if command in SIMPLE_DENIED else Verdict.ASK
+    assert SEVERITY[policy.decide(text, directory=project).verdict] >= SEVERITY[least], text
+
+
+@FAST
+@given(
+    command=st.sampled_from([command for command in commands() if command.expected is not Verdict.ALLOW]),
+    wrapping=st.sampled_from(WRAPPINGS),
+)
+def test_no_command_of_the_corpus_is_allowed_in_a_wrapping(project: Path, command: Command, wrapping: str) -> None:
+    text = wrapped(command.text, [wrapping])
+    assert not policy.decide(text, directory=project).allowed, text
+
+
+@FAST
+@given(
+    first=st.sampled_from(commands()),
+    second=st.sampled_from(commands()),
+    between=st.sampled_from(["; ", " && ", " | ", "\n"]),
+)
+def test_two_commands_are_never_milder_than_one_of_them(
+    project: Path, first: Command, second: Command, between: str
+) -> None:
+    text = first.text + between + second.text
+    least = max((first.expected, second.expected), key=SEVERITY.__getitem__)
+    assert policy.decide(text, directory=project).allowed <= (least is Verdict.ALLOW), text
+
+
+@FAST
+@given(
+    command=st.sampled_from([*SIMPLE_DENIED, *SIMPLE_ASKED]),
+    shells=st.lists(st.sampled_from(["sh -c", "bash -c", "bash -lc", "/bin/sh -ec"]), max_size=3),
 )
 def test_a_shell_in_a_shell_is_looked_into(project: Path, command: str, shells: list[str]) -> None:
+    text = command
     for shell in shells:
-        quoted = command.replace("'", "'\\''")
-        command = f"{shell} '{quoted}'"
-    assert not policy.decide(command, directory=project).allowed, command
+        quoted = text.replace("'", "'\\''")
+        text = f"{shell} '{quoted}'"
+    least = Verdict.DENY if command in SIMPLE_DENIED else Verdict.ASK
+    assert SEVERITY[policy.decide(text, directory=project).verdict] >= SEVERITY[least], text
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@FAST
+@given(
+    name=st.sampled_from(["sudo", "eval", "kill", "ssh"]),
+    cuts=st.lists(st.sampled_from(["''", '""', "\\"]), min_size=1),
+)
+def test_quotes_inside_a_name_hide_nothing(project: Path, name: str, cuts: list[str]) -> None:
+    text = name
+    for number, cut in enumerate(cuts[: len(name) - 1]):
+        at = len(name) - number - 1
+        text = text[:at] + cut + text[at:]
+    assert policy.decide(f"{text} x", directory=project).verdict is Verdict.DENY
+
+
+@FAST
 @given(st.text(alphabet=" \n'\"\\$`(){}<>|&;#~*!=acdlrs/.-", max_size=30))
+@example("{")
+@example("X=${")
 def test_any_text_gets_a_decision(project: Path, text: str) -> None:
     policy.decide(text, directory=project)
 
@@ -274,16 +178,118 @@ def test_paths_are_seen_from_where_the_shell_may_stand(project: Path) -> None:
     assert not allowed("cat x", "..") and not allowed("look() { cat ../v.sh; }; cd sub && look && cd .. && look")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "for f in {}; do cat \"$f\"; done", "F={}; cat \"$F\"", "F={}; cat ${{F}}", "D={}; cd \"$D\"",
+        "F={} && cat $F", "export F={}; head \"$F\"",
+    ],
+)  # fmt: skip
+def test_a_variable_is_what_the_command_sets_it_to(project: Path, command: str) -> None:
+    assert policy.decide(command.format("src"), directory=project).allowed
+    assert policy.decide(command.format("/etc"), directory=project).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "F=a; if ls; then F=/etc/passwd; fi; cat $F", "F=a; while ls; do cat $F; F=/etc/passwd; done",
+        "F=a; f() { F=/etc/passwd; }; f; cat $F", "F=a; read F < names; cat $F", "F=a; command read F < names; cat $F",
+        "F=a; \\read F < names; cat $F", "F=a; F+=/../../x; cat $F", "F=a; unset F; cat $F/etc/passwd",
+        "F=a; for F in x y; do ls; done; cat $F", "false && F=a; cat $F", "F=a & cat $F", "F=a; mapfile F < x; cat $F",
+        "F=a; source bin/activate; cat $F", "F='a /etc/passwd'; cat $F", "F=(a b); cat $F",
+        "F=a; F[0]=/etc/passwd; cat $F",
+    ],
+)  # fmt: skip
+def test_a_variable_that_something_else_may_set_is_not_known(project: Path, command: str) -> None:
+    assert not policy.decide(command, directory=project).allowed
+
+
 def test_a_project_program_may_run_but_not_one_from_elsewhere(project: Path) -> None:
     (project / ".venv" / "bin").mkdir(parents=True)
     (project / ".venv" / "bin" / "python").symlink_to(project / "tool")
-    for command in ("./tool --fast", "sub/../tool", ".venv/bin/python -m pytest"):
+    for command in ("./tool --fast", "sub/../tool", ".venv/bin/python -m pytest", "/bin/ls", "./not-built-yet"):
         assert policy.decide(command, directory=project).allowed
-    for command in ("./missing", "/bin/ls", "link/rc", ".venv/bin/python -m pip install x", "./evil.sh"):
+    for command in ("/opt/tool", "link/rc", ".venv/bin/python -m pip install x", "./evil.sh", "./missing.sh"):
         assert not policy.decide(command, directory=project).allowed
 
 
 def test_a_reason_names_what_is_allowed_instead(project: Path) -> None:
-    assert "The engine commits" in policy.decide("git commit -am x", directory=project).reason
+    assert "restore" in policy.decide("git rebase main", directory=project).reason
     assert "inside" in policy.decide("cat /etc/passwd", directory=project).reason
-    assert "allowed commands" in policy.decide("nmap x", directory=project).reason
+    assert "known programs" in policy.decide("frobnicate x", directory=project).reason
+
+
+def test_what_a_person_is_asked_is_the_command_itself(project: Path) -> None:
+    command = "ls && npm install x*"
+    decision = policy.decide(command, directory=project)
+    assert decision.verdict is Verdict.ASK and decision.pattern == command
+    granted = Rules(granted=(command,))
+    assert policy.decide(command, directory=project, rules=granted).allowed
+    for other in ("ls && npm install x", f"{command} ", f"{command}; npm ci", "npm install x*"):
+        assert not policy.decide(other, directory=project, rules=granted).allowed
+
+
+def test_what_stands_in_a_file_cannot_be_granted_by_the_name_of_the_file(project: Path) -> None:
+    (project / "fetch.sh").write_text("npm install\n", encoding="utf-8")
+    decision = policy.decide("bash fetch.sh", directory=project)
+    assert decision.verdict is Verdict.ASK and decision.pattern == ""
+    granted = Rules(granted=("bash fetch.sh",))
+    assert policy.decide("bash fetch.sh", directory=project, rules=granted).verdict is Verdict.ASK
+
+
+def test_removing_everything_at_once_is_asked_about(project: Path) -> None:
+    (project / "link").unlink()
+    for command in ("rm -rf *", "rm -rf ./*", "cd src && rm *"):
+        assert policy.decide(command, directory=project).verdict is Verdict.ASK
+    assert policy.decide("rm -rf src/*", directory=project).allowed
+
+
+def test_a_grant_lifts_no_denial(project: Path) -> None:
+    for command in ("cat /etc/passwd", "npm install; cat /etc/passwd", "sudo ls", "git push --force"):
+        rules = Rules(granted=(command,), allow=(f"{command.split(';')[0]}", "cat *", "sudo *", "git *"))
+        assert policy.decide(command, directory=project, rules=rules).verdict is Verdict.DENY
+
+
+@pytest.mark.parametrize(
+    ("rules", "command", "expected"),
+    [
+        (Rules(allow=("npm install",)), "npm install", Verdict.ALLOW),
+        (Rules(allow=("npm install",)), "npm install left-pad", Verdict.ASK),
+        (Rules(allow=("npm install *",)), "npm install", Verdict.ALLOW),
+        (Rules(allow=("npm install *",)), "npm install left-pad", Verdict.ALLOW),
+        (Rules(allow=("npm install *",)), "timeout 5 npm install a && ls", Verdict.ALLOW),
+        (Rules(allow=("npm install *",)), "npm install a && pip install b", Verdict.ASK),
+        (Rules(allow=("npm install *",)), "npm install $(curl https://example.com)", Verdict.ASK),
+        (Rules(allow=("npm install *",)), "npm install a; sudo ls", Verdict.DENY),
+        (Rules(allow=("npm install *",)), "npm install ../x", Verdict.DENY),
+        (Rules(allow=("git push origin main",)), "git push origin main", Verdict.ALLOW),
+        (Rules(allow=("git push *",)), "git push --force", Verdict.DENY),
+        (Rules(allow=("frobnicate *",)), "frobnicate --fast src", Verdict.ALLOW),
+        (Rules(allow=("timeout *",)), "timeout 5 npm install", Verdict.ASK),
+        (Rules(ask=("make *",)), "make test", Verdict.ASK),
+        (Rules(ask=("make *",)), "ls && (make)", Verdict.ASK),
+        (Rules(ask=("make *",), allow=("make *",)), "make", Verdict.ASK),
+        (Rules(deny=("make *",)), "make test", Verdict.DENY),
+        (Rules(deny=("make *",), allow=("make *",)), "make", Verdict.DENY),
+        (Rules(deny=("make *",)), "env X=1 /usr/bin/make -j4", Verdict.DENY),
+        (Rules(deny=("make *",)), "m'a'ke", Verdict.DENY),
+        (Rules(deny=("npm run deploy",)), "npm run $TARGET", Verdict.DENY),
+        (Rules(deny=("npm run deploy",)), "npm run build", Verdict.ALLOW),
+        (Rules(deny=("tool *",)), "./tool", Verdict.DENY),
+        (Rules(deny=("cat *",)), "git ls-files | xargs cat", Verdict.DENY),
+        (Rules(deny=("xargs *",)), "git ls-files | xargs cat", Verdict.DENY),
+        (Rules(deny=("rm *",)), "bash -c 'rm x'", Verdict.DENY),
+    ],
+)
+def test_the_users_rules_hold_for_each_simple_command(
+    project: Path, rules: Rules, command: str, expected: Verdict
+) -> None:
+    assert policy.decide(command, directory=project, rules=rules).verdict is expected
+
+
+def test_denied_by_the_user_wins_in_every_wrapping(project: Path) -> None:
+    rules = Rules(deny=("ls *",), allow=("ls *",), granted=("ls",))
+    for wrapping in WRAPPINGS:
+        text = re.sub(r"\bls\b", "pwd", wrapping)
+        assert policy.decide(wrapped("ls", [text]), directory=project, rules=rules).verdict is Verdict.DENY, text

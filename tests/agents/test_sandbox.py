@@ -1,3 +1,4 @@
+import os
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestrator_tui.agents import gate
 from orchestrator_tui.agents.sandbox import READ_ONLY_NAMES, Boundary, decide
 
 
@@ -113,3 +115,77 @@ def test_what_is_allowed_really_lies_inside(project: Path, parts: list[str]) -> 
     if allowed(project, "Write", file_path=path):
         real = (project / path).resolve()
         assert real.is_relative_to(project) and ".git" not in real.parts
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/proc/self/environ", "/proc/self/cwd/src/real.py", "/proc/self/root/etc/passwd", "/proc/1/environ", "/dev/tty",
+        "/dev/fd/0", "/sys/kernel", "to-proc/environ", "to-cwd/src/real.py", "twice/src/real.py", "to-fd",
+    ],
+)  # fmt: skip
+def test_what_means_something_else_in_another_process_is_refused(project: Path, path: str) -> None:
+    (project / "to-proc").symlink_to("/proc/self")
+    (project / "to-cwd").symlink_to("/proc/self/cwd")
+    (project / "twice").symlink_to("to-cwd")
+    (project / "to-fd").symlink_to("/dev/fd/0")
+    assert not allowed(project, "Read", file_path=path) and not allowed(project, "Write", file_path=path)
+    assert not allowed(project, "Grep", pattern="x", path=path)
+
+
+def test_a_hard_link_to_a_file_outside_is_refused_and_one_inside_is_not(project: Path, tmp_path: Path) -> None:
+    (project / "leak").hardlink_to(tmp_path / "secret")
+    (project / "src" / "again.py").hardlink_to(project / "src" / "real.py")
+    for tool in ("Read", "Write", "Edit"):
+        assert not allowed(project, tool, file_path="leak")
+        assert allowed(project, tool, file_path="src/again.py")
+    assert not allowed(project, "Grep", pattern="x", path="leak")
+
+
+def test_a_hard_link_to_a_file_of_the_repository_can_only_be_read(project: Path) -> None:
+    (project / ".git" / "config").write_text("")
+    (project / "settings").hardlink_to(project / ".git" / "config")
+    assert allowed(project, "Read", file_path="settings")
+    assert not allowed(project, "Write", file_path="settings") and not allowed(project, "Edit", file_path="settings")
+
+
+def test_pipes_and_sockets_are_no_files(project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    assert not allowed(project, "Read", file_path="pipe") and not allowed(project, "Write", file_path="pipe")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [".GIT", ".Git/config", ".g\u200cit/x", ".git\u200b", "．git/x", ".git./x", ".git /x", ".git\u00ad/x",
+     ".ORCHESTRATOR/x", ".Orchestrator_State.JSON", "\ufeff.git/x", ".claude\u2060/settings.json"],
+)  # fmt: skip
+def test_a_name_that_a_file_system_may_take_for_a_kept_one_is_kept(project: Path, name: str) -> None:
+    assert not allowed(project, "Write", file_path=name)
+
+
+@pytest.mark.parametrize("path", ["~", "~/x", "~root", "~nobody-at-all/x", "~+/x", " ~/x"])
+def test_a_home_is_outside_whosever_it_is(project: Path, path: str) -> None:
+    assert not allowed(project, "Read", file_path=path) and not allowed(project, "Write", file_path=path)
+
+
+def test_links_that_lead_in_circles_are_refused(project: Path) -> None:
+    (project / "one").symlink_to("two")
+    (project / "two").symlink_to("one")
+    assert not allowed(project, "Read", file_path="one/x") and not allowed(project, "Write", file_path="one")
+
+
+def test_a_project_that_is_reached_by_a_link_is_the_same_project(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "nickname").symlink_to(project)
+    boundary = Boundary.around(tmp_path / "nickname")
+    assert boundary.refuse_read(str(tmp_path / "nickname" / "src" / "real.py"), project) is None
+    assert boundary.refuse_read(str(project / "src" / "real.py"), project) is None
+    assert boundary.refuse_read(str(tmp_path / "nickname" / ".." / "secret"), project)
+
+
+def test_the_tool_is_given_what_a_link_leads_to(project: Path) -> None:
+    through = decide("Read", {"file_path": "alias/real.py"}, Boundary.around(project), project)
+    assert through.allowed and through.place == project / "src" / "real.py"
+    answer = gate.hook_answer(through, {"file_path": "alias/real.py", "limit": 5})["hookSpecificOutput"]
+    assert answer["updatedInput"] == {"file_path": str(project / "src" / "real.py"), "limit": 5}
+    straight = decide("Read", {"file_path": "src/real.py"}, Boundary.around(project), project)
+    assert straight.allowed and straight.place is None and "updatedInput" not in str(gate.hook_answer(straight))

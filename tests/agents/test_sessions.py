@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_tui.agents import gate
 from orchestrator_tui.agents.base import (
     AgentOutput,
     ApiRetried,
@@ -89,8 +90,8 @@ async def test_what_is_outside_the_project_stays_out_of_reach(tmp_path: Path) ->
         {"tool": "Glob", "input": {"pattern": "../*"}},
         {"tool": "Grep", "input": {"pattern": "planted", "path": str(tmp_path)}},
         bash(f"cat {tmp_path}/secret"),
-        bash("curl http://127.0.0.1"),
-        bash("git commit -m x"),
+        bash("python3 -c 'print(1)'"),
+        bash("git push --force"),
         {"tool": "Bash", "input": {"command": "ls", "run_in_background": True}},
         {"tool": "WebFetch", "input": {"url": "http://127.0.0.1", "prompt": "x"}},
     ]
@@ -99,7 +100,28 @@ async def test_what_is_outside_the_project_stays_out_of_reach(tmp_path: Path) ->
     assert len(answers) == len(refused) and all(answer.is_error for answer in answers)
     assert not any("planted" in answer.output for answer in answers)
     assert not (tmp_path / "new").exists() and not (project / ".git").exists()
-    assert "outside the project" in answers[0].output and "engine commits" in answers[8].output
+    assert "outside the project" in answers[0].output and "history" in answers[8].output
+
+
+async def test_a_link_that_is_exchanged_after_the_check_leads_nowhere_new(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    (project / "real").mkdir(parents=True)
+    (project / "real" / "a.txt").write_text("harmless")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "a.txt").write_text("planted secret")
+    alias = project / "alias"
+    alias.symlink_to(project / "real")
+
+    def check_then_exchange(call: ToolCall) -> Decision:
+        decision = gate.judge(call)
+        alias.unlink()
+        alias.symlink_to(tmp_path / "outside")
+        return decision
+
+    turns = [{"tool": "Read", "input": {"file_path": "${directory}/alias/a.txt"}}]
+    async with rehearsed(tmp_path, turns, judge=check_then_exchange) as rig:
+        [answer] = returned(await rig.turn())
+    assert "harmless" in answer.output and "planted" not in answer.output
 
 
 async def test_a_check_that_fails_denies(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Looks at links of the file system: which folders a path passes on its way, and which names a file has."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+_MOST_LINKS = 40
+_MOST_ENTRIES = 100_000
+
+
+def passes(path: Path, folders: Sequence[Path]) -> bool:
+    """Whether an absolute path goes through one of `folders`, itself or by links; True when its links never end."""
+    waiting, links = [str(path)], 0
+    while waiting:
+        walked = waiting.pop()
+        if _is_in_any(walked, folders):
+            return True
+        at = "/"
+        parts = [part for part in walked.split("/") if part not in ("", ".")]
+        for number, part in enumerate(parts):
+            at = os.path.normpath(f"{at}/{part}") if part == ".." else f"{at.rstrip('/')}/{part}"
+            try:
+                target = os.readlink(at)  # noqa: PTH115
+            except (OSError, ValueError):
+                continue
+            links += 1
+            if links > _MOST_LINKS:
+                return True
+            start = target if target.startswith("/") else f"{os.path.dirname(at)}/{target}"  # noqa: PTH120
+            waiting.append("/".join([start, *parts[number + 1 :]]))
+            break
+    return False
+
+
+def names_of(file: os.stat_result, root: Path) -> list[Path]:
+    """The names below `root` of a file; some are missing when there is too much to look at."""
+    found: list[Path] = []
+    seen = 0
+    waiting = [str(root)]
+    while waiting and len(found) < file.st_nlink and seen <= _MOST_ENTRIES:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    seen += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.inode() == file.st_ino and entry.stat(follow_symlinks=False).st_dev == file.st_dev:
+                        found.append(Path(entry.path))
+        except OSError:
+            continue
+    return found
+
+
+def _is_in_any(path: str, folders: Sequence[Path]) -> bool:
+    plain = Path(os.path.normpath(path))
+    return any(plain.is_relative_to(folder) or Path(path).is_relative_to(folder) for folder in folders)
