@@ -176,6 +176,45 @@ class Comment:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TrackerLink:
+    """What something of ours is called in an outside tracker, and how both last agreed on it.
+
+    Attributes:
+        kind: what it is, such as `issue` or `comment`; with `local_id` it is unique in a project's tracker, and so is
+            `kind` with `remote_id`.
+        data: JSON-safe; of an item the values that the tracker is known to have.
+    """
+
+    project_id: str
+    tracker: str
+    kind: str
+    local_id: str
+    remote_id: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxEntry:
+    """A change that still has to reach an outside tracker; `seq` is their order, 0 until it is stored.
+
+    Attributes:
+        kind: what is to be done, such as `create` or `update`.
+        data: JSON-safe, what the change is about; the values are those of the database when it is sent.
+        attempts: how often it may have been sent without an answer. error: why the tracker will not have it.
+    """
+
+    project_id: str
+    tracker: str
+    kind: str
+    work_item_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+    attempts: int = 0
+    error: str | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
     """What a phase hands on: structured `content`, and `file_path` of its Markdown face inside the project."""
 
