@@ -19,6 +19,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     TranscriptKey,
     Usage,
     WorkItem,
@@ -161,10 +162,22 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    async def item(self, item_id: str) -> WorkItem:
+        """An item, locked until the transaction ends. Raises KeyError when there is none."""
+        ...
+
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment: ...
 
     async def add_comments(self, comments: Sequence[Comment]) -> None:
         """Insert comments as they are, with their own ids and moments."""
+        ...
+
+    async def save_sync(self, project_id: str, state: SyncState) -> None:
+        """Replace what is known of how the project's tracker stands."""
+        ...
+
+    async def set_tracker(self, project_id: str, kind: str) -> None:
+        """Store in the project's `config` which tracker keeps its items."""
         ...
 
     async def add_artifact(self, artifact: Artifact) -> None:
@@ -294,6 +307,10 @@ class Store(Protocol):
     async def list_comments(self, item_id: str) -> Sequence[Comment]: ...
 
     async def item_counts(self, project_id: str) -> ItemCounts: ...
+
+    async def sync_state(self, project_id: str) -> SyncState | None:
+        """How the project's tracker stood when that was last kept; None when it never was."""
+        ...
 
     async def latest_artifact(
         self, project_id: str, phase: PhaseName, output_type: str | None = None

@@ -1,4 +1,4 @@
-"""The tables: the seed's six, and those for events, requests and transcripts."""
+"""The tables: the seed's six, and those for events, requests, transcripts and other trackers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -140,6 +140,19 @@ class CommentRow(Base):
     created_at: Mapped[datetime]
 
 
+class TrackerSyncRow(Base):
+    """How a project's tracker stands beside this database."""
+
+    __tablename__ = "tracker_syncs"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[Status]
+    link: Mapped[str | None] = mapped_column(StorableText)
+    pending: Mapped[int]
+    last_error: Mapped[str | None] = mapped_column(StorableText)
+    last_synced: Mapped[datetime | None]
+
+
 class PhaseOutputRow(Base):
     __tablename__ = "phase_outputs"
     __table_args__ = (Index(None, "project_id", "phase"),)
@@ -256,6 +269,7 @@ projects = table_of(ProjectRow)
 pipeline_states = table_of(PipelineStateRow)
 work_items = table_of(WorkItemRow)
 work_item_comments = table_of(CommentRow)
+tracker_syncs = table_of(TrackerSyncRow)
 phase_outputs = table_of(PhaseOutputRow)
 session_logs = table_of(SessionLogRow)
 input_requests = table_of(InputRequestRow)

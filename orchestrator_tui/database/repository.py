@@ -34,6 +34,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     TranscriptKey,
     Usage,
     WorkItem,
@@ -247,6 +248,9 @@ class SqlStore(Store):
 
     async def item_counts(self, project_id: str) -> ItemCounts:
         return await self._read(lambda runner: queries.item_counts(runner, project_id))
+
+    async def sync_state(self, project_id: str) -> SyncState | None:
+        return await self._read(lambda runner: queries.sync_state(runner, project_id))
 
     async def latest_artifact(
         self, project_id: str, phase: PhaseName, output_type: str | None = None
