@@ -33,6 +33,11 @@ ThemeName = Annotated[
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60),
     Expected("the name of a theme, which is that of its file without .toml, such as dark"),
 ]
+TrackerName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=50),
+    Expected("database, json, or the name of an installed tracker"),
+]
 KEYS = "keys in quotes, commas between them, such as d or ctrl+d or f5 or a,enter"
 TYPING_KEYS = "keys that type nothing, as it also works while typing, such as ctrl+g or f5, commas between them"
 Keys = Annotated[str, AfterValidator(check_keys), Expected(KEYS)]
@@ -59,8 +64,9 @@ class ProjectSettings(Section):
 class BackendSettings(Section):
     """Where work items are kept."""
 
-    type: Literal["database"] = "database"
-    """The tracker."""
+    type: TrackerName = "database"
+    """The tracker of new projects: `database`; `json`, a file to read and edit in each project's folder; or one that is
+    installed as a plugin. `orchestrator-tui tracker move` takes a project that is there to another one."""
 
 
 class AutonomySettings(Section):

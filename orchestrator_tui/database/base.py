@@ -20,6 +20,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     TrackerLink,
     TranscriptKey,
     Usage,
@@ -163,6 +164,10 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    async def item(self, item_id: str) -> WorkItem:
+        """An item, locked until the transaction ends. Raises KeyError when there is none."""
+        ...
+
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment: ...
 
     async def add_comments(self, comments: Sequence[Comment]) -> None:
@@ -187,6 +192,14 @@ class UnitOfWork(Protocol):
 
     async def set_aside(self, seqs: Sequence[int], error: str | None) -> None:
         """Say of entries why the tracker will not have them; None puts them back."""
+        ...
+
+    async def save_sync(self, project_id: str, state: SyncState) -> None:
+        """Replace what is known of how the project's tracker stands."""
+        ...
+
+    async def set_tracker(self, project_id: str, kind: str) -> None:
+        """Store in the project's `config` which tracker keeps its items."""
         ...
 
     async def add_artifact(self, artifact: Artifact) -> None:
@@ -335,6 +348,10 @@ class Store(Protocol):
         remote_ids: Sequence[str] | None = None,
     ) -> Mapping[str, TrackerLink]:
         """Links of one kind by local id: all, or those with one of the ids."""
+        ...
+
+    async def sync_state(self, project_id: str) -> SyncState | None:
+        """How the project's tracker stood when that was last kept; None when it never was."""
         ...
 
     async def latest_artifact(

@@ -1,4 +1,4 @@
-"""The tables: the seed's six, and those for events, requests, transcripts and outside trackers."""
+"""The tables: the seed's six, and those for events, requests, transcripts and other trackers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -172,6 +172,19 @@ class TrackerOutboxRow(Base):
     created_at: Mapped[datetime]
 
 
+class TrackerSyncRow(Base):
+    """How a project's tracker stands beside this database."""
+
+    __tablename__ = "tracker_syncs"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[Status]
+    link: Mapped[str | None] = mapped_column(StorableText)
+    pending: Mapped[int]
+    last_error: Mapped[str | None] = mapped_column(StorableText)
+    last_synced: Mapped[datetime | None]
+
+
 class PhaseOutputRow(Base):
     __tablename__ = "phase_outputs"
     __table_args__ = (Index(None, "project_id", "phase"),)
@@ -290,6 +303,7 @@ work_items = table_of(WorkItemRow)
 work_item_comments = table_of(CommentRow)
 tracker_links = table_of(TrackerLinkRow)
 tracker_outbox = table_of(TrackerOutboxRow)
+tracker_syncs = table_of(TrackerSyncRow)
 phase_outputs = table_of(PhaseOutputRow)
 session_logs = table_of(SessionLogRow)
 input_requests = table_of(InputRequestRow)

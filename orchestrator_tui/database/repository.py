@@ -35,6 +35,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     TrackerLink,
     TranscriptKey,
     Usage,
@@ -270,6 +271,9 @@ class SqlStore(Store):
                 runner, project_id, tracker, kind, local_ids=local_ids, remote_ids=remote_ids
             )
         )
+
+    async def sync_state(self, project_id: str) -> SyncState | None:
+        return await self._read(lambda runner: queries.sync_state(runner, project_id))
 
     async def latest_artifact(
         self, project_id: str, phase: PhaseName, output_type: str | None = None

@@ -69,9 +69,7 @@ async def links(
 ) -> Mapping[str, TrackerLink]:
     """Links of one kind by local id."""
     column = tracker_links.c
-    query = select(tracker_links).where(
-        column.project_id == project_id, column.tracker == tracker, column.kind == kind
-    )
+    query = select(tracker_links).where(column.project_id == project_id, column.tracker == tracker, column.kind == kind)
     wanted, of = (remote_ids, column.remote_id) if local_ids is None else (local_ids, column.local_id)
     queries = [query] if wanted is None else [query.where(of.in_(some)) for some in _batched(wanted)]
     found = [_link(row) for one in queries for row in await runner.run(one)]

@@ -342,6 +342,23 @@ class ItemCounts:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SyncState:
+    """How a project's work tracker stands.
+
+    Attributes:
+        kind: as in `backend.type`. link: where people find the items, a path or an address.
+        pending: changes of the program that have not got there yet.
+        last_error: what keeps it from working now. last_synced: when both sides were last the same.
+    """
+
+    kind: str
+    link: str | None = None
+    pending: int = 0
+    last_error: str | None = None
+    last_synced: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectOverview:
     """All a front end needs to draw one project: state, money per phase, items, what waits for a person, and the
     sessions at work (`running`)."""

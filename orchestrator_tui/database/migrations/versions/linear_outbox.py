@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "linear_outbox"
-down_revision = "0002"
+down_revision = "0003_trackers"
 branch_labels = None
 depends_on = None
 
@@ -50,6 +50,4 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("seq", name="pk_tracker_outbox"),
     )
-    op.create_index(
-        "idx_tracker_outbox_project_id_tracker_seq", "tracker_outbox", ["project_id", "tracker", "seq"]
-    )
+    op.create_index("idx_tracker_outbox_project_id_tracker_seq", "tracker_outbox", ["project_id", "tracker", "seq"])
