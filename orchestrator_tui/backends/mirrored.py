@@ -6,7 +6,7 @@ changed the same field since they were last the same: the person's value counts,
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,8 +82,8 @@ class MirroredTracker(DatabaseTracker):
     async def status(self, project_id: str) -> SyncState:
         return self._state
 
-    async def take_in(self, outside: Outside) -> None:
-        """Store what people did on the other side, with its events, all or nothing.
+    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
+        """Store what people did on the other side, with its events, all or nothing; `also` is part of the transaction.
 
         Raises:
             UnknownDependency: a dependency or parent does not exist, or they would form a circle.
@@ -100,6 +100,8 @@ class MirroredTracker(DatabaseTracker):
             await unit.add_comments(new_comments)
             for comment in new_comments:
                 unit.record(self.project.id, comment_event(await unit.item(comment.work_item_id), comment))
+            if also is not None:
+                await also(unit)
 
     async def report(self, *, kept: bool = True, **fields: Any) -> None:
         """Change how the tracker stands (fields of `SyncState`), and tell an error that was not there before.

@@ -16,6 +16,7 @@ DEFAULT = "database"
 _BUILT_IN: Mapping[str, str] = {
     DEFAULT: "orchestrator_tui.backends.database:open_tracker",
     "json": "orchestrator_tui.backends.json_file.tracker:open_tracker",
+    "linear": "orchestrator_tui.backends.linear.tracker:open_tracker",
 }
 """Imported when a project wants it; these names cannot be taken by a package."""
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 import httpx
 
 from orchestrator_tui.backends.linear.errors import LinearAway, LinearDenied, LinearRefused, RateLimited
-from orchestrator_tui.backends.linear.limits import Budget
+from orchestrator_tui.backends.linear.limits import LONGEST_PAUSE, Budget
 
 TIMEOUT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
@@ -53,7 +53,10 @@ class LinearClient:
             LinearDenied, LinearRefused: it was not carried out as a whole, and never will be.
         """
         async with self._turn:
-            await asyncio.sleep(self.budget.pause())
+            pause = self.budget.pause()
+            if pause > LONGEST_PAUSE:
+                raise RateLimited(pause)
+            await asyncio.sleep(pause)
             self.budget.spend()
             try:
                 response = await self._http.post(self._url, json={"query": document, "variables": dict(variables)})

@@ -21,7 +21,7 @@ class RateLimited(LinearError):
     hint = "Changes are kept and sent later."
 
     def __init__(self, seconds: float) -> None:
-        super().__init__(f"Linear takes no more requests for {seconds:.0f} seconds.")
+        super().__init__("Linear takes no more requests for now.")
         self.seconds = seconds
 
 

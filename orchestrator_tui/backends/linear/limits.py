@@ -11,6 +11,7 @@ HOUR = 3_600.0
 FREE_SHARE = 0.5
 """The share of an allowance that may be used as fast as one likes; the rest is spread over the time until its reset."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds; an allowance that is used up for longer is no pause any more but an error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,8 +87,8 @@ class Budget:
 def backoff(failures: int, *, first: float = FIRST_PAUSE) -> float:
     """Seconds to wait after so many failures in a row: doubled each time, the half of it left to chance so that many
     clients do not come back at the same moment."""
-    longest = min(LONGEST_PAUSE, first * 2 ** min(failures - 1, 20))
-    return longest * random.uniform(0.5, 1.0)
+    longest: float = min(LONGEST_PAUSE, first * 2 ** min(failures - 1, 20))
+    return random.uniform(longest / 2, longest)
 
 
 def _allowance(headers: Mapping[str, str], name: str) -> Allowance | None:
