@@ -37,11 +37,11 @@ PHASE: Table = {
 }
 
 WORK_ITEM: Table = {
-    # A person may say in the tracker that an item is done, is blocked, or is to be done again.
-    WorkItemStatus.TODO: frozenset({WorkItemStatus.IN_PROGRESS, WorkItemStatus.DONE, WorkItemStatus.BLOCKED}),
+    # The program's own; a person may set an item to whatever they like in its tracker.
+    WorkItemStatus.TODO: frozenset({WorkItemStatus.IN_PROGRESS, WorkItemStatus.BLOCKED}),
     WorkItemStatus.IN_PROGRESS: frozenset({WorkItemStatus.DONE, WorkItemStatus.TODO, WorkItemStatus.BLOCKED}),
-    WorkItemStatus.BLOCKED: frozenset({WorkItemStatus.TODO, WorkItemStatus.DONE}),
-    WorkItemStatus.DONE: frozenset({WorkItemStatus.TODO, WorkItemStatus.BLOCKED}),
+    WorkItemStatus.BLOCKED: frozenset({WorkItemStatus.TODO}),
+    WorkItemStatus.DONE: frozenset({WorkItemStatus.TODO}),
 }
 
 TABLES: Mapping[type[StrEnum], Table] = {
