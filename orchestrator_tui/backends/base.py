@@ -18,6 +18,9 @@ from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 LINK = "link"
 """The key in an item's metadata of the address at which people find it in its tracker."""
 
+ASKED_FOR = "asked_for"
+"""The key in an item's metadata of who wants it done that was not planned so: a person's new or reopened item."""
+
 
 class WorkTracker(ABC):
     """Keeps the work items of projects. Every change of an item's status is a compare-and-set.

@@ -198,8 +198,8 @@ class UnitOfWork(Protocol):
         """Replace what is known of how the project's tracker stands."""
         ...
 
-    async def set_tracker(self, project_id: str, kind: str) -> None:
-        """Store in the project's `config` which tracker keeps its items."""
+    async def set_tracker(self, project_id: str, kind: str, *, leaving: str | None = None) -> None:
+        """Store in the project's `config` which tracker keeps its items, and which one is still to be left in order."""
         ...
 
     async def add_artifact(self, artifact: Artifact) -> None:

@@ -160,9 +160,12 @@ class PipelineWrites(Writes):
         if row is None or (row.owner, row.epoch) != (lease.owner, lease.epoch):
             raise LeaseLost(lost_to(row.owner if row else None))
 
-    async def set_tracker(self, project_id: str, kind: str) -> None:
+    async def set_tracker(self, project_id: str, kind: str, *, leaving: str | None = None) -> None:
+        # The row of its state is what keeps two writers of a project apart.
+        await self.pipeline(project_id)
         found = await self._runner.run(select(projects.c.config).where(projects.c.id == project_id))
-        await self._set_project(project_id, config={**found.scalar_one(), "backend": kind})
+        config = {**found.scalar_one(), "backend": kind, "leaving": leaving}
+        await self._set_project(project_id, config=config)
 
     async def save_sync(self, project_id: str, state: SyncState) -> None:
         values = {name: getattr(state, name) for name in ("kind", "link", "pending", "last_error", "last_synced")}

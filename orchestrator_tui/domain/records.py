@@ -68,6 +68,17 @@ class Project:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def tracker(self) -> str:
+        """Which tracker keeps the project's items, as in `backend.type`."""
+        return str(self.config.get("backend") or "database")
+
+    @property
+    def leaving(self) -> str | None:
+        """The tracker whose items have moved to the present one, as long as it has not been left in order."""
+        found = self.config.get("leaving")
+        return None if found is None else str(found)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseState:

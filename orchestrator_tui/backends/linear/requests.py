@@ -1,6 +1,6 @@
 """Plans what goes into one request to Linear: which entries of the outbox, and the changes that carry them out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
@@ -24,6 +24,8 @@ MOST_ISSUES = 50
 MOST_CHANGES = 100
 """Other changes in one request: far below the complexity that one request may have."""
 THE_PROGRESS = "progress"
+FEW = 10
+"""So many items are read one by one, more together with all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,12 +75,12 @@ class Planner:
     async def creation(self, place: Place, entries: Sequence[OutboxEntry], most: int) -> Request:
         """A batch of the issues to be made next, none of which is the parent of another of them."""
         creates = list(takewhile(lambda entry: entry.kind == CREATE, entries))
-        items = {entry.seq: await self._store.get_item(str(entry.work_item_id)) for entry in creates}
+        items = await self._items(creates)
         await self._make_labels(place, items.values())
-        coming = {item.id for item in items.values()}
-        first = [entry for entry in creates if items[entry.seq].parent_id not in coming][:most]
-        request = Request(entries=first, links=await self.issue_links([items[entry.seq].id for entry in first]))
-        request.sent = {items[entry.seq].id: mapping.of_item(items[entry.seq]) for entry in first}
+        first = [entry for entry in creates if items[str(entry.work_item_id)].parent_id not in items][:most]
+        ids = [str(entry.work_item_id) for entry in first]
+        request = Request(entries=first, links=await self.issue_links(ids))
+        request.sent = {item_id: mapping.of_item(items[item_id]) for item_id in ids}
         inputs = []
         for item_id, values in request.sent.items():
             own = {"id": request.links[item_id].issue_id, "teamId": place.team.id, "projectId": place.project.id}
@@ -91,8 +93,10 @@ class Planner:
     async def changes(self, place: Place, entries: Sequence[OutboxEntry], most: int) -> Request:
         """The changes of what is there that come next, in order; several of one item are one."""
         some = list(takewhile(lambda entry: entry.kind != CREATE, entries))[:most]
-        items = list(dict.fromkeys(entry.work_item_id for entry in some if entry.work_item_id))
-        request = Request(links=await self.issue_links(items))
+        items = await self._items(some)
+        related = {other for item in items.values() for other in item.dependencies}
+        request = Request(links=await self.issue_links([*items, *(related - items.keys())]))
+        known = await self._relations(items.values())
         seen: set[tuple[str, str | None]] = set()
         for entry in some:
             if len(request.steps) >= most:
@@ -104,7 +108,8 @@ class Planner:
             if entry.kind == COMMENT and link is not None:
                 await self._comment(request, link, str(entry.data["comment_id"]))
             elif entry.kind == UPDATE and link is not None and link.common is not None and is_first:
-                await self._update(place, request, link, link.common)
+                await self._update(place, request, items[link.item_id], link.common)
+                self._relate(request, items[link.item_id], known)
             elif entry.kind == PROGRESS and is_first:
                 await self._progress(place, request)
         return request
@@ -114,30 +119,46 @@ class Planner:
         found = await self._store.tracker_links(self._project.id, TRACKER, ISSUE, local_ids=item_ids)
         return {item_id: issue_link(link) for item_id, link in found.items()}
 
-    async def _make_labels(self, place: Place, items: Sequence[WorkItem] | Any) -> None:
+    async def _items(self, entries: Sequence[OutboxEntry]) -> dict[str, WorkItem]:
+        """The items that entries are about, by id."""
+        wanted = {entry.work_item_id for entry in entries if entry.work_item_id}
+        if len(wanted) <= FEW:
+            return {item_id: await self._store.get_item(item_id) for item_id in wanted}
+        return {item.id: item for item in await self._all_items() if item.id in wanted}
+
+    async def _all_items(self) -> list[WorkItem]:
+        items: list[WorkItem] = []
+        while page := await self._store.list_items(self._project.id, after=items[-1].number if items else 0, limit=500):
+            items.extend(page)
+        return items
+
+    async def _relations(self, items: Iterable[WorkItem]) -> Collection[str]:
+        """The names of the relations of items that Linear has."""
+        names = [_relation(item, other) for item in items for other in item.dependencies]
+        if not names:
+            return ()
+        return (await self._store.tracker_links(self._project.id, TRACKER, RELATION, local_ids=names)).keys()
+
+    async def _make_labels(self, place: Place, items: Iterable[WorkItem]) -> None:
         names = [label for item in items for label in item.labels]
         await make_labels(self._client, place, [*names, mapping.BLOCKED_LABEL])
 
-    async def _update(self, place: Place, request: Request, link: IssueLink, common: Values) -> None:
-        item = await self._store.get_item(link.item_id)
+    async def _update(self, place: Place, request: Request, item: WorkItem, common: Values) -> None:
         values = mapping.of_item(item)
         if fields := mapping.differing(values, common):
             if "labels" in fields or "status" in fields:
                 await self._make_labels(place, [item])
             changed = {name: values[name] for name in fields}
-            variables = {"id": link.issue_id, "input": _issue_input(place, {**common, **changed}, common)}
+            issue_id = request.links[item.id].issue_id
+            variables = {"id": issue_id, "input": _issue_input(place, {**common, **changed}, common)}
             request.sent[item.id] = changed
             request.steps.append(Step(mutation=Mutation(document="issue_update", variables=variables)))
-        await self._relate(request, item, link)
 
-    async def _relate(self, request: Request, item: WorkItem, link: IssueLink) -> None:
-        names = {f"{other}:{item.id}": other for other in item.dependencies}
-        if not names:
-            return
-        known = await self._store.tracker_links(self._project.id, TRACKER, RELATION, local_ids=list(names))
-        blockers = await self.issue_links([other for name, other in names.items() if name not in known])
-        for other, blocker in blockers.items():
-            if blocker.common is None:
+    def _relate(self, request: Request, item: WorkItem, known: Collection[str]) -> None:
+        link = request.links[item.id]
+        for other in item.dependencies:
+            blocker = request.links.get(other)
+            if _relation(item, other) in known or blocker is None or blocker.common is None:
                 continue
             new_id = mapping.fixed_id(blocker.issue_id, "blocks", link.issue_id)
             wanted = {
@@ -148,7 +169,7 @@ class Planner:
             }
             mutation = Mutation(document="relation_create", variables={"input": wanted})
             request.steps.append(Step(mutation=mutation, makes=RELATION, new_id=new_id, blocker=blocker.issue_id))
-            request.made.append(self._link(RELATION, f"{other}:{item.id}", new_id))
+            request.made.append(self._link(RELATION, _relation(item, other), new_id))
 
     async def _comment(self, request: Request, link: IssueLink, comment_id: str) -> None:
         for comment in await self._store.list_comments(link.item_id):
@@ -159,10 +180,7 @@ class Planner:
                 request.steps.append(Step(mutation=mutation, makes=COMMENT, new_id=comment.id))
 
     async def _progress(self, place: Place, request: Request) -> None:
-        items: list[WorkItem] = []
-        while page := await self._store.list_items(self._project.id, after=items[-1].number if items else 0, limit=500):
-            items.extend(page)
-        text = progress.content(self._project, items)
+        text = progress.content(self._project, await self._all_items())
         document_id = mapping.fixed_id(place.project.id, THE_PROGRESS)
         if await self._store.tracker_links(self._project.id, TRACKER, DOCUMENT, local_ids=[THE_PROGRESS]):
             variables: Mapping[str, Any] = {"id": document_id, "input": {"content": text}}
@@ -182,6 +200,11 @@ class Planner:
         return TrackerLink(
             project_id=self._project.id, tracker=TRACKER, kind=kind, local_id=local_id, remote_id=remote_id
         )
+
+
+def _relation(item: WorkItem, other: str) -> str:
+    """The local name of the relation that `item` waits for `other`."""
+    return f"{other}:{item.id}"
 
 
 def without(request: Request, there: set[str]) -> Request:

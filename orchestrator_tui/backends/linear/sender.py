@@ -26,7 +26,7 @@ from orchestrator_tui.backends.linear.requests import (
 )
 from orchestrator_tui.backends.mirrored import MirroredTracker
 from orchestrator_tui.database.base import Store, UnitOfWork
-from orchestrator_tui.domain.records import OutboxEntry
+from orchestrator_tui.domain.records import OutboxEntry, TrackerLink
 
 
 class Sender:
@@ -98,7 +98,7 @@ class Sender:
         """It was carried out: out of the outbox, and what was sent is what both sides have."""
         async with self._store.transaction() as unit:
             await unit.dequeue(request.seqs)
-            await unit.save_links(request.made)
+            agreed: list[TrackerLink] = []
             for item_id, values in request.sent.items():
                 link = request.links[item_id]
                 issue = issues.get(link.issue_id)
@@ -107,7 +107,8 @@ class Sender:
                 theirs = mapping.of_issue(issue, place.labels)
                 # Of the other fields the answer may tell what a person has changed just now, which is still to be read.
                 common = {**(link.common or {}), **{name: theirs[name] for name in values}}
-                await self._agreed(unit, link, issue, common)
+                agreed.append(await self._agreed(unit, link, issue, common))
+            await unit.save_links([*request.made, *agreed])
 
     async def _found(self, place: Place, request: Request, there: Mapping[str, Issue | None]) -> None:
         """Issues that an earlier request had made before its answer was lost, or before this database knew of them."""
@@ -119,10 +120,11 @@ class Sender:
                 issue = there[link.issue_id]
                 assert issue is not None
                 common = link.common or link.sent or mapping.of_issue(issue, place.labels)
-                await self._agreed(unit, link, issue, common)
+                await unit.save_links([await self._agreed(unit, link, issue, common)])
             await unit.enqueue([_update(entry) for entry in entries])
 
-    async def _agreed(self, unit: UnitOfWork, link: IssueLink, issue: Issue, common: mapping.Values) -> None:
+    async def _agreed(self, unit: UnitOfWork, link: IssueLink, issue: Issue, common: mapping.Values) -> TrackerLink:
+        """The link from now on; the item shows where its issue is."""
         if (await unit.item(link.item_id)).metadata.get(LINK) != issue.url:
             await unit.update_item(link.item_id, {"metadata": {LINK: issue.url}})
         agreed = IssueLink(
@@ -132,7 +134,7 @@ class Sender:
             identifier=issue.identifier,
             url=issue.url,
         )
-        await unit.save_links([agreed.stored(self._project.id)])
+        return agreed.stored(self._project.id)
 
     async def _existing(self, request: Request) -> dict[str, Issue | None]:
         """What of a request is in Linear already, by id."""
