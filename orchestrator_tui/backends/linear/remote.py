@@ -15,7 +15,7 @@ N = TypeVar("N")
 class Remote(BaseModel):
     """A part of an answer."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel)
+    model_config = ConfigDict(extra="ignore", frozen=True, alias_generator=to_camel, populate_by_name=True)
 
 
 class Reference(Remote):

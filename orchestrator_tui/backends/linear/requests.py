@@ -21,7 +21,7 @@ comment, whose id is in the entry's data; the document that says how far the pro
 
 MOST_ISSUES = 50
 """Issues in one batch, by Linear's documentation."""
-MOST_CHANGES = 100
+MOST_CHANGES = 125
 """Other changes in one request: far below the complexity that one request may have."""
 THE_PROGRESS = "progress"
 FEW = 10

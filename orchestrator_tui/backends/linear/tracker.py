@@ -1,6 +1,7 @@
 """The work tracker in Linear: the database first, an outbox in its transaction, a worker between both sides."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -31,6 +32,8 @@ AT_ONCE_SECONDS = 20.0
 AT_END_SECONDS = 5.0
 """How long the end of a run waits for the outbox to be sent; what is left is sent the next time."""
 DENIED_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
 
 
 class LinearTracker(MirroredTracker):
@@ -111,11 +114,9 @@ class LinearTracker(MirroredTracker):
                 await self._synchronise()
                 failures = 0
             except RateLimited as error:
-                failures = 0
-                await asyncio.sleep(error.seconds)
+                await self._rest(error.seconds)
             except (LinearDenied, LinearMissing):
-                failures = 0
-                await asyncio.sleep(DENIED_SECONDS)
+                await self._rest(DENIED_SECONDS)
             except LinearError:
                 failures += 1
             except LeaseLost:
@@ -123,6 +124,11 @@ class LinearTracker(MirroredTracker):
             except StoreUnavailable as error:
                 if error.final:
                     return
+                failures += 1
+            except Exception as error:
+                # The edge of a task: what nobody planned for keeps Linear from being up to date, and nothing else.
+                logger.exception("What is new cannot be exchanged with Linear", extra={"project": self.project.id})
+                await self.report(last_error=f"The exchange with Linear broke: {type(error).__name__}: {error}")
                 failures += 1
 
     async def _wait(self, failures: int) -> None:
@@ -134,6 +140,10 @@ class LinearTracker(MirroredTracker):
             async with asyncio.timeout(self._settings.poll_seconds):
                 await self._woken.wait()
                 await asyncio.sleep(GATHER_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._woken.set()
 
     async def flush(self) -> None:
         """At the end of a run: send what is left, if that can be done soon."""
@@ -156,7 +166,9 @@ class LinearTracker(MirroredTracker):
             self._woken.clear()
             try:
                 place, link = await self._located()
-                await self._receiver.receive(place, link)
+                if not place.is_new:
+                    await self._receiver.receive(place, link)
+                place.is_new = False
                 await self._sender.send(place)
             except LinearError as error:
                 await self.report(last_error=error.message, pending=await self._pending())

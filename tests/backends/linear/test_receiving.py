@@ -102,17 +102,17 @@ async def test_a_person_wins_over_the_machine_and_it_is_told(
         await tracker.update_work_item(one.id, {"priority": 4, "status": IN_PROGRESS})
         await tracker.update_work_item(one.id, {"status": DONE})
         fake.world.edit(issue, priority=1.0)
-        fake.world.move(issue, "Someday")
+        fake.world.move(issue, "Doing")
         fake.is_away = False
         await fake.until(lambda: fake.world.documents != {})
         await settled(tracker)
         changed = await tracker.get_work_item(one.id)
-        assert (changed.priority, changed.status) == (1, TODO)
-        assert (issue["priority"], issue["state"]["name"]) == (1.0, "Someday")
+        assert (changed.priority, changed.status) == (1, IN_PROGRESS)
+        assert (issue["priority"], issue["state"]["name"]) == (1.0, "Doing")
         conflicts = await told(sqlite_store, here, events.WorkItemConflict)
         assert {(one.field, one.ours, one.theirs) for one in conflicts} == {
             ("priority", "4", "1"),
-            ("status", "done", "todo"),
+            ("status", "done", "in_progress"),
         }
 
 
