@@ -167,6 +167,7 @@ class JsonTracker(MirroredTracker):
                 with suppress(LeaseLost, StoreUnavailable):
                     await self._reconciled()
         finally:
+            self._ready = False
             self._lock.give_back()
 
     async def _look(self) -> None:
@@ -185,6 +186,9 @@ class JsonTracker(MirroredTracker):
             waiting, self._waiting = self._waiting, set()
             self._failing = True
             try:
+                # The check that the project is still ours, before the file is touched.
+                async with self._store.transaction():
+                    pass
                 await self._prepare()
                 await self._reconcile()
                 self._failing = False
@@ -297,9 +301,6 @@ class JsonTracker(MirroredTracker):
         texts = [self._text(item_id, entry) for item_id, entry in entries.items()]
         if found.mark is not None and found.mark == self._seen and texts == self._written:
             return True
-        # The check that the project is still ours, before the file is touched.
-        async with self._store.transaction():
-            pass
         newest = self._journal.newest
         changed = {item_id: entry for item_id, entry in entries.items() if newest.get(item_id) != entry}
         revision = self._journal.latest + 1
