@@ -1,14 +1,20 @@
 """A project's tracker from outside of its run: how it stands, synced on request, its items moved to another one."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import MoveTracker
-from orchestrator_tui.domain.errors import AlreadyOwned, IllegalTransition, OrchestratorError, TrackerUnusable
+from orchestrator_tui.domain.errors import (
+    AlreadyOwned,
+    IllegalTransition,
+    LeaseLost,
+    OrchestratorError,
+    TrackerUnusable,
+)
 from orchestrator_tui.domain.records import Project, SyncState
 from orchestrator_tui.engine.runs import Runs
 
@@ -34,7 +40,9 @@ async def sync(runs: Runs, project: Project, open_tracker: OpenTrackerOf) -> Syn
     """
     running = runs.tracker_of(project.id)
     if running is not None:
-        return await running.sync(project.id)
+        # One that is just coming to rest has given its lease back.
+        with suppress(LeaseLost):
+            return await running.sync(project.id)
     try:
         async with runs.holding(project) as store, open_tracker(project, store, project.tracker) as tracker:
             return await tracker.sync(project.id)

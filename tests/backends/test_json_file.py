@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.backends.conformance import Bench
-from orchestrator_tui.backends.json_file import lock, tracker
+from orchestrator_tui.backends.json_file import disk, lock, tracker
+from orchestrator_tui.config.files import write_atomic
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import TrackerUnusable
@@ -296,7 +297,7 @@ async def test_no_item_is_claimed_that_a_person_has_just_set_to_something_else(h
 async def test_an_edit_is_noticed_without_anybody_asking(here: Bench) -> None:
     async with opened(here):
         edit(here, lambda c: item(c).update(title="Noticed"))
-        while (await by_key(here))["TASK-1"].title != "Noticed":
+        while (await by_key(here))["TASK-1"].title != "Noticed":  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
@@ -377,6 +378,28 @@ async def test_the_journal_is_folded_and_a_torn_line_of_it_is_forgotten(
         items = await by_key(here)
     assert (items["TASK-1"].priority, items["TASK-2"].title) == (1, "Item two")
     assert len(journal.read_text().splitlines()) <= 8
+
+
+async def test_an_edit_in_the_very_moment_in_which_the_file_is_replaced_is_not_lost(
+    here: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edits = ["The last moment"]
+
+    def racing(file: Path, content: bytes, *, check: Callable[[bytes], object], through_links: bool) -> None:
+        def checked(written: bytes) -> None:
+            check(written)
+            if edits and file.exists():
+                edit(here, lambda c: item(c, 3).update(title=edits.pop()))
+
+        write_atomic(file, content, check=checked, through_links=through_links)
+
+    async with opened(here) as work:
+        monkeypatch.setattr(disk, "write_atomic", racing)
+        await work.update_work_item((await by_key(here))["TASK-1"].id, {"status": DONE})
+        await work.sync(here.project_id)
+        items = await by_key(here)
+    assert (items["TASK-1"].status, items["TASK-3"].title) == (DONE, "The last moment")
+    assert item(content_of(here), 3)["title"] == "The last moment"
 
 
 async def test_an_item_that_was_given_its_id_before_a_crash_is_taken_in_once(here: Bench) -> None:

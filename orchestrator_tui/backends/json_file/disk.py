@@ -3,6 +3,9 @@
 import errno
 import os
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +14,8 @@ from orchestrator_tui.config.files import write_atomic
 
 LARGEST = 100_000_000
 """Bytes; some thousand work items with all that was said about them are a tenth of that."""
+
+REST_SECONDS, LOOKS = 0.05, 40
 
 Mark = tuple[int, ...]
 """What a file is recognised by: device, inode, size and the moment of its last change."""
@@ -27,9 +32,12 @@ class Found:
 def mark_of(file: Path) -> Mark | None:
     """How the file is recognised; None when there is none."""
     try:
-        found = os.lstat(file)
+        return _mark(os.lstat(file))
     except OSError:
         return None
+
+
+def _mark(found: os.stat_result) -> Mark:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
@@ -66,11 +74,41 @@ def replace(file: Path, content: bytes, expected: Mark | None) -> Mark | None:
         if mark_of(file) != expected:
             raise _Changed
 
+    with _kept_open(file) as old:
+        try:
+            write_atomic(file, content, check=check, through_links=False)
+        except _Changed:
+            return None
+        written = mark_of(file)
+        if old is not None and _mark(os.fstat(old)) != expected:
+            # An editor had begun to write into the old file right before it was replaced: what it writes comes back.
+            write_atomic(file, _once_it_rests(old), check=len, through_links=False)
+            return None
+    return written
+
+
+@contextmanager
+def _kept_open(file: Path) -> Iterator[int | None]:
+    """A descriptor of the file, which stays that of the old one when it is replaced; None when there is no file."""
     try:
-        write_atomic(file, content, check=check, through_links=False)
-    except _Changed:
-        return None
-    return mark_of(file)
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _once_it_rests(descriptor: int) -> bytes:
+    """The content of an open file, once nobody has written into it for a moment."""
+    for _ in range(LOOKS):
+        before = _mark(os.fstat(descriptor))
+        time.sleep(REST_SECONDS)
+        if _mark(os.fstat(descriptor)) == before:
+            break
+    return os.pread(descriptor, LARGEST, 0)
 
 
 def remove_drafts(file: Path) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,6 +33,9 @@ from orchestrator_tui.domain.statuses import PhaseName
 
 FOLDER = ".orchestrator"
 FILE = "work_items.json"
+
+REFUSED = "refused"
+"""The word in the name of an edit that could not be used."""
 
 SETTLED_SECONDS = 0.3
 """How long a file that cannot be read must rest until it is believed: an editor may be in the middle of writing it."""
@@ -74,7 +78,7 @@ class JsonTracker(MirroredTracker):
         self._failing = False
         self._seen: disk.Mark | None = None
         self._written: list[str] | None = None
-        self._refused: str | None = None
+        self._refused: tuple[Path, str] | None = None
         self._waiting: set[str] = set()
         self._items: dict[str, WorkItem] = {}
         self._comments: dict[str, dict[str, Comment]] = {}
@@ -167,6 +171,7 @@ class JsonTracker(MirroredTracker):
                 with suppress(LeaseLost, StoreUnavailable):
                     await self._reconciled()
         finally:
+            self._ready = False
             self._lock.give_back()
 
     async def _look(self) -> None:
@@ -185,6 +190,9 @@ class JsonTracker(MirroredTracker):
             waiting, self._waiting = self._waiting, set()
             self._failing = True
             try:
+                # The check that the project is still ours, before the file is touched.
+                async with self._store.transaction():
+                    pass
                 await self._prepare()
                 await self._reconcile()
                 self._failing = False
@@ -196,7 +204,7 @@ class JsonTracker(MirroredTracker):
             finally:
                 if self._failing:
                     self._waiting |= waiting
-            await self.report(last_error=self._refused, pending=len(self._waiting), last_synced=now())
+            await self.report(last_error=self._problem(), pending=len(self._waiting), last_synced=now())
 
     async def _prepare(self) -> None:
         if self._ready:
@@ -207,7 +215,20 @@ class JsonTracker(MirroredTracker):
         await self._lock.take()
         await asyncio.to_thread(disk.remove_drafts, self._file)
         await asyncio.to_thread(self._journal.load)
+        await self._recall()
         self._ready = True
+
+    async def _recall(self) -> None:
+        """An edit that was refused before is still told: until there is a good one, or its file is taken away."""
+        kept = await self._store.sync_state(self.project.id)
+        told = kept.last_error if kept is not None and kept.kind == self.kind else None
+        asides = self._folder.glob(f"{self._file.stem}.{REFUSED}-*") if told else ()
+        if found := next((aside for aside in asides if aside.name in str(told)), None):
+            self._refused = found, str(told)
+            self._state = replace(self._state, last_error=told)
+
+    def _problem(self) -> str | None:
+        return self._refused[1] if self._refused is not None and self._refused[0].exists() else None
 
     async def _reconcile(self) -> None:
         for _ in range(TRIES):
@@ -261,9 +282,10 @@ class JsonTracker(MirroredTracker):
         return Known(project_id=self.project.id, items=self._items, entries=entries, comments=comments)
 
     async def _refuse(self, bad: BadEdit) -> None:
-        aside = await asyncio.to_thread(disk.set_aside, self._file, "refused", now())
-        self._refused = f"{self._file}, line {bad.line}: {bad.reason}. Your edit is kept as {aside.name}."
-        logger.warning(self._refused, extra={"project": self.project.id})
+        aside = await asyncio.to_thread(disk.set_aside, self._file, REFUSED, now())
+        told = f"{self._file}, line {bad.line}: {bad.reason}. Your edit is kept as {aside.name}."
+        self._refused = aside, told
+        logger.warning(told, extra={"project": self.project.id})
 
     async def _tell_missing(self, missing: Sequence[WorkItem]) -> None:
         keys = ", ".join(item.key for item in missing[:20]) + (" …" if len(missing) > 20 else "")
@@ -297,9 +319,6 @@ class JsonTracker(MirroredTracker):
         texts = [self._text(item_id, entry) for item_id, entry in entries.items()]
         if found.mark is not None and found.mark == self._seen and texts == self._written:
             return True
-        # The check that the project is still ours, before the file is touched.
-        async with self._store.transaction():
-            pass
         newest = self._journal.newest
         changed = {item_id: entry for item_id, entry in entries.items() if newest.get(item_id) != entry}
         revision = self._journal.latest + 1

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from orchestrator_tui.domain import events, standing, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.ownership import as_it_is, elsewhere
-from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.tui import costs, glyphs
@@ -27,7 +27,6 @@ ANSWERS = {
 }
 """The keys of the main screen that answer what waits."""
 
-BACKEND = "database"
 PRETENDED = "  rehearsal: pretended, you pay 0"
 
 
@@ -40,6 +39,7 @@ class StatusPage(LivePage):
         super().__init__(context, "Status")
         self._project_id = project_id
         self._overview: ProjectOverview | None = None
+        self._tracker = SyncState(kind="database")
 
     def body(self) -> ComposeResult:
         yield Sheet()
@@ -53,28 +53,33 @@ class StatusPage(LivePage):
         return recorded.project_id == self._project_id and not isinstance(recorded.event, talk)
 
     async def load(self) -> None:
+        self._tracker = await self.context.client.tracker(self._project_id)
         self._overview = as_it_is(await self.context.client.overview(self._project_id))
         self.tell_head(f"Status · {self._overview.project.name}")
         self._repaint()
 
     def _repaint(self) -> None:
-        overview, context = self._overview, self.context
+        overview, tracker, context = self._overview, self._tracker, self.context
         if overview is not None:
             self.query_one(Sheet).show(
-                lambda width, ink: status_lines(overview, context.clock(), context.keymap, width, ink)
+                lambda width, ink: status_lines(overview, tracker, context.clock(), context.keymap, width, ink)
             )
 
 
-def status_lines(overview: ProjectOverview, at: datetime, keymap: Keymap, width: int, ink: Ink) -> list[Text]:
+def status_lines(
+    overview: ProjectOverview, tracker: SyncState, at: datetime, keymap: Keymap, width: int, ink: Ink
+) -> list[Text]:
     """The page, laid out for so many cells."""
     next_step = _next(overview, keymap, width, ink)
-    return [Text(), *next_step, Text(), *_facts(overview, at, ink), Text(), *_phases(overview, at, width, ink)]
+    facts = [*_facts(overview, at, ink), *_tracker_facts(tracker, at, ink)]
+    lines = [Text(f"{name:<15}", ink("muted")).append_text(value) for name, value in facts]
+    return [Text(), *next_step, Text(), *lines, Text(), *_phases(overview, at, width, ink)]
 
 
-def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[Text]:
+def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[tuple[str, Text]]:
     project = overview.project
     sign, color = glyphs.PIPELINES[project.status]
-    facts = [
+    return [
         ("Project", Text(f"{project.number} {one_line(project.name)}", "bold")),
         ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(_more(overview))),
         ("Phase", Text(standing.phase_of(overview))),
@@ -85,9 +90,17 @@ def _facts(overview: ProjectOverview, at: datetime, ink: Ink) -> list[Text]:
             Text(words.spent(overview.total_usage)).append(PRETENDED if project.rehearsal else "", ink("warning")),
         ),
         ("Last activity", Text(f"{ago(overview.state.last_checkpoint, at)} ago")),
-        ("Backend", Text(BACKEND)),
     ]
-    return [Text(f"{name:<15}", ink("muted")).append_text(value) for name, value in facts]
+
+
+def _tracker_facts(tracker: SyncState, at: datetime, ink: Ink) -> list[tuple[str, Text]]:
+    """Which tracker keeps the items, where people find them, and what keeps it from working."""
+    facts = [("Backend", Text(standing.sync(tracker, at)))]
+    if tracker.link is not None:
+        facts.append(("Items at", Text(one_line(tracker.link, 1000))))
+    if tracker.last_error is not None:
+        facts.append(("Problem", Text(one_line(tracker.last_error, 600), ink("error"))))
+    return facts
 
 
 def _more(overview: ProjectOverview) -> str:
