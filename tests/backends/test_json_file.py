@@ -253,6 +253,19 @@ async def test_a_good_edit_after_a_bad_one_takes_the_error_away(here: Bench) -> 
         assert (await by_key(here))["TASK-1"].title == "Good"
 
 
+async def test_a_refused_edit_is_still_told_later_until_it_is_taken_away(here: Bench) -> None:
+    async with opened(here) as work:
+        file_of(here).write_text("{")
+        refused = await work.sync(here.project_id)
+    async with opened(here) as work:
+        again = await work.sync(here.project_id)
+        (aside,) = file_of(here).parent.glob("work_items.refused-*.json")
+        aside.unlink()
+        assert (await work.sync(here.project_id)).last_error is None
+    assert again.last_error == refused.last_error is not None
+    assert len(await told(here, events.ErrorOccurred)) == 1
+
+
 async def test_an_edit_of_a_file_that_an_editor_held_for_long_undoes_nothing_the_program_did_since(here: Bench) -> None:
     async with opened(here) as work:
         held = file_of(here).read_text()
