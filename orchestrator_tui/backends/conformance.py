@@ -7,11 +7,11 @@ raises `ContractBroken` with what is wrong.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator_tui.backends.base import OpenTracker, TrackerContext, WorkTracker
+from orchestrator_tui.backends.base import LINK, OpenTracker, TrackerContext, WorkTracker
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import StaleState, UnknownDependency
@@ -76,7 +76,7 @@ async def c02_items_come_back_as_they_were_made(bench: Bench) -> None:
         stored = await tracker.create_work_item(made)
     async with _ready(bench) as tracker:
         found = await tracker.get_work_item(made.id)
-        _same(found, stored, "the item, read after the tracker was opened again")
+        _same(_linkless(found), _linkless(stored), "the item, read after the tracker was opened again")
     fields = ("id", "title", "description", "acceptance", "priority", "labels", "status", "parent_id", "dependencies")
     for name in fields:
         _same(getattr(found, name), getattr(made, name), name)
@@ -252,11 +252,12 @@ async def c18_a_sync_by_itself_changes_nothing(bench: Bench) -> None:
     async with _ready(bench) as tracker:
         await tracker.create_work_items(items)
         await tracker.add_comment(items[0].id, STRANGE, author="engine")
-        before = [await tracker.get_work_item(item.id) for item in items]
+        before = [_linkless(await tracker.get_work_item(item.id)) for item in items]
         for _ in range(2):
             await tracker.sync(bench.project_id)
         comments = await tracker.list_comments(items[0].id)
-        _same([await tracker.get_work_item(item.id) for item in items], before, "the items after a sync")
+        after = [_linkless(await tracker.get_work_item(item.id)) for item in items]
+        _same(after, before, "the items after a sync")
         _same(len(comments), 1, "how many comments there are after a sync")
 
 
@@ -272,6 +273,12 @@ async def _ready(bench: Bench) -> AsyncIterator[WorkTracker]:
     async with bench.tracker() as tracker:
         await tracker.initialize(bench.project_id, Path(bench.context.project.directory))
         yield tracker
+
+
+def _linkless(item: WorkItem) -> WorkItem:
+    """The item without the link to where the tracker keeps it, which may become known at any time."""
+    metadata = {name: value for name, value in item.metadata.items() if name != LINK}
+    return replace(item, metadata=metadata, updated_at=None)
 
 
 def _expect(holds: bool, what: str) -> None:

@@ -9,6 +9,7 @@ from orchestrator_tui.backends.base import TrackerContext
 from orchestrator_tui.backends.linear import tracker as linear
 from orchestrator_tui.backends.linear.tracker import LinearTracker, open_tracker
 from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.records import Project
 from tests.backends.linear.fake import KEY, SECRET, FakeLinear, served
@@ -35,7 +36,7 @@ async def here(sqlite_store: SqlStore) -> Project:
     return await make_project(sqlite_store, "mdcheck")
 
 
-def context_of(store: SqlStore, here: Project, url: str, **settings: Any) -> TrackerContext:
+def context_of(store: Store, here: Project, url: str, **settings: Any) -> TrackerContext:
     chosen = {"team": "eng", "api_url": url, "poll_seconds": 3600, **settings}
     return TrackerContext(
         project=here,

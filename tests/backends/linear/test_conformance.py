@@ -1,9 +1,10 @@
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.backends.base import OpenTracker
+from orchestrator_tui.backends.base import OpenTracker, TrackerContext, WorkTracker
 from orchestrator_tui.backends.conformance import CONTRACTS, Contract
 from orchestrator_tui.backends.linear.tracker import open_tracker
 from tests.backends.bench import bench
@@ -12,7 +13,7 @@ from tests.backends.linear.fake import FakeLinear
 
 
 def at(fake: FakeLinear) -> OpenTracker:
-    def opened(context):  # type: ignore[no-untyped-def]
+    def opened(context: TrackerContext) -> AbstractAsyncContextManager[WorkTracker]:
         linear = context_of(context.store, context.project, fake.url)
         return open_tracker(replace(context, settings=linear.settings, environ=linear.environ))
 
