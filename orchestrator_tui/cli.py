@@ -14,6 +14,8 @@ DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 IMPORT = "import"
 POLICY = "policy"
+TRACKER = "tracker"
+TRACKER_ACTIONS = ("status", "sync", "move")
 
 _EPILOG = """\
 exit codes:
@@ -34,6 +36,8 @@ examples:
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
   orchestrator-tui policy check 'git push'            may agents run this here, and why
+  orchestrator-tui tracker status 1                   where its work items are kept
+  orchestrator-tui tracker move 1 --to json           keep them in a file in its folder
 """
 
 
@@ -124,6 +128,23 @@ class CheckPolicy:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UseTracker:
+    """Look at, sync or move the work items of a project, the one that changed last without a `reference`.
+
+    Attributes:
+        action: one of `TRACKER_ACTIONS`. to: the tracker to move to. dry_run: only say what would be moved.
+        force: move also when the present tracker cannot be reached.
+    """
+
+    action: str
+    reference: str | None = None
+    to: str | None = None
+    dry_run: bool = False
+    force: bool = False
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -141,7 +162,7 @@ class ShowText:
     text: str
 
 
-Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder
+Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | UseTracker
 """What is done beside the projects that run, from another terminal."""
 Invocation = StartProject | ContinueProject | Aside | CheckPolicy | ServeWeb | ShowText
 
@@ -207,6 +228,15 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         )
     if given.words and given.words[0] == POLICY:
         return CheckPolicy(command=given.words[2], directory=given.directory, options=options)
+    if given.words and given.words[0] == TRACKER:
+        return UseTracker(
+            action=given.words[1],
+            reference=given.words[2] if len(given.words) > 2 else None,
+            to=given.to,
+            dry_run=given.dry_run,
+            force=given.force,
+            options=options,
+        )
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -264,24 +294,39 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_words(given: argparse.Namespace) -> None:
-    """Beside options there is one command, with what it is about."""
+    """Beside options there is one command, with what it is about: a folder, a tracker, the policy."""
+    moving = next((flag for flag in ("to", "dry_run", "force") if _is_given(given, flag)), None)
+    if moving is not None and given.words[:2] != [TRACKER, "move"]:
+        raise UsageError(
+            f"{_flag(moving)} is about moving work items.", hint=f"{PROGRAM} {TRACKER} move [ID] --to KIND"
+        )
     if not given.words:
         return
-    command, *folders = given.words
+    command, *rest = given.words
     if command == POLICY:
         _check_policy(given)
         return
-    if command != IMPORT:
+    if command not in (IMPORT, TRACKER):
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
             hint=f'To say what to build, use --idea "…". {PROGRAM} --help lists what is possible.',
         )
-    if len(folders) != 1 or not folders[0].strip():
+    if command == IMPORT and (len(rest) != 1 or not rest[0].strip()):
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
+    if command == TRACKER:
+        _check_tracker(given, rest)
     alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
     for flag in (*alone, "approve", "request_changes", "web", "console"):
         if _is_given(given, flag):
-            raise UsageError(f"{IMPORT} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+            raise UsageError(f"{command} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+
+
+def _check_tracker(given: argparse.Namespace, rest: Sequence[str]) -> None:
+    actions = ", ".join(TRACKER_ACTIONS)
+    if not 1 <= len(rest) <= 2 or rest[0] not in TRACKER_ACTIONS:
+        raise UsageError(f"{TRACKER} takes one of {actions}, and a project.", hint=f"{PROGRAM} {TRACKER} status [ID]")
+    if rest[0] == "move" and not (given.to or "").strip():
+        raise UsageError("It is not said where to move the work items.", hint="Add --to json, or --to database.")
 
 
 def _check_policy(given: argparse.Namespace) -> None:
@@ -399,8 +444,14 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "words",
         nargs="*",
-        metavar=f"{IMPORT} FOLDER",
-        help="build a project again from its folder when the database does not have it",
+        metavar="COMMAND",
+        help=f"{IMPORT} FOLDER builds a project again that the database does not have; "
+        f"{TRACKER} {'|'.join(TRACKER_ACTIONS)} [ID] is about where work items are kept",
+    )
+    group.add_argument("--to", metavar="KIND", help=f"with {TRACKER} move: database, json, or an installed tracker")
+    group.add_argument("--dry-run", action="store_true", help=f"with {TRACKER} move: only say what would be done")
+    group.add_argument(
+        "--force", action="store_true", help=f"with {TRACKER} move: also when the present tracker cannot be reached"
     )
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
     group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")

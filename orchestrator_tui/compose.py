@@ -1,7 +1,7 @@
 """The one composition root: settings and environment in, an engine with everything it needs out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -11,7 +11,8 @@ from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.project_rules import ProjectRules
-from orchestrator_tui.backends.database import DatabaseTracker
+from orchestrator_tui.backends.base import TrackerContext, WorkTracker
+from orchestrator_tui.backends.registry import find_tracker
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.secrets import read_secrets
@@ -87,6 +88,8 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             preflight=house.preflight,
             workspace_of=house.workspace_of,
             settings=settings,
+            new_tracker=house.new_tracker,
+            open_tracker=house.open_tracker,
         )
         how = RunOptions(
             end_leftovers=partial(end_leftovers, PROJECT_ID),
@@ -154,7 +157,7 @@ class _House:
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
-        async with EventLog(store) as log:
+        async with self.open_tracker(project, store, project.tracker) as tracker, EventLog(store) as log:
             sessions = Sessions(
                 store=store,
                 runtime=runtime,
@@ -175,7 +178,6 @@ class _House:
                 verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
                 log=log,
             )
-            tracker = DatabaseTracker(store)
             parts = PipelineParts(
                 store=store,
                 tracker=tracker,
@@ -196,6 +198,32 @@ class _House:
                 pipeline=Pipeline(project, parts),
                 stop=stop,
             )
+
+    def new_tracker(self, config: Mapping[str, Any]) -> str:
+        """The kind of tracker that the settings name for a new project.
+
+        Raises:
+            TrackerUnusable: there is none of that name.
+        """
+        kind = self._launch.settings(config.get("settings", {})).backend.type
+        find_tracker(kind)
+        return kind
+
+    @asynccontextmanager
+    async def open_tracker(self, project: Project, store: Store, kind: str) -> AsyncIterator[WorkTracker]:
+        """The tracker of a project, of that kind.
+
+        Raises:
+            TrackerUnusable: there is none of that name, or it cannot be used.
+        """
+        context = TrackerContext(
+            project=project,
+            store=store,
+            settings=self._launch.settings(project.config.get("settings", {})),
+            environ=self._launch.environ,
+        )
+        async with find_tracker(kind)(context) as tracker:
+            yield tracker
 
     def workspace_of(self, project: Project) -> Workspace:
         """The folder of a project."""

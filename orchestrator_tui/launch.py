@@ -15,7 +15,7 @@ from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
-from orchestrator_tui.console import pick, status
+from orchestrator_tui.console import pick, status, tracker
 from orchestrator_tui.console.given_limits import limit_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
@@ -61,6 +61,10 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         return 0
     if isinstance(invocation, cli.ImportFolder):
         _print(await _import(invocation, given))
+        return 0
+    if isinstance(invocation, cli.UseTracker):
+        async with compose.open_engine(given) as engine:
+            _print(await tracker.used(engine, invocation))
         return 0
     async with _front(invocation, given) as front:
         match invocation:
@@ -201,7 +205,9 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
         status = stopping.result()
-        await front.view.notice([f"{project.name}: {status.value}. Go on with: {cli.PROGRAM} --resume {project.number}"])
+        await front.view.notice(
+            [f"{project.name}: {status.value}. Go on with: {cli.PROGRAM} --resume {project.number}"]
+        )
         return 0
 
 

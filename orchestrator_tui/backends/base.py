@@ -1,20 +1,40 @@
-"""The work tracker: where work items live (the seed's interface, grown where the engine needs it)."""
+"""The work tracker: where work items live (the seed's interface, grown where the engine needs it).
+
+A tracker is opened for one project, by a factory: `backends/registry.py` finds it by the name in `backend.type`.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator_tui.domain.records import Comment, ItemCounts, Project, WorkItem
+from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.records import Comment, ItemCounts, Project, SyncState, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+
+LINK = "link"
+"""The key in an item's metadata of the address at which people find it in its tracker."""
+
+ASKED_FOR = "asked_for"
+"""The key in an item's metadata of who wants it done that was not planned so: a person's new or reopened item."""
 
 
 class WorkTracker(ABC):
-    """Keeps the work items of projects. Every change of an item's status is a compare-and-set."""
+    """Keeps the work items of projects. Every change of an item's status is a compare-and-set.
+
+    What a person changes where the tracker keeps its items is taken in by itself; a person wins over the program.
+    """
+
+    kind: str
+    """Its name in `backend.type`."""
 
     @abstractmethod
     async def initialize(self, project_id: str, project_dir: Path) -> Project:
-        """Make the tracker ready for a project and return it."""
+        """Make the tracker ready for a project and return it: all its items are there, or are on their way. What
+        cannot be reached now is no error: `status` tells it."""
 
     @abstractmethod
     async def create_work_item(self, item: WorkItem) -> WorkItem:
@@ -47,6 +67,7 @@ class WorkTracker(ABC):
 
         Raises:
             StaleState: the status was another one.
+            UnknownDependency: a new dependency or parent does not exist, or they would form a circle.
             KeyError: no such item.
         """
 
@@ -76,3 +97,42 @@ class WorkTracker(ABC):
     @abstractmethod
     async def get_progress_summary(self, project_id: str) -> ItemCounts:
         """How many items are in each state."""
+
+    @abstractmethod
+    async def sync(self, project_id: str) -> SyncState:
+        """Bring both sides to the same state now, as far as that is possible; what is not is told in the result."""
+
+    @abstractmethod
+    async def status(self, project_id: str) -> SyncState:
+        """How the tracker stands; asks nobody outside of this process but the database."""
+
+    async def preview(self, project_id: str) -> Sequence[str]:
+        """What `initialize` would make where the tracker keeps its items, a line each; nothing is made."""
+        return ()
+
+    async def retire(self, project_id: str) -> None:
+        """The project's items have moved to another tracker: leave what people find here in order."""
+        return
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerContext:
+    """What a tracker is opened with.
+
+    Attributes:
+        store: the program's database, where the engine finds items whatever the tracker.
+        settings: those of the project. environ: the program's environment, for credentials.
+    """
+
+    project: Project
+    store: Store
+    settings: SettingsModel
+    environ: Mapping[str, str] = field(repr=False)
+
+
+OpenTracker = Callable[[TrackerContext], AbstractAsyncContextManager[WorkTracker]]
+"""Opens the tracker of a project; nothing outside is made or changed before `initialize`.
+
+Raises:
+    OrchestratorError: it cannot be used at all: no credentials, another process has it.
+"""

@@ -1,20 +1,26 @@
 """The work tracker on the program's own database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.backends import dependencies
-from orchestrator_tui.backends.base import WorkTracker
-from orchestrator_tui.database.base import Store
+from orchestrator_tui.backends.base import TrackerContext, WorkTracker
+from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import UnknownDependency
-from orchestrator_tui.domain.records import Comment, ItemCounts, Project, WorkItem
+from orchestrator_tui.domain.records import Comment, ItemCounts, Project, SyncState, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+
+PAGE = 500
+LINKS = frozenset({"dependencies", "parent_id"})
 
 
 class DatabaseTracker(WorkTracker):
     """Items, their changes and the events of both go into one transaction."""
+
+    kind = "database"
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -33,7 +39,9 @@ class DatabaseTracker(WorkTracker):
         async with self._store.transaction() as unit:
             created = await unit.add_work_items(items)
             for item in created:
-                unit.record(item.project_id, _created(item))
+                unit.record(item.project_id, created_event(item))
+            await self.also(unit, created)
+        self.changed(created)
         return created
 
     async def update_work_item(
@@ -44,18 +52,25 @@ class DatabaseTracker(WorkTracker):
         expected: WorkItemStatus | None = None,
         reason: str | None = None,
     ) -> WorkItem:
-        before = await self._store.get_item(item_id)
+        if LINKS & updates.keys():
+            await self._check_links(await self._store.get_item(item_id), updates)
         async with self._store.transaction() as unit:
+            before = await unit.item(item_id)
             item = await unit.update_item(item_id, updates, expected=expected)
-            if "status" in updates and item.status is not before.status:
-                unit.record(item.project_id, _changed(item, before.status, reason))
+            if item.status is not before.status:
+                unit.record(item.project_id, status_event(item, before.status, reason))
+            await self.also(unit, [item])
+        self.changed([item])
         return item
 
     async def get_next_work_item(self, project_id: str, phase: PhaseName) -> WorkItem | None:
         async with self._store.transaction() as unit:
             item = await unit.claim_next_item(project_id, phase)
             if item is not None:
-                unit.record(project_id, _changed(item, WorkItemStatus.TODO, "claimed"))
+                unit.record(project_id, status_event(item, WorkItemStatus.TODO, "claimed"))
+                await self.also(unit, [item])
+        if item is not None:
+            self.changed([item])
         return item
 
     async def get_work_item(self, item_id: str) -> WorkItem:
@@ -70,12 +85,9 @@ class DatabaseTracker(WorkTracker):
         item = await self._store.get_item(item_id)
         async with self._store.transaction() as unit:
             comment = await unit.add_comment(item_id, content, author=author)
-            unit.record(
-                item.project_id,
-                events.WorkItemCommented(
-                    work_item_id=item_id, key=item.key, comment_id=comment.id, author=author, text=content
-                ),
-            )
+            unit.record(item.project_id, comment_event(item, comment))
+            await self.also(unit, [item], comment)
+        self.changed([item])
         return comment
 
     async def list_comments(self, item_id: str) -> Sequence[Comment]:
@@ -83,6 +95,38 @@ class DatabaseTracker(WorkTracker):
 
     async def get_progress_summary(self, project_id: str) -> ItemCounts:
         return await self._store.item_counts(project_id)
+
+    async def sync(self, project_id: str) -> SyncState:
+        return await self.status(project_id)
+
+    async def status(self, project_id: str) -> SyncState:
+        return SyncState(kind=self.kind)
+
+    # For trackers that keep the items elsewhere, too.
+
+    async def also(self, unit: UnitOfWork, items: Sequence[WorkItem], comment: Comment | None = None) -> None:
+        """Part of the transaction of each change the program makes: `items` as they are now, and a new comment."""
+        return
+
+    def changed(self, items: Sequence[WorkItem]) -> None:
+        """Called right after each commit of a change the program made."""
+        return
+
+    async def all_items(self, project_id: str) -> list[WorkItem]:
+        """Every item of a project, in order of number."""
+        found: list[WorkItem] = []
+        while page := await self._store.list_items(project_id, after=found[-1].number if found else 0, limit=PAGE):
+            found.extend(page)
+        return found
+
+    async def _check_links(self, item: WorkItem, updates: Mapping[str, Any]) -> None:
+        others = await self.all_items(item.project_id)
+        links = {other.id: other.dependencies for other in others}
+        parents = {other.id: other.parent_id for other in others}
+        links[item.id] = tuple(updates.get("dependencies", item.dependencies))
+        parents[item.id] = updates.get("parent_id", item.parent_id)
+        if problems := dependencies.complaints(links, parents, ()):
+            raise UnknownDependency("; ".join(problems))
 
     async def _check(self, items: Sequence[WorkItem]) -> None:
         links = {item.id: item.dependencies for item in items}
@@ -99,7 +143,13 @@ class DatabaseTracker(WorkTracker):
             raise UnknownDependency("; ".join(problems))
 
 
-def _created(item: WorkItem) -> events.WorkItemCreated:
+@asynccontextmanager
+async def open_tracker(context: TrackerContext) -> AsyncIterator[WorkTracker]:
+    """The items of a project in the database, and nowhere else."""
+    yield DatabaseTracker(context.store)
+
+
+def created_event(item: WorkItem) -> events.WorkItemCreated:
     return events.WorkItemCreated(
         work_item_id=item.id,
         key=item.key,
@@ -111,5 +161,11 @@ def _created(item: WorkItem) -> events.WorkItemCreated:
     )
 
 
-def _changed(item: WorkItem, old: WorkItemStatus, reason: str | None) -> events.WorkItemStatusChanged:
+def status_event(item: WorkItem, old: WorkItemStatus, reason: str | None) -> events.WorkItemStatusChanged:
     return events.WorkItemStatusChanged(work_item_id=item.id, key=item.key, old=old, new=item.status, reason=reason)
+
+
+def comment_event(item: WorkItem, comment: Comment) -> events.WorkItemCommented:
+    return events.WorkItemCommented(
+        work_item_id=item.id, key=item.key, comment_id=comment.id, author=comment.author, text=comment.content
+    )

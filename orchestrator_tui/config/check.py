@@ -96,9 +96,7 @@ def _wrong_values(
             SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
     except ValidationError as error:
         keys_found = dict.fromkeys(
-            _of_setting(entry["loc"], keys)
-            for entry in error.errors()
-            if entry["type"] != "extra_forbidden"
+            _of_setting(entry["loc"], keys) for entry in error.errors() if entry["type"] != "extra_forbidden"
         )
         return [(key, _value_line(key, data, where, hide, keys)) for key in keys_found]
     return []

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
-SECRET_VARIABLES = ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY", "LINEAR_API_KEY", "DATABASE_URL")
+SECRET_VARIABLES = (
+    "CLAUDE_CODE_OAUTH_TOKEN",
+    "ANTHROPIC_API_KEY",
+    "LINEAR_API_KEY",
+    "LINEAR_WEBHOOK_SECRET",
+    "DATABASE_URL",
+)
 MASK = "***"
 
 _SECRET_ENDINGS = (
@@ -29,7 +35,7 @@ _URL_PASSWORD = re.compile(
 )
 _TOKENS = re.compile(
     r"(?<![A-Za-z0-9])sk-(?:ant|proj|svcacct)-[A-Za-z0-9_-]{4,}"
-    r"|lin_(?:api|oauth)_[A-Za-z0-9]{4,}"
+    r"|lin_(?:api|oauth|wh)_[A-Za-z0-9]{4,}"
     r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|\bAKIA[0-9A-Z]{16}\b"
     r"|(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"
     r"|-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z)"
@@ -63,6 +69,10 @@ class Secrets:
     @property
     def linear_api_key(self) -> str | None:
         return self._values.get("LINEAR_API_KEY")
+
+    @property
+    def linear_webhook_secret(self) -> str | None:
+        return self._values.get("LINEAR_WEBHOOK_SECRET")
 
     @property
     def database_url(self) -> str | None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from orchestrator_tui.config.command_patterns import PATTERNS, check_pattern, patterns_in
 from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
+from orchestrator_tui.config.urls import check_api_url
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
@@ -34,6 +35,14 @@ ThemeName = Annotated[
     str,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=60),
     Expected("the name of a theme, which is that of its file without .toml, such as dark"),
+]
+TrackerName = Annotated[
+    str,
+    Field(pattern=r"^[a-z][a-z0-9_-]*$", max_length=50),
+    Expected("database, json, linear, or the name of an installed tracker"),
+]
+ApiUrl = Annotated[
+    str, AfterValidator(check_api_url), Expected("an address that starts with https://, or http:// for this machine")
 ]
 KEYS = "keys in quotes, commas between them, such as d or ctrl+d or f5 or a,enter"
 TYPING_KEYS = "keys that type nothing, as it also works while typing, such as ctrl+g or f5, commas between them"
@@ -63,11 +72,26 @@ class ProjectSettings(Section):
     """Folder that new projects are made in; `workspace` in the data folder when not set."""
 
 
+class LinearSettings(Section):
+    """Work items in Linear, as `type = "linear"`. The API key is read from LINEAR_API_KEY."""
+
+    team: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Key or name of the team, such as `ENG`; may be left out where the key sees one team only."""
+    project: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """Name of the project in Linear, one for each project here; made under the project's own name when not set."""
+    poll_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
+    """How often people's changes are looked for."""
+    api_url: ApiUrl = "https://api.linear.app/graphql"
+    """Where Linear's API is; `https`, or `http` on this machine."""
+
+
 class BackendSettings(Section):
     """Where work items are kept."""
 
-    type: Literal["database"] = "database"
-    """The tracker."""
+    type: TrackerName = "database"
+    """The tracker of new projects: `database`; `json`, a file to read and edit in each project's folder; `linear`;
+    or an installed plugin. `orchestrator-tui tracker move` takes a project that is there to another one."""
+    linear: LinearSettings = LinearSettings()
 
 
 class AutonomySettings(Section):

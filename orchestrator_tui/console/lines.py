@@ -78,6 +78,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return (_item_changed(after, event),)
         case events.WorkItemCommented():
             return ((f"note on {event.key}: {words.one_line(event.text, 120)}", Kind.QUIET),)
+        case events.WorkItemEdited() | events.WorkItemConflict() | events.TrackerMoved():
+            return (_tracker(event),)
         case events.VerifyStarted():
             return ((f"verify {_on(after, event.work_item_id)}runs: {event.command}", Kind.QUIET),)
         case events.VerifyFinished():
@@ -100,6 +102,16 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return _ownership(event)
         case _:
             return _agent(event)
+
+
+def _tracker(event: events.WorkItemEdited | events.WorkItemConflict | events.TrackerMoved) -> Said:
+    match event:
+        case events.WorkItemEdited():
+            return f"{event.by} changed {event.key} in {event.where}: {words.fields(event.fields)}", Kind.PLAIN
+        case events.WorkItemConflict():
+            return words.conflict(event.field, event.ours, event.theirs, event.key), Kind.WAITS
+        case events.TrackerMoved():
+            return words.moved(event.old, event.new, event.items), Kind.PLAIN
 
 
 def _ownership(

@@ -15,11 +15,14 @@ from orchestrator_tui.domain.records import (
     InputRequest,
     ItemCounts,
     Lease,
+    OutboxEntry,
     PipelineState,
     Project,
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
+    TrackerLink,
     TranscriptKey,
     Usage,
     WorkItem,
@@ -173,10 +176,42 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    async def item(self, item_id: str) -> WorkItem:
+        """An item, locked until the transaction ends. Raises KeyError when there is none."""
+        ...
+
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment: ...
 
     async def add_comments(self, comments: Sequence[Comment]) -> None:
         """Insert comments as they are, with their own ids and moments."""
+        ...
+
+    async def save_links(self, links: Sequence[TrackerLink]) -> None:
+        """Insert links, or replace those that there are; several statements may be needed, all in this transaction."""
+        ...
+
+    async def enqueue(self, entries: Sequence[OutboxEntry]) -> None:
+        """Put changes at the end of the outbox of their tracker, in the order given."""
+        ...
+
+    async def dequeue(self, seqs: Sequence[int]) -> None:
+        """Take entries out of an outbox: the tracker has them, or will never get them."""
+        ...
+
+    async def mark_attempted(self, seqs: Sequence[int]) -> None:
+        """Count one more attempt of each entry; committed before it is sent, so that nobody sends it blindly again."""
+        ...
+
+    async def set_aside(self, seqs: Sequence[int], error: str | None) -> None:
+        """Say of entries why the tracker will not have them; None puts them back."""
+        ...
+
+    async def save_sync(self, project_id: str, state: SyncState) -> None:
+        """Replace what is known of how the project's tracker stands."""
+        ...
+
+    async def set_tracker(self, project_id: str, kind: str, *, leaving: str | None = None) -> None:
+        """Store in the project's `config` which tracker keeps its items, and which one is still to be left in order."""
         ...
 
     async def add_artifact(self, artifact: Artifact) -> None:
@@ -315,6 +350,30 @@ class Store(Protocol):
     async def list_comments(self, item_id: str) -> Sequence[Comment]: ...
 
     async def item_counts(self, project_id: str) -> ItemCounts: ...
+
+    async def outbox(self, project_id: str, tracker: str, *, limit: int = 500) -> Sequence[OutboxEntry]:
+        """The oldest changes that still have to reach a tracker, in order."""
+        ...
+
+    async def outbox_size(self, project_id: str, tracker: str) -> int:
+        """How many changes still have to reach a tracker."""
+        ...
+
+    async def tracker_links(
+        self,
+        project_id: str,
+        tracker: str,
+        kind: str,
+        *,
+        local_ids: Sequence[str] | None = None,
+        remote_ids: Sequence[str] | None = None,
+    ) -> Mapping[str, TrackerLink]:
+        """Links of one kind by local id: all, or those with one of the ids."""
+        ...
+
+    async def sync_state(self, project_id: str) -> SyncState | None:
+        """How the project's tracker stood when that was last kept; None when it never was."""
+        ...
 
     async def latest_artifact(
         self, project_id: str, phase: PhaseName, output_type: str | None = None

@@ -75,7 +75,7 @@ class ItemWrites(Writes):
         unknown = updates.keys() - _CHANGEABLE
         if unknown:
             raise TypeError(f"{', '.join(sorted(unknown))}: not a field of a work item that can be changed")
-        item = await self._locked(item_id)
+        item = await self.item(item_id)
         if expected is not None and item.status is not expected:
             raise StaleState(f"{item.key} is {item.status}, not {expected}.")
         changed = await self._runner.run(
@@ -83,7 +83,7 @@ class ItemWrites(Writes):
         )
         return rows.work_item(changed.one())
 
-    async def _locked(self, item_id: str) -> WorkItem:
+    async def item(self, item_id: str) -> WorkItem:
         query = select(work_items).where(work_items.c.id == item_id).with_for_update(key_share=True)
         row = (await self._runner.run(query)).one_or_none()
         if row is None:

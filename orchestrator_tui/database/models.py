@@ -1,4 +1,4 @@
-"""The tables: the seed's six, and those for events, requests and transcripts."""
+"""The tables: the seed's six, and those for events, requests, transcripts and other trackers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -141,6 +142,50 @@ class CommentRow(Base):
     created_at: Mapped[datetime]
 
 
+class TrackerLinkRow(Base):
+    """What something of ours is called in an outside tracker."""
+
+    __tablename__ = "tracker_links"
+    __table_args__ = (UniqueConstraint("project_id", "tracker", "kind", "remote_id"),)
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    tracker: Mapped[str] = mapped_column(String(50), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(50), primary_key=True)
+    local_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    remote_id: Mapped[str] = mapped_column(String(100))
+    data: Mapped[dict[str, Any]]
+
+
+class TrackerOutboxRow(Base):
+    """A change that still has to reach an outside tracker."""
+
+    __tablename__ = "tracker_outbox"
+    __table_args__ = (Index(None, "project_id", "tracker", "seq"),)
+
+    seq: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    project_id: Mapped[ProjectId]
+    tracker: Mapped[str] = mapped_column(String(50))
+    kind: Mapped[str] = mapped_column(String(50))
+    work_item_id: Mapped[str | None] = mapped_column(ForeignKey("work_items.id", ondelete="CASCADE"))
+    data: Mapped[dict[str, Any]]
+    attempts: Mapped[int]
+    error: Mapped[str | None] = mapped_column(StorableText)
+    created_at: Mapped[datetime]
+
+
+class TrackerSyncRow(Base):
+    """How a project's tracker stands beside this database."""
+
+    __tablename__ = "tracker_syncs"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[Status]
+    link: Mapped[str | None] = mapped_column(StorableText)
+    pending: Mapped[int]
+    last_error: Mapped[str | None] = mapped_column(StorableText)
+    last_synced: Mapped[datetime | None]
+
+
 class PhaseOutputRow(Base):
     __tablename__ = "phase_outputs"
     __table_args__ = (Index(None, "project_id", "phase"),)
@@ -257,6 +302,9 @@ projects = table_of(ProjectRow)
 pipeline_states = table_of(PipelineStateRow)
 work_items = table_of(WorkItemRow)
 work_item_comments = table_of(CommentRow)
+tracker_links = table_of(TrackerLinkRow)
+tracker_outbox = table_of(TrackerOutboxRow)
+tracker_syncs = table_of(TrackerSyncRow)
 phase_outputs = table_of(PhaseOutputRow)
 session_logs = table_of(SessionLogRow)
 input_requests = table_of(InputRequestRow)

@@ -8,13 +8,13 @@ from typing import Any
 from sqlalchemy import func, insert, select, text, update
 
 from orchestrator_tui.database import rows
-from orchestrator_tui.database.models import pipeline_states, projects
+from orchestrator_tui.database.models import pipeline_states, projects, tracker_syncs
 from orchestrator_tui.database.queries import pipeline_query
 from orchestrator_tui.database.writes import Writes
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.codec import to_plain
 from orchestrator_tui.domain.errors import AlreadyOwned, LeaseLost, StaleState
-from orchestrator_tui.domain.records import Lease, PhaseState, PipelineState, Project
+from orchestrator_tui.domain.records import Lease, PhaseState, PipelineState, Project, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus
 
 # Any number will do; it only has to be the same in every process.
@@ -176,6 +176,19 @@ class PipelineWrites(Writes):
         row = (await self._runner.run(held.with_for_update(key_share=True))).one_or_none()
         if row is None or (row.owner, row.epoch) != (lease.owner, lease.epoch):
             raise LeaseLost(lost_to(row.owner if row else None))
+
+    async def set_tracker(self, project_id: str, kind: str, *, leaving: str | None = None) -> None:
+        # The row of its state is what keeps two writers of a project apart.
+        await self.pipeline(project_id)
+        found = await self._runner.run(select(projects.c.config).where(projects.c.id == project_id))
+        config = {**found.scalar_one(), "backend": kind, "leaving": leaving}
+        await self._set_project(project_id, config=config)
+
+    async def save_sync(self, project_id: str, state: SyncState) -> None:
+        values = {name: getattr(state, name) for name in ("kind", "link", "pending", "last_error", "last_synced")}
+        same = tracker_syncs.c.project_id == project_id
+        if (await self._runner.run(update(tracker_syncs).where(same).values(values))).rowcount == 0:
+            await self._runner.run(insert(tracker_syncs).values(project_id=project_id, **values))
 
     async def request_stop(self, project_id: str, owner: str) -> bool:
         state = await self.pipeline(project_id)

@@ -13,6 +13,7 @@ from orchestrator_tui.database.models import (
     pipeline_states,
     projects,
     session_logs,
+    tracker_syncs,
     work_item_comments,
     work_items,
 )
@@ -24,6 +25,7 @@ from orchestrator_tui.domain.records import (
     PipelineState,
     Project,
     SessionLog,
+    SyncState,
     Usage,
     WorkItem,
 )
@@ -68,6 +70,12 @@ async def item_counts(runner: Runner, project_id: str) -> ItemCounts:
         .group_by(work_items.c.status)
     )
     return ItemCounts(**{row.status: row.how_many for row in await runner.run(query)})
+
+
+async def sync_state(runner: Runner, project_id: str) -> SyncState | None:
+    query = select(tracker_syncs).where(tracker_syncs.c.project_id == project_id)
+    row = (await runner.run(query)).one_or_none()
+    return None if row is None else rows.sync_state(row)
 
 
 async def get_item(runner: Runner, item_id: str) -> WorkItem:

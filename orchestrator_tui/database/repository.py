@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
-from orchestrator_tui.database import dossiers, overviews, queries, spending, transcripts
+from orchestrator_tui.database import dossiers, overviews, queries, spending, tracker_writes, transcripts
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -30,11 +30,14 @@ from orchestrator_tui.domain.records import (
     InputRequest,
     ItemCounts,
     Lease,
+    OutboxEntry,
     PipelineState,
     Project,
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
+    TrackerLink,
     TranscriptKey,
     Usage,
     WorkItem,
@@ -254,6 +257,30 @@ class SqlStore(Store):
 
     async def item_counts(self, project_id: str) -> ItemCounts:
         return await self._read(lambda runner: queries.item_counts(runner, project_id))
+
+    async def outbox(self, project_id: str, tracker: str, *, limit: int = 500) -> Sequence[OutboxEntry]:
+        return await self._read(lambda runner: tracker_writes.outbox(runner, project_id, tracker, limit))
+
+    async def outbox_size(self, project_id: str, tracker: str) -> int:
+        return await self._read(lambda runner: tracker_writes.outbox_size(runner, project_id, tracker))
+
+    async def tracker_links(
+        self,
+        project_id: str,
+        tracker: str,
+        kind: str,
+        *,
+        local_ids: Sequence[str] | None = None,
+        remote_ids: Sequence[str] | None = None,
+    ) -> Mapping[str, TrackerLink]:
+        return await self._read(
+            lambda runner: tracker_writes.links(
+                runner, project_id, tracker, kind, local_ids=local_ids, remote_ids=remote_ids
+            )
+        )
+
+    async def sync_state(self, project_id: str) -> SyncState | None:
+        return await self._read(lambda runner: queries.sync_state(runner, project_id))
 
     async def latest_artifact(
         self, project_id: str, phase: PhaseName, output_type: str | None = None

@@ -16,6 +16,7 @@ from orchestrator_tui.domain.records import (
     PipelineState,
     Project,
     SessionLog,
+    SyncState,
     ToolCall,
     Usage,
     WorkItem,
@@ -99,6 +100,16 @@ def work_item(row: Row[Any]) -> WorkItem:
 def comment(row: Row[Any]) -> Comment:
     return Comment(
         id=row.id, work_item_id=row.work_item_id, author=row.author, content=row.content, created_at=row.created_at
+    )
+
+
+def sync_state(row: Row[Any]) -> SyncState:
+    return SyncState(
+        kind=row.kind,
+        link=row.link,
+        pending=row.pending,
+        last_error=row.last_error,
+        last_synced=row.last_synced,
     )
 
 

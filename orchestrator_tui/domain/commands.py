@@ -73,4 +73,31 @@ class SetLimit:
     by: str = "person"
 
 
-Command = CreateProject | ImportProject | ResumeProject | StopProject | AnswerRequest | EditArtifact | SetLimit
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SyncTracker:
+    """Bring a project's items and what people see of them in its tracker to the same state now."""
+
+    project_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MoveTracker:
+    """Keep a project's items in tracker `kind` from now on. With `force` also when the present one cannot be reached:
+    what people changed there since is then lost."""
+
+    project_id: str
+    kind: str
+    force: bool = False
+
+
+Command = (
+    CreateProject
+    | ImportProject
+    | ResumeProject
+    | StopProject
+    | AnswerRequest
+    | EditArtifact
+    | SetLimit
+    | SyncTracker
+    | MoveTracker
+)

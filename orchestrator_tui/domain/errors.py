@@ -166,6 +166,12 @@ class UnknownDependency(OrchestratorError):
     title = "Work items"
 
 
+class TrackerUnusable(UsageError):
+    """A work tracker cannot be used."""
+
+    title = "Work tracker"
+
+
 class WebUnavailable(UsageError):
     """The dashboard cannot be served to browsers."""
 

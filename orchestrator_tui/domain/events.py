@@ -237,6 +237,40 @@ class WorkItemCommented:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WorkItemEdited:
+    """A person changed fields of an item in its tracker, `where` says in which; its status has an event of its own."""
+
+    work_item_id: str
+    key: str
+    title: str
+    fields: tuple[str, ...]
+    by: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkItemConflict:
+    """A person and the program changed the same field of an item at the same time; the person's value counts."""
+
+    work_item_id: str
+    key: str
+    field: str
+    ours: str
+    theirs: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackerMoved:
+    """The project's items are kept in another tracker from now on; `link` is where people find them."""
+
+    old: str
+    new: str
+    items: int
+    link: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VerifyStarted:
     work_item_id: str | None
     command: str
@@ -348,6 +382,9 @@ Event = (
     | WorkItemCreated
     | WorkItemStatusChanged
     | WorkItemCommented
+    | WorkItemEdited
+    | WorkItemConflict
+    | TrackerMoved
     | VerifyStarted
     | VerifyFinished
     | CommitMade

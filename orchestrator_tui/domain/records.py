@@ -68,6 +68,17 @@ class Project:
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def tracker(self) -> str:
+        """Which tracker keeps the project's items, as in `backend.type`."""
+        return str(self.config.get("backend") or "database")
+
+    @property
+    def leaving(self) -> str | None:
+        """The tracker whose items have moved to the present one, as long as it has not been left in order."""
+        found = self.config.get("leaving")
+        return None if found is None else str(found)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseState:
@@ -177,6 +188,45 @@ class Comment:
     author: str
     content: str
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackerLink:
+    """What something of ours is called in an outside tracker, and how both last agreed on it.
+
+    Attributes:
+        kind: what it is, such as `issue` or `comment`; with `local_id` it is unique in a project's tracker, and so is
+            `kind` with `remote_id`.
+        data: JSON-safe; of an item the values that the tracker is known to have.
+    """
+
+    project_id: str
+    tracker: str
+    kind: str
+    local_id: str
+    remote_id: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutboxEntry:
+    """A change that still has to reach an outside tracker; `seq` is their order, 0 until it is stored.
+
+    Attributes:
+        kind: what is to be done, such as `create` or `update`.
+        data: JSON-safe, what the change is about; the values are those of the database when it is sent.
+        attempts: how often it may have been sent without an answer. error: why the tracker will not have it.
+    """
+
+    project_id: str
+    tracker: str
+    kind: str
+    work_item_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
+    attempts: int = 0
+    error: str | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -304,6 +354,23 @@ class ItemCounts:
     @property
     def total(self) -> int:
         return self.todo + self.in_progress + self.done + self.blocked
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SyncState:
+    """How a project's work tracker stands.
+
+    Attributes:
+        kind: as in `backend.type`. link: where people find the items, a path or an address.
+        pending: changes of the program that have not got there yet.
+        last_error: what keeps it from working now. last_synced: when both sides were last the same.
+    """
+
+    kind: str
+    link: str | None = None
+    pending: int = 0
+    last_error: str | None = None
+    last_synced: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from orchestrator_tui.domain import words
-from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus, RequestKind
 
 WAITS_FOR = {
@@ -48,6 +48,17 @@ def pause_problem(overview: ProjectOverview) -> str | None:
         return None
     phase = state.phases[project.current_phase] if project.current_phase else None
     return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
+
+
+def sync(state: SyncState, at: datetime) -> str:
+    """Which tracker keeps a project's items and whether both sides are the same, such as `json · in sync 3s ago`."""
+    parts = [state.kind]
+    if state.pending:
+        parts.append(f"{words.plural(state.pending, 'change')} to be written")
+    if state.last_synced is not None:
+        seconds = max(0.0, (at - state.last_synced).total_seconds())
+        parts.append(f"in sync {words.duration(round(seconds))} ago")
+    return " · ".join(parts)
 
 
 def seconds_of(overview: ProjectOverview, name: PhaseName, at: datetime) -> float:

@@ -1,7 +1,7 @@
 """Short forms for people: one safe line of text, durations, money, token counts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.text import clean, one_line
@@ -74,3 +74,22 @@ def table(rows: Iterable[Iterable[str]]) -> list[str]:
     cells = [list(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+_FIELDS = {"parent_id": "parent"}
+
+
+def fields(names: Sequence[str]) -> str:
+    """Fields of a work item as people call them."""
+    return ", ".join(_FIELDS.get(name, name) for name in names)
+
+
+def conflict(field: str, ours: str, theirs: str, key: str = "") -> str:
+    """What is told when a person and the program changed the same field of an item."""
+    of = f" of {key}" if key else ""
+    return f"{fields([field])}{of} was changed on both sides: a person's {theirs!r} counts, not {ours!r}"
+
+
+def moved(old: str, new: str, items: int) -> str:
+    """What is told when a project's items are kept in another tracker from now on."""
+    return f"{items} work {'item' if items == 1 else 'items'} moved from tracker {old} to {new}"

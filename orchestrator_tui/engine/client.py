@@ -16,6 +16,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import WorkItemStatus
@@ -59,6 +60,18 @@ class EngineClient(Protocol):
 
     async def comments(self, item_id: str) -> Sequence[Comment]:
         """The notes on a work item, oldest first."""
+        ...
+
+    async def tracker(self, project_id: str) -> SyncState:
+        """Which tracker keeps the project's items, and how it stands."""
+        ...
+
+    async def tracker_plan(self, project_id: str, kind: str) -> Sequence[str]:
+        """What moving the project's items to tracker `kind` would do, a line each; nothing is done.
+
+        Raises:
+            TrackerUnusable: it cannot be done.
+        """
         ...
 
     async def item_diff(self, item_id: str) -> str:

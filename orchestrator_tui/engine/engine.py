@@ -17,9 +17,11 @@ from orchestrator_tui.domain.commands import (
     CreateProject,
     EditArtifact,
     ImportProject,
+    MoveTracker,
     ResumeProject,
     SetLimit,
     StopProject,
+    SyncTracker,
 )
 from orchestrator_tui.domain.errors import (
     RequestClosed,
@@ -35,15 +37,17 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
-from orchestrator_tui.engine import answers, bounds
+from orchestrator_tui.engine import answers, bounds, tracking
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.tracking import OpenTrackerOf
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
 
@@ -57,6 +61,8 @@ class EngineOptions:
         workspace_of: the folder of a project, for looking at it.
         settings: those of this start; the limits of projects are in them.
         preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
+        new_tracker: the kind of tracker for a new project, from what is stored with it.
+        open_tracker: a tracker of a project, by its kind.
     """
 
     workspace: Path
@@ -64,6 +70,8 @@ class EngineOptions:
     preflight: Callable[[bool], Awaitable[None]]
     workspace_of: Callable[[Project], Workspace]
     settings: SettingsModel
+    new_tracker: Callable[[Mapping[str, Any]], str]
+    open_tracker: OpenTrackerOf
 
 
 class LocalEngine(EngineClient):
@@ -82,6 +90,7 @@ class LocalEngine(EngineClient):
             case CreateProject():
                 await self._options.preflight(command.rehearsal)
                 config = {**self._options.config, **command.config}
+                config |= {"backend": self._options.new_tracker(config)}
                 project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
                 await self._runs.start(project.id)
                 return project.id
@@ -99,6 +108,13 @@ class LocalEngine(EngineClient):
                 return await self._edit(command)
             case SetLimit(project_id=project_id):
                 await bounds.set_limit(self._store, command, self._options.settings)
+                return project_id
+            case SyncTracker(project_id=project_id):
+                await tracking.sync(self._runs, await self._store.find_project(project_id), self._options.open_tracker)
+                return project_id
+            case MoveTracker(project_id=project_id):
+                project = await self._store.find_project(project_id)
+                await tracking.move(self._runs, project, command, self._options.open_tracker)
                 return project_id
             case _:
                 assert_never(command)
@@ -200,6 +216,13 @@ class LocalEngine(EngineClient):
 
     async def comments(self, item_id: str) -> Sequence[Comment]:
         return await self._store.list_comments(item_id)
+
+    async def tracker(self, project_id: str) -> SyncState:
+        return await tracking.state_of(self._store, self._runs, await self._store.find_project(project_id))
+
+    async def tracker_plan(self, project_id: str, kind: str) -> Sequence[str]:
+        project = await self._store.find_project(project_id)
+        return await tracking.plan(self._store, project, kind, self._options.open_tracker)
 
     async def item_diff(self, item_id: str) -> str:
         item = await self._store.get_item(item_id)

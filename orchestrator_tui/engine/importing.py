@@ -40,7 +40,7 @@ LONGEST_SILENCE = 300.0
 
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _DOCUMENTS = ("requirements.md", "architecture.md", "work_items.md")
-_OWN_CONFIG = ("settings", "scenario")
+_OWN_CONFIG = ("settings", "scenario", "backend", "leaving")
 
 WorkspaceOf = Callable[[Project], Workspace]
 
@@ -135,8 +135,9 @@ def _unusable(dossier: Dossier) -> Iterator[str]:
         yield "project config settings: a group of settings was expected"
     else:
         yield from problems_in(settings, lambda key: "project config")
-    if not isinstance(config.get("scenario"), str | None):
-        yield "project config scenario: a name was expected"
+    for name in ("scenario", "backend", "leaving"):
+        if not isinstance(config.get(name), str | None):
+            yield f"project config {name}: a name was expected"
 
 
 def _refuse_known(projects: Sequence[Project], folder: Path, project_id: str | None) -> None:

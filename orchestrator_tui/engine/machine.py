@@ -37,6 +37,7 @@ PHASE: Table = {
 }
 
 WORK_ITEM: Table = {
+    # The program's own; a person may set an item to whatever they like in its tracker.
     WorkItemStatus.TODO: frozenset({WorkItemStatus.IN_PROGRESS, WorkItemStatus.BLOCKED}),
     WorkItemStatus.IN_PROGRESS: frozenset({WorkItemStatus.DONE, WorkItemStatus.TODO, WorkItemStatus.BLOCKED}),
     WorkItemStatus.BLOCKED: frozenset({WorkItemStatus.TODO}),

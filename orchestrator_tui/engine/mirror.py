@@ -45,6 +45,8 @@ _CHANGES = (
     events.WorkItemCreated,
     events.WorkItemStatusChanged,
     events.WorkItemCommented,
+    events.WorkItemEdited,
+    events.TrackerMoved,
     events.InputRequested,
     events.InputAnswered,
     events.InputWithdrawn,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.backends.base import ASKED_FOR, WorkTracker
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
@@ -15,6 +15,7 @@ from orchestrator_tui.domain.records import (
     InputRequest,
     PhaseResult,
     PhaseState,
+    PipelineState,
     Project,
     is_complete,
 )
@@ -27,6 +28,7 @@ from orchestrator_tui.domain.statuses import (
     PhaseStatus,
     PipelineStatus,
     RequestKind,
+    WorkItemStatus,
 )
 from orchestrator_tui.domain.words import plural
 from orchestrator_tui.engine import machine
@@ -44,6 +46,7 @@ INDISPENSABLE = frozenset({PhaseName.TASK_BREAKDOWN, PhaseName.INITIALIZE})
 """Without these there is nothing to implement, or nothing to check it with."""
 STARTS_AT_A_COMMIT = frozenset({PhaseName.TESTING, PhaseName.DEPLOY})
 """Phases whose agents change files that are committed when they are done."""
+WISHES = "a person added to the work items"
 BODY_LIMIT = 100_000
 
 
@@ -79,6 +82,8 @@ class Pipeline:
             if state.status is PipelineStatus.STOPPING:
                 return
             phase = machine.next_phase(state)
+            if await self._reopened_for_person(state):
+                continue
             if phase is None:
                 assert is_complete(state)
                 async with self._store.transaction() as unit:
@@ -164,6 +169,29 @@ class Pipeline:
                 await self._change_status(unit, state.status, PipelineStatus.RUNNING, "the check is red")
                 await self.reopen(unit, PhaseName.IMPLEMENT, "the check of the finished program is red")
         return holds
+
+    async def has_wishes(self) -> bool:
+        """Whether implement is over, and yet a person has added an item or reopened one."""
+        state = await self._store.pipeline_state(self._project.id)
+        if state.phases[PhaseName.IMPLEMENT].status is not PhaseStatus.COMPLETED:
+            return False
+        waiting = await self._parts.tracker.list_work_items(self._project.id, status=WorkItemStatus.TODO, limit=1000)
+        return any(item.metadata.get(ASKED_FOR) for item in waiting)
+
+    async def reopen_for_wishes(self) -> None:
+        """A completed pipeline runs again, for what a person added to its items."""
+        async with self._store.transaction() as unit:
+            state = await unit.pipeline(self._project.id)
+            if state.status is PipelineStatus.COMPLETED:
+                await self._change_status(unit, state.status, PipelineStatus.RUNNING, WISHES)
+            await self.reopen(unit, PhaseName.IMPLEMENT, WISHES)
+        await self.mirror()
+
+    async def _reopened_for_person(self, state: PipelineState) -> bool:
+        if state.phases[PhaseName.IMPLEMENT].status is not PhaseStatus.COMPLETED or not await self.has_wishes():
+            return False
+        await self.reopen_for_wishes()
+        return True
 
     async def _run_phase(self, phase: PhaseState) -> bool:
         """Run one phase; False when the pipeline cannot go on by itself now."""

@@ -58,6 +58,9 @@ class Run:
         if project.status is PipelineStatus.COMPLETED:
             if not await self.pipeline.recheck():
                 return True
+            if await self.pipeline.has_wishes():
+                await self.pipeline.reopen_for_wishes()
+                return True
             if not await self.pipeline.has_enabled_skipped():
                 return False
         if project.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING):

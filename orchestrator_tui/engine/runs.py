@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.errors import (
@@ -25,6 +26,7 @@ from orchestrator_tui.domain.records import Lease, PipelineState, Project
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import room
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.takeover import take_lease
@@ -58,6 +60,7 @@ class _Running:
 
     stop: StopOrder
     task: "asyncio.Task[None] | None" = None
+    tracker: WorkTracker | None = None
 
     async def ended(self) -> None:
         """Wait until it no longer is."""
@@ -149,6 +152,8 @@ class Runs:
         lease = await self._take_lease(before)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
+            # Its tracker may have become another one before the lease was ours.
+            project = await self._store.find_project(project.id)
             # Before anything else: what an earlier run left behind must not write beside the new one.
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
@@ -158,6 +163,34 @@ class Runs:
             if not goes:
                 return None
             return _Turn(run, lease, stack.pop_all())
+
+    @property
+    def store(self) -> Store:
+        """The store that the runs use, without the check of a lease."""
+        return self._store
+
+    def tracker_of(self, project_id: str) -> WorkTracker | None:
+        """The tracker of a project that is at work here."""
+        running = self._running.get(project_id)
+        return running.tracker if running is not None else None
+
+    @asynccontextmanager
+    async def holding(self, project: Project) -> AsyncIterator[Store]:
+        """Keeps everybody from running the project meanwhile; the store given writes only as long as that holds.
+
+        Raises:
+            IllegalTransition: it is at work here.
+            AlreadyOwned: another process runs it, or may do so.
+        """
+        async with self._locks[project.id]:
+            if await self.is_running(await self._store.find_project(project.id)):
+                raise IllegalTransition(f"{project.name} is running.", hint="Stop it first; it can be resumed after.")
+            lease = await self._take_lease(await self._store.pipeline_state(project.id))
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(self._release, lease)
+                beating = heartbeat(self._store, lease, lease_seconds=self._options.lease_seconds, signs=Signs())
+                await stack.enter_async_context(beating)
+                yield self._store.fenced(lease, self._closing)
 
     async def is_running(self, project: Project) -> bool:
         """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
@@ -193,9 +226,13 @@ class Runs:
             turn = await self._once_the_store_is_back(project, turn.run.stop)
 
     async def _go(self, project: Project, turn: _Turn) -> None:
-        options = self._options
-        with room.told_apart(Path(project.directory)):
-            await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+        options, running = self._options, self._running[project.id]
+        running.tracker = turn.run.tracker
+        try:
+            with room.told_apart(Path(project.directory)):
+                await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+        finally:
+            running.tracker = None
 
     async def _tell_trouble(self, project: Project, error: StoreUnavailable) -> None:
         """Tell what the project waits for; a full disk need not be that of the database, which can then keep it."""

@@ -1,12 +1,21 @@
 """Implement: one session an item, and the engine's own check decides whether it is done."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import AgentFailed, LeaseLost, PhaseFailed, StoreUnavailable
+from orchestrator_tui.domain.errors import (
+    AgentFailed,
+    LeaseLost,
+    OrchestratorError,
+    PhaseFailed,
+    StaleState,
+    StoreUnavailable,
+)
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.conversation import Conversation, Task
@@ -25,6 +34,10 @@ NOTHING_CHANGED = (
     "add the test that proves its acceptance criteria, or answer `blocked` and say why"
 )
 OUTPUT_IN_COMMENT = 3_000
+
+
+class DecidedByPerson(OrchestratorError):
+    """A person has set the item to something else while an agent was at work on it."""
 
 
 class ImplementPhase(Phase):
@@ -48,6 +61,8 @@ class ImplementPhase(Phase):
                 await self._work(given, work_tracker, item, command)
             except (LeaseLost, StoreUnavailable):
                 raise
+            except DecidedByPerson:
+                await self._leave(given, work_tracker, item, command)
             except Exception as error:
                 # A stop gives items back by itself, as its fourth step.
                 await hand_back(work_tracker, self._services.workspace, item, str(error))
@@ -98,6 +113,7 @@ class ImplementPhase(Phase):
         prompt, kind = task.prompt, "task"
         for attempt in range(task.attempt, tries + 1):
             answer = await conversation.ask(prompt, WorkDone, kind=kind)
+            await self._require_claim(tracker, task.item)
             if answer.status == "blocked":
                 return answer
             verdict = await self._services.verify(given, command, task.item)
@@ -167,12 +183,23 @@ class ImplementPhase(Phase):
         await self._services.log.flush()
         async with self._services.store.transaction() as unit:
             await unit.save_pipeline(given.project.id, last_successful_step=verified(head))
-        await tracker.update_work_item(
-            item.id,
+        await self._settle(
+            tracker,
+            item,
             {"status": WorkItemStatus.DONE, "metadata": {"notes": notes[: context.NOTES_LIMIT], "commit": head}},
-            expected=WorkItemStatus.IN_PROGRESS,
-            reason="verified",
+            "verified",
         )
+
+    async def _settle(self, tracker: WorkTracker, item: WorkItem, updates: Mapping[str, Any], reason: str) -> None:
+        """`in_progress` becomes what `updates` say.
+
+        Raises:
+            DecidedByPerson: somebody has set it to something else.
+        """
+        try:
+            await tracker.update_work_item(item.id, updates, expected=WorkItemStatus.IN_PROGRESS, reason=reason)
+        except StaleState as stale:
+            raise DecidedByPerson(stale.message) from stale
 
     async def _finished_before(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> bool:
         """An item whose commit exists was interrupted between its commit and its record: only the record is missing."""
@@ -182,6 +209,35 @@ class ImplementPhase(Phase):
             return False
         await self._done(given, tracker, item, "Its commit was there already, and the check is green.", "")
         return True
+
+    async def _require_claim(self, tracker: WorkTracker, item: WorkItem) -> None:
+        """Raises DecidedByPerson when the item is not being worked on any more, because somebody set it to something
+        else in its tracker."""
+        current = await tracker.get_work_item(item.id)
+        if current.status is not WorkItemStatus.IN_PROGRESS:
+            raise DecidedByPerson(f"{item.key} was set to {current.status} meanwhile.")
+
+    async def _leave(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> None:
+        """A person decided about the item while an agent was at work on it: that stands. What the agent has made is
+        committed when the item is said to be done and the check is green, and else kept as a patch."""
+        workspace = self._services.workspace
+        status = (await tracker.get_work_item(item.id)).status
+        is_done = status is WorkItemStatus.DONE
+        if is_done and await workspace.changes() and (await self._services.verify(given, command, item)).passed:
+            commit = await workspace.commit(f"{item.key}: {item.title}", item_id=item.id)
+            if commit is not None:
+                self._services.tell(given, self._services.committed(given, commit, item))
+                async with self._services.store.transaction() as unit:
+                    await unit.save_pipeline(given.project.id, last_successful_step=verified(commit.hash))
+                await tracker.update_work_item(item.id, {"metadata": {"commit": commit.hash}})
+                kept = "What the agent had made by then passes the check and is committed."
+        elif patch := await workspace.set_aside(item.key, now()):
+            kept = f"The agent's unfinished work is kept in {patch.relative_to(workspace.directory)}."
+        else:
+            kept = "The agent had changed nothing."
+        await tracker.add_comment(
+            item.id, f"Set to {status} by a person while an agent was at work. {kept}", author=ENGINE
+        )
 
     async def _failed_try(self, tracker: WorkTracker, item: WorkItem, comment: str, attempt: int | None = None) -> None:
         # What fails on a full disk is no fault of the work.
@@ -198,12 +254,8 @@ class ImplementPhase(Phase):
             f" Its unfinished work is kept in {patch.relative_to(self._services.workspace.directory)}." if patch else ""
         )
         await tracker.add_comment(item.id, f"Blocked. {text}{kept}", author=ENGINE)
-        await tracker.update_work_item(
-            item.id,
-            {"status": WorkItemStatus.BLOCKED, "metadata": {"failed_tries": 0}},
-            expected=WorkItemStatus.IN_PROGRESS,
-            reason=text[:300],
-        )
+        blocked = {"status": WorkItemStatus.BLOCKED, "metadata": {"failed_tries": 0}}
+        await self._settle(tracker, item, blocked, text[:300])
         self._services.tell(
             given,
             events.ErrorOccurred(

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, assert_never
 
 from orchestrator_tui.adapters.idea import check_idea
-from orchestrator_tui.domain import limit_words
-from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, SetLimit, StopProject
+from orchestrator_tui.domain import limit_words, standing
+from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, SetLimit, StopProject, SyncTracker
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import elsewhere
 from orchestrator_tui.domain.records import InputRequest
@@ -45,6 +45,7 @@ class Commander:
             "view": self._view,
             "logs": self._logs,
             "items": self._items,
+            "sync": self._sync,
             "diff": self._diff,
             "cost": self._cost,
             "limit": self._limit,
@@ -337,6 +338,14 @@ class Commander:
             self._shell.open_page(ItemPage(self._shell.context, project.id, item.id))
             return
         self._shell.open_page(ItemsPage(self._shell.context, project.id))
+
+    async def _sync(self, call: Call) -> None:
+        project, client = self.project(call), self._shell.context.client
+        await self.submit(SyncTracker(project_id=project.id))
+        state = await client.tracker(project.id)
+        if state.last_error is not None:
+            raise CommandProblem(state.last_error, hint="/status shows how its tracker stands.")
+        self._shell.say(f"{project.name}: {standing.sync(state, self._shell.context.clock())}")
 
     async def _diff(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.diff import DiffPage

@@ -62,6 +62,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("view", "Show a whole artifact.", (Argument("phase", Kind.PHASE),), ("show",), "view"),
     Command("logs", "Show what the agents do.", (Argument("agent", Kind.AGENT),), ("log",), "logs"),
     Command("items", "Show the work items.", (Argument("item", Kind.ITEM),), ("tasks",), "items"),
+    Command("sync", "Take over what was changed in the work tracker, now.", _PROJECT),
     Command("diff", "Show what changed, in all or by a work item.", (Argument("item", Kind.ITEM),), action="diff"),
     Command("cost", "Show what was spent, and on what.", _PROJECT, ("costs",), "cost"),
     Command(

@@ -79,7 +79,7 @@ class Feed:
         match event:
             case events.WorkItemStatusChanged(work_item_id=item_id, new=new) if item_id in self.items:
                 self.items = {**self.items, item_id: replace(self.items[item_id], status=new)}
-            case events.WorkItemStatusChanged() | events.WorkItemCreated():
+            case events.WorkItemStatusChanged() | events.WorkItemCreated() | events.WorkItemEdited():
                 self.items_complete = False
             case _:
                 pass

@@ -135,8 +135,18 @@ def _said(event: Event, names: Names) -> Said | None:
             | events.AgentFinished()
         ):
             return _of_agent(event)
-        case events.WorkItemCreated() | events.WorkItemStatusChanged() | events.WorkItemCommented():
+        case (
+            events.WorkItemCreated()
+            | events.WorkItemStatusChanged()
+            | events.WorkItemCommented()
+            | events.WorkItemEdited()
+            | events.WorkItemConflict()
+        ):
             return _of_item(event)
+        case events.TrackerMoved():
+            return Said(
+                Kind.ITEM, ("●", "accent"), words.moved(event.old, event.new, event.items), detail=event.link or ""
+            )
         case events.VerifyStarted() | events.VerifyFinished() | events.CommitMade():
             return _of_check(event, names)
         case events.InputRequested() | events.InputAnswered() | events.InputWithdrawn():
@@ -274,7 +284,13 @@ def _finished(event: events.AgentFinished) -> Said:
     return Said(kind, glyphs.AGENTS[event.status], text, event.agent_id, event.error or event.summary)
 
 
-def _of_item(event: events.WorkItemCreated | events.WorkItemStatusChanged | events.WorkItemCommented) -> Said:
+def _of_item(
+    event: events.WorkItemCreated
+    | events.WorkItemStatusChanged
+    | events.WorkItemCommented
+    | events.WorkItemEdited
+    | events.WorkItemConflict,
+) -> Said:
     match event:
         case events.WorkItemCreated():
             return Said(Kind.ITEM, ("○", "muted"), f"planned: {event.title}", event.key)
@@ -283,6 +299,11 @@ def _of_item(event: events.WorkItemCreated | events.WorkItemStatusChanged | even
             return Said(Kind.ITEM, glyphs.ITEMS[event.new], f"{words.title(event.new)}{reason}", event.key)
         case events.WorkItemCommented():
             return Said(Kind.ITEM, _QUIET, f"note of {event.author}: {event.text}", event.key, event.text)
+        case events.WorkItemEdited():
+            text = f"{event.by} changed its {words.fields(event.fields)} in {event.where}"
+            return Said(Kind.ITEM, ("◂", "accent"), text, event.key, event.title)
+        case events.WorkItemConflict():
+            return Said(Kind.ITEM, _ASKS, words.conflict(event.field, event.ours, event.theirs), event.key)
         case _:
             assert_never(event)
 

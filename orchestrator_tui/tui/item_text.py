@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.events import VerifyFinished
-from orchestrator_tui.domain.records import Comment, WorkItem
+from orchestrator_tui.domain.records import Comment, SyncState, WorkItem
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.tui import glyphs
 from orchestrator_tui.tui.widgets.facts import Bit, Fact
@@ -25,8 +25,9 @@ class Check:
     event: VerifyFinished
 
 
-def item_facts(item: WorkItem, items: Mapping[str, WorkItem]) -> list[Fact]:
-    """State, priority, labels and links; `items` are all of the project's by id."""
+def item_facts(item: WorkItem, items: Mapping[str, WorkItem], tracker: SyncState | None = None) -> list[Fact]:
+    """State, priority, labels, links, and where people find the item beside the program; `items` are all of the
+    project's by id."""
     sign, color = glyphs.ITEMS[item.status]
     facts = [
         Fact("State", [Bit(f"{sign} {words.title(item.status)}", color)]),
@@ -43,6 +44,11 @@ def item_facts(item: WorkItem, items: Mapping[str, WorkItem]) -> list[Fact]:
         facts.append(Fact("Needed by", _named(needed_by, items)))
     if item.completed_at is not None and item.created_at is not None:
         facts.append(Fact("Done", [Bit(moment(item.completed_at))]))
+    link = item.metadata.get("link") or (tracker and tracker.link)
+    if tracker is not None and link:
+        facts.append(Fact("Kept in", [Bit(f"{tracker.kind} · {one_line(str(link), 1000)}")]))
+    if tracker is not None and tracker.last_error:
+        facts.append(Fact("Problem", [Bit(one_line(tracker.last_error, 600), "error")]))
     return facts
 
 

@@ -46,7 +46,8 @@ def problems(
         ("phases.testing.model = ''", 'FILE: phases.testing.model is ""; expected sonnet, opus, haiku, default or a '
          "full name that starts with claude-."),
         ("autonomy.mode = 'half'", 'FILE: autonomy.mode is "half"; expected "full" or "checkpoint".'),
-        ("backend.type = 'json'", 'FILE: backend.type is "json"; expected "database".'),
+        ("backend.type = 'JSON'", 'FILE: backend.type is "JSON"; expected database, json, or the name of an '
+         "installed tracker."),
         ("log.max_megabytes = inf", "FILE: log.max_megabytes is inf; expected a number above 0 up to 1,000,000."),
         ("project.name = 2024-01-01", "FILE: project.name is 2024-01-01; expected text in quotes."),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are ' + GROUPS),

@@ -74,6 +74,15 @@ def test_json_output_is_never_interactive() -> None:
         "import a --console",
         "import a --approve",
         "imports a",
+        "tracker",
+        "tracker list",
+        "tracker status 1 2",
+        "tracker move 1",
+        "tracker status --to json",
+        "tracker status --dry-run",
+        "tracker move --to json --resume",
+        "tracker move --to json --idea x",
+        "--status --to json",
     ],
 )
 def test_what_contradicts_itself_or_is_unknown_is_refused(arguments: str) -> None:
@@ -81,6 +90,17 @@ def test_what_contradicts_itself_or_is_unknown_is_refused(arguments: str) -> Non
         cli.parse(arguments.split())
     assert refused.value.message
     assert refused.value.hint
+
+
+def test_a_tracker_is_looked_at_synced_and_moved() -> None:
+    parsed = [
+        cli.parse(line.split()) for line in ("tracker status", "tracker sync 2", "tracker move 3 --to json --dry-run")
+    ]
+    assert parsed == [
+        cli.UseTracker(action="status"),
+        cli.UseTracker(action="sync", reference="2"),
+        cli.UseTracker(action="move", reference="3", to="json", dry_run=True),
+    ]
 
 
 def test_changes_without_words_are_refused() -> None:

@@ -24,6 +24,7 @@ from orchestrator_tui.domain.records import (
     ProjectOverview,
     SessionLog,
     Snapshot,
+    SyncState,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
@@ -186,6 +187,12 @@ class Showcase:
     async def comments(self, item_id: str) -> Sequence[Comment]:
         comments = [one for story in self._stories.values() for one in story.comments]
         return [one for one in comments if one.work_item_id == item_id]
+
+    async def tracker(self, project_id: str) -> SyncState:
+        return SyncState(kind="database")
+
+    async def tracker_plan(self, project_id: str, kind: str) -> Sequence[str]:
+        return ()
 
     async def item_diff(self, item_id: str) -> str:
         return AUTH_PATCH if item_id.startswith(PORTFOLIO) else ""

@@ -32,6 +32,8 @@ async def test_every_command_that_shows_something_opens_it_by_name_alias_and_arg
         await opens(it, "/diff TASK-1", "DiffPage", "Changes · TASK-1 Module item00001")
         await opens(it, "/costs 1", "CostPage", "Cost · small", "you pay 0")
         await opens(it, "/replay 1", "ReplayPage", "Replay · small")
+        await it.send("/sync")
+        await it.says("small: database")
         await opens(it, "/help resume", "HelpPage", "/resume <id>", "Let a project go on.")
         await opens(it, "/set agent.mod", "SettingsPage", "Model for all phases that do not name their own.")
         await opens(it, "/themes", "ThemePicker", "high-contrast")

@@ -3,13 +3,15 @@ from pathlib import Path
 import pytest
 
 from orchestrator_tui.compose import open_engine
-from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.commands import CreateProject, SyncTracker
 from orchestrator_tui.domain.statuses import Choice
 from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.screens.projects import ProjectsPage
 from orchestrator_tui.tui.screens.status import StatusPage, ago
 from orchestrator_tui.tui.view import Dashboard
-from tests.running import launch
+from tests.lives import light_scenario
+from tests.replay_runtime import ReplayRuntime
+from tests.running import NO_PLANNING, Watched, launch
 from tests.tui.stage import NOON, SMALL, WIDE, Stage, context, played_project, text_of, until
 
 
@@ -29,6 +31,25 @@ async def test_a_waiting_project_says_how_to_answer_before_all_else(tmp_path: Pa
     assert "a approve   c request changes" in shown
     assert shown.index("Waits for you") < shown.index("Progress")
     assert [line for line in shown.splitlines() if "…" in line and "Folder" not in line] == []
+
+
+async def test_it_says_where_the_items_are_kept_and_what_is_wrong_there(tmp_path: Path) -> None:
+    runtime = ReplayRuntime(light_scenario(1))
+    settings = {**NO_PLANNING, "backend": {"type": "json"}}
+    async with open_engine(launch(tmp_path / "home", None, **settings), runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await run.until_rest()
+        file = Path((await run.project()).directory) / ".orchestrator" / "work_items.json"
+        file.write_text("{")
+        await engine.submit(SyncTracker(project_id=run.project_id))
+        app = Stage()
+        async with app.run_test(size=WIDE) as pilot:
+            await app.push_screen(StatusPage(context(run.engine, tmp_path), run.project_id))
+            await until(pilot, lambda: "json · in sync" in text_of(pilot))
+            shown = " ".join(text_of(pilot).split())
+    assert "Items at /" in shown
+    assert "Problem /" in shown
 
 
 async def test_it_follows_what_happens(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ class ItemPage(PartsPage):
         self._items = {item.id: item for item in await read_items(client, self._project_id)}
         item = self._item = self._find()
         self.tell_head(f"{item.key} · {one_line(item.title)}")
-        self.query_one(Facts).show(item_text.item_facts(item, self._items))
+        self.query_one(Facts).show(item_text.item_facts(item, self._items, await client.tracker(self._project_id)))
         await self._text("#item-about", item_text.description(item))
         comments = await client.comments(item.id)
         self._notes = len(comments)

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from orchestrator_tui.domain import words
-from orchestrator_tui.domain.events import Recorded, WorkItemCreated, WorkItemStatusChanged
+from orchestrator_tui.domain.events import Recorded, WorkItemCreated, WorkItemEdited, WorkItemStatusChanged
 from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.domain.statuses import WorkItemStatus
 from orchestrator_tui.domain.text import one_line
@@ -102,7 +102,7 @@ class ItemsPage(LivePage):
 
     def concerns(self, recorded: Recorded) -> bool:
         """New items are read; of known ones the events say enough."""
-        return recorded.project_id == self._project_id and isinstance(recorded.event, WorkItemCreated)
+        return recorded.project_id == self._project_id and isinstance(recorded.event, WorkItemCreated | WorkItemEdited)
 
     def on_happened(self, message: Happened) -> None:
         """States and workers change as it happens."""

@@ -10,7 +10,7 @@ from orchestrator_tui.domain import events, limit_words, standing, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is, elsewhere
-from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.tui import costs, glyphs
@@ -28,7 +28,6 @@ ANSWERS = {
 }
 """The keys of the main screen that answer what waits."""
 
-BACKEND = "database"
 PRETENDED = "  rehearsal: pretended, you pay 0"
 
 
@@ -42,6 +41,7 @@ class StatusPage(LivePage):
         self._project_id = project_id
         self._overview: ProjectOverview | None = None
         self._bounds: Bounds | None = None
+        self._tracker = SyncState(kind="database")
 
     def body(self) -> ComposeResult:
         yield Sheet()
@@ -55,31 +55,40 @@ class StatusPage(LivePage):
         return recorded.project_id == self._project_id and not isinstance(recorded.event, talk)
 
     async def load(self) -> None:
+        self._tracker = await self.context.client.tracker(self._project_id)
         self._overview = as_it_is(await self.context.client.overview(self._project_id))
         self._bounds = await self.context.client.bounds(self._project_id)
         self.tell_head(f"Status · {self._overview.project.name}")
         self._repaint()
 
     def _repaint(self) -> None:
-        overview, bounds, context = self._overview, self._bounds, self.context
+        overview, bounds, tracker, context = self._overview, self._bounds, self._tracker, self.context
         if overview is not None and bounds is not None:
             self.query_one(Sheet).show(
-                lambda width, ink: status_lines(overview, bounds, context.clock(), context.keymap, width, ink)
+                lambda width, ink: status_lines(overview, bounds, tracker, context.clock(), context.keymap, width, ink)
             )
 
 
 def status_lines(
-    overview: ProjectOverview, bounds: Bounds, at: datetime, keymap: Keymap, width: int, ink: Ink
+    overview: ProjectOverview,
+    bounds: Bounds,
+    tracker: SyncState,
+    at: datetime,
+    keymap: Keymap,
+    width: int,
+    ink: Ink,
 ) -> list[Text]:
     """The page, laid out for so many cells."""
     next_step = _next(overview, keymap, width, ink)
-    return [Text(), *next_step, Text(), *_facts(overview, bounds, at, ink), Text(), *_phases(overview, at, width, ink)]
+    facts = [*_facts(overview, bounds, at, ink), *_tracker_facts(tracker, at, ink)]
+    lines = [Text(f"{name:<15}", ink("muted")).append_text(value) for name, value in facts]
+    return [Text(), *next_step, Text(), *lines, Text(), *_phases(overview, at, width, ink)]
 
 
-def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) -> list[Text]:
+def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) -> list[tuple[str, Text]]:
     project = overview.project
     sign, color = glyphs.PIPELINES[project.status]
-    facts = [
+    return [
         ("Project", Text(f"{project.number} {one_line(project.name)}", "bold")),
         ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(_more(overview))),
         ("Phase", Text(standing.phase_of(overview))),
@@ -91,9 +100,17 @@ def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) ->
         ),
         *((name, Text(text, ink("warning") if is_near else "")) for name, text, is_near in limit_words.facts(bounds)),
         ("Last activity", Text(f"{ago(overview.state.last_checkpoint, at)} ago")),
-        ("Backend", Text(BACKEND)),
     ]
-    return [Text(f"{name:<15}", ink("muted")).append_text(value) for name, value in facts]
+
+
+def _tracker_facts(tracker: SyncState, at: datetime, ink: Ink) -> list[tuple[str, Text]]:
+    """Which tracker keeps the items, where people find them, and what keeps it from working."""
+    facts = [("Backend", Text(standing.sync(tracker, at)))]
+    if tracker.link is not None:
+        facts.append(("Items at", Text(one_line(tracker.link, 1000))))
+    if tracker.last_error is not None:
+        facts.append(("Problem", Text(one_line(tracker.last_error, 600), ink("error"))))
+    return facts
 
 
 def _more(overview: ProjectOverview) -> str:

@@ -1,0 +1,168 @@
+"""Where a project's items are in Linear: team, workflow states, project and labels, found or made."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator_tui.backends.linear import documents, mapping
+from orchestrator_tui.backends.linear.client import LinearClient
+from orchestrator_tui.backends.linear.documents import Mutation
+from orchestrator_tui.backends.linear.errors import LinearMissing, LinearRefused
+from orchestrator_tui.backends.linear.remote import (
+    Label,
+    LinearProject,
+    Payload,
+    SurroundingsAnswer,
+    Team,
+    TeamsAnswer,
+    parse,
+)
+from orchestrator_tui.config.settings import LinearSettings
+from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.records import Project
+from orchestrator_tui.domain.statuses import WorkItemStatus
+
+MOST_LABELS = 100
+"""Labels made in one request."""
+LABEL_COLOUR = "#8a8f98"
+
+
+@dataclass(kw_only=True, slots=True)
+class Place:
+    """What is known of the surroundings; `labels` are by id, and grow."""
+
+    team: Team
+    project: LinearProject
+    is_new: bool
+    labels: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Ids of labels that issues have and that are not among the team's."""
+    unusable: set[str] = field(default_factory=set)
+    """Names of labels that no issue can have, folded: those of groups."""
+
+    def state_id(self, status: WorkItemStatus) -> str:
+        """The workflow state for a status: by its type, the first in the team's order.
+
+        Raises:
+            LinearMissing: the team has none.
+        """
+        states = sorted(self.team.states.nodes, key=lambda state: state.position)
+        for kind in mapping.TYPES[status]:
+            for state in states:
+                if state.type == kind:
+                    return state.id
+        raise LinearMissing(
+            f"The team {self.team.name} in Linear has no workflow state of the type {mapping.TYPES[status][0]}.",
+            hint="Add one in the team's settings.",
+        )
+
+    def label_ids(self, names: Iterable[str]) -> list[str]:
+        """The ids of labels that are there."""
+        by_name = {name.casefold(): label_id for label_id, name in self.labels.items()}
+        return list(dict.fromkeys(by_name[name.casefold()] for name in names if name.casefold() in by_name))
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """The labels that have to be made."""
+        known = {name.casefold() for name in self.labels.values()} | self.unusable
+        return list({name.casefold(): name for name in names if name.casefold() not in known}.values())
+
+
+async def find_place(client: LinearClient, settings: LinearSettings, project: Project) -> Place:
+    """Team, project and labels; the project is made if there is none.
+
+    Without `backend.linear.project` it is one of its own, known by its id, however people name it later.
+
+    Raises:
+        LinearMissing: there is no such team, or it is not said which.
+        LinearAway, RateLimited, LinearDenied, LinearRefused: see `LinearClient.execute`.
+    """
+    team = await _team(client, settings.team)
+    own_id = mapping.fixed_id(project.id, "project")
+    name = settings.project or project.name
+    found, labels = await _surroundings(client, team, name, own_id)
+    chosen = [one for one in found if one.id == own_id] or [one for one in found if settings.project]
+    if chosen:
+        place = Place(team=team, project=chosen[0], is_new=False)
+    else:
+        place = Place(team=team, project=await _create(client, team, name, own_id), is_new=True)
+    _learn(place, labels)
+    return place
+
+
+async def refresh_labels(client: LinearClient, place: Place) -> None:
+    """Read the labels again: a person may have made one."""
+    _, labels = await _surroundings(client, place.team, place.project.name, place.project.id)
+    _learn(place, labels)
+
+
+async def make_labels(client: LinearClient, place: Place, names: Sequence[str]) -> None:
+    """Make the labels among `names` that are missing, in the team."""
+    missing = place.missing(names)
+    for start in range(0, len(missing), MOST_LABELS):
+        some = missing[start : start + MOST_LABELS]
+        inputs = [_label_input(place, name) for name in some]
+        document, variables = documents.combine(
+            [Mutation(document="label_create", variables={"input": one}) for one in inputs]
+        )
+        try:
+            await client.execute(document, variables)
+        except LinearRefused:
+            # Some are there already; what Linear does not want as a label is done without.
+            await refresh_labels(client, place)
+            place.unusable.update(name.casefold() for name in place.missing(some))
+        else:
+            place.labels.update({one["id"]: one["name"] for one in inputs})
+
+
+async def _team(client: LinearClient, wanted: str | None) -> Team:
+    chosen = {"or": [{"key": {"eqIgnoreCase": wanted}}, {"name": {"eqIgnoreCase": wanted}}]} if wanted else None
+    teams = await _teams(client, chosen)
+    if len(teams) == 1:
+        return teams[0]
+    exact = [team for team in teams if wanted and team.key.casefold() == wanted.casefold()]
+    if exact:
+        return exact[0]
+    everybody = teams if not wanted else await _teams(client, None)
+    there = ", ".join(f"{team.key} ({team.name})" for team in everybody) or "none that the key may see"
+    what = f"There is no team {wanted} in Linear" if wanted else "It is not said which of Linear's teams is meant"
+    raise LinearMissing(f"{what}; there are: {there}.", hint="Set backend.linear.team to the key of one of them.")
+
+
+async def _teams(client: LinearClient, chosen: dict[str, Any] | None) -> tuple[Team, ...]:
+    data = await client.execute(documents.load("teams"), {"filter": chosen})
+    return parse(TeamsAnswer, data).teams.nodes
+
+
+async def _surroundings(
+    client: LinearClient, team: Team, name: str, project_id: str
+) -> tuple[tuple[LinearProject, ...], list[Label]]:
+    labels: list[Label] = []
+    after: str | None = None
+    while True:
+        variables = {"teamId": team.id, "project": name, "projectId": project_id, "after": after}
+        answer = parse(SurroundingsAnswer, await client.execute(documents.load("surroundings"), variables))
+        labels.extend(answer.issue_labels.nodes)
+        after = answer.issue_labels.page_info.end_cursor
+        if not answer.issue_labels.page_info.has_next_page:
+            return answer.projects.nodes, labels
+
+
+def _learn(place: Place, labels: Iterable[Label]) -> None:
+    for label in labels:
+        if label.is_group:
+            place.unusable.add(label.name.casefold())
+        else:
+            place.labels[label.id] = label.name
+
+
+async def _create(client: LinearClient, team: Team, name: str, own_id: str) -> LinearProject:
+    wanted = {"id": own_id, "name": name[:80], "teamIds": [team.id]}
+    document, variables = documents.combine([Mutation(document="project_create", variables={"input": wanted})])
+    payload = parse(Payload, (await client.execute(document, variables))["m0"])
+    if payload.project is None:
+        raise LinearMissing(f"Linear made no project {name}.", hint="Make it there and set backend.linear.project.")
+    return payload.project
+
+
+def _label_input(place: Place, name: str) -> dict[str, Any]:
+    return {"id": new_id(), "name": name, "teamId": place.team.id, "color": LABEL_COLOUR}

@@ -1,0 +1,232 @@
+"""The work tracker in Linear: the database first, an outbox in its transaction, a worker between both sides."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator_tui.backends.base import TrackerContext
+from orchestrator_tui.backends.linear.client import LinearClient
+from orchestrator_tui.backends.linear.errors import LinearDenied, LinearError, LinearMissing, RateLimited
+from orchestrator_tui.backends.linear.limits import backoff
+from orchestrator_tui.backends.linear.links import ISSUE, PROJECT, TRACKER, IssueLink, ProjectLink, project_link
+from orchestrator_tui.backends.linear.place import Place, find_place
+from orchestrator_tui.backends.linear.receiver import Receiver
+from orchestrator_tui.backends.linear.requests import COMMENT, CREATE, PROGRESS, UPDATE
+from orchestrator_tui.backends.linear.sender import Sender
+from orchestrator_tui.backends.linear.webhook import Webhooks
+from orchestrator_tui.backends.mirrored import MirroredTracker
+from orchestrator_tui.config.secrets import read_secrets
+from orchestrator_tui.database.base import UnitOfWork
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable, TrackerUnusable
+from orchestrator_tui.domain.records import Comment, OutboxEntry, Project, SyncState, WorkItem
+from orchestrator_tui.domain.statuses import WorkItemStatus
+
+GATHER_SECONDS = 0.5
+"""How long changes are gathered before they are sent: what follows at once goes with the same request."""
+AT_ONCE_SECONDS = 20.0
+"""How long somebody waits for both sides to be the same: a run at its beginning, a person who asks for it."""
+AT_END_SECONDS = 5.0
+"""How long the end of a run waits for the outbox to be sent; what is left is sent the next time."""
+DENIED_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class LinearTracker(MirroredTracker):
+    """Items of one project, which are issues in Linear too. An async context manager's product: see `open_tracker`."""
+
+    kind = TRACKER
+    where = "Linear"
+
+    def __init__(self, context: TrackerContext, client: LinearClient) -> None:
+        super().__init__(context)
+        self._settings = context.settings.backend.linear
+        self._client = client
+        self._sender = Sender(self, self._store, client)
+        self._receiver = Receiver(self, self._store, client)
+        self._webhooks = Webhooks(read_secrets(context.environ).linear_webhook_secret or "")
+        self._place: Place | None = None
+        self._linked: set[str] = set()
+        self._turn = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._ready = asyncio.Event()
+
+    async def load(self) -> None:
+        """Read which items have an issue, before anything is changed."""
+        self._linked = set(await self._store.tracker_links(self.project.id, TRACKER, ISSUE))
+
+    async def initialize(self, project_id: str, project_dir: Path) -> Project:
+        missing = [item for item in await self.all_items(self.project.id) if item.id not in self._linked]
+        if missing:
+            async with self._store.transaction() as unit:
+                await self._enqueue_new(unit, missing)
+            self._linked |= {item.id for item in missing}
+        self._ready.set()
+        await self._sender.take_back_what_was_set_aside()
+        await self._in_time(AT_ONCE_SECONDS)
+        return await self._store.find_project(project_id)
+
+    async def sync(self, project_id: str) -> SyncState:
+        await self._sender.take_back_what_was_set_aside()
+        await self._in_time(AT_ONCE_SECONDS)
+        return await self.status(project_id)
+
+    async def status(self, project_id: str) -> SyncState:
+        return replace(self._state, pending=await self._pending())
+
+    def handle_webhook(self, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Take a webhook of Linear: when it fits, what changed is read at once, beside this call. Returns whether it
+        was one that concerns items and had not come before.
+
+        Raises:
+            WebhookRejected: it was not sent by Linear, or not now.
+        """
+        concerns = self._webhooks.accept(body, headers)
+        if concerns:
+            self._woken.set()
+        return concerns
+
+    async def also(self, unit: UnitOfWork, items: Sequence[WorkItem], comment: Comment | None = None) -> None:
+        if comment is not None:
+            await unit.enqueue([self._entry(COMMENT, item.id, comment_id=comment.id) for item in items])
+            return
+        await self._enqueue_new(unit, [item for item in items if item.id not in self._linked])
+        there = [item for item in items if item.id in self._linked]
+        ended = [item for item in there if item.status in (WorkItemStatus.DONE, WorkItemStatus.BLOCKED)]
+        entries = [self._entry(UPDATE, item.id) for item in there]
+        await unit.enqueue([*entries, *([self._entry(PROGRESS)] if ended else [])])
+
+    def changed(self, items: Sequence[WorkItem]) -> None:
+        self._linked |= {item.id for item in items}
+        self._woken.set()
+
+    async def work(self) -> None:
+        """Keep both sides the same until cancelled, or until the project is another process's."""
+        await self._ready.wait()
+        failures = 0
+        while True:
+            try:
+                await self._wait(failures)
+                await self._synchronise()
+                failures = 0
+            except RateLimited as error:
+                await self._rest(error.seconds)
+            except (LinearDenied, LinearMissing):
+                await self._rest(DENIED_SECONDS)
+            except LinearError:
+                failures += 1
+            except LeaseLost:
+                return
+            except StoreUnavailable as error:
+                if error.final:
+                    return
+                failures += 1
+            except Exception as error:
+                # The edge of a task: what nobody planned for keeps Linear from being up to date, and nothing else.
+                logger.exception("What is new cannot be exchanged with Linear", extra={"project": self.project.id})
+                await self.report(last_error=f"The exchange with Linear broke: {type(error).__name__}: {error}")
+                failures += 1
+
+    async def _wait(self, failures: int) -> None:
+        """Until there is something to do; after failures only longer and longer, whatever there is to do."""
+        if failures:
+            await asyncio.sleep(backoff(failures))
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.poll_seconds):
+                await self._woken.wait()
+                await asyncio.sleep(GATHER_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        self._woken.set()
+
+    async def flush(self) -> None:
+        """At the end of a run: send what is left, if that can be done soon."""
+        with suppress(LeaseLost, StoreUnavailable):
+            if self._ready.is_set() and await self._pending():
+                await self._in_time(AT_END_SECONDS)
+
+    async def _in_time(self, seconds: float) -> None:
+        with suppress(LinearError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._synchronise()
+
+    async def _synchronise(self) -> None:
+        """First read, then send: what a person changed is known before anything is written over it.
+
+        Raises:
+            LinearError: not now; it is reported.
+        """
+        async with self._turn:
+            self._woken.clear()
+            try:
+                place, link = await self._located()
+                if not place.is_new:
+                    await self._receiver.receive(place, link)
+                place.is_new = False
+                await self._sender.send(place)
+            except LinearError as error:
+                await self.report(last_error=error.message, pending=await self._pending())
+                raise
+            await self.report(
+                link=link.url,
+                last_error=None,
+                last_synced=now(),
+                pending=await self._pending(),
+                kept=self._state.last_error is not None or self._state.link != link.url,
+            )
+
+    async def _located(self) -> tuple[Place, ProjectLink]:
+        if self._place is None:
+            self._place = await find_place(self._client, self._settings, self.project)
+        place = self._place
+        link = project_link(await self._store.tracker_links(self.project.id, TRACKER, PROJECT))
+        if link is None or link.remote_id != place.project.id:
+            link = ProjectLink(remote_id=place.project.id, url=place.project.url, since=now())
+            async with self._store.transaction() as unit:
+                await unit.save_links([link.stored(self.project.id)])
+        return place, link
+
+    async def _pending(self) -> int:
+        return await self._store.outbox_size(self.project.id, TRACKER)
+
+    async def _enqueue_new(self, unit: UnitOfWork, items: Iterable[WorkItem]) -> None:
+        """Issues to be made, under the ids of their items; what depends on others is said once all are there."""
+        new = list(items)
+        await unit.save_links([IssueLink(item_id=item.id, issue_id=item.id).stored(self.project.id) for item in new])
+        relations = [self._entry(UPDATE, item.id) for item in new if item.dependencies]
+        await unit.enqueue([*(self._entry(CREATE, item.id) for item in new), *relations])
+
+    def _entry(self, kind: str, item_id: str | None = None, **data: str) -> OutboxEntry:
+        return OutboxEntry(project_id=self.project.id, tracker=TRACKER, kind=kind, work_item_id=item_id, data=data)
+
+
+@asynccontextmanager
+async def open_tracker(context: TrackerContext) -> AsyncIterator[LinearTracker]:
+    """The tracker of a project in Linear, and its worker.
+
+    Raises:
+        TrackerUnusable: there is no API key.
+    """
+    key = read_secrets(context.environ).linear_api_key
+    if not key:
+        raise TrackerUnusable(
+            "Linear cannot be used without an API key.",
+            hint="Set LINEAR_API_KEY in the environment, or choose another backend.type.",
+        )
+    async with LinearClient(context.settings.backend.linear.api_url, key) as client:
+        tracker = LinearTracker(context, client)
+        await tracker.load()
+        worker = asyncio.create_task(tracker.work(), name=f"linear-{context.project.slug}")
+        try:
+            yield tracker
+            worker.cancel()
+            await tracker.flush()
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)

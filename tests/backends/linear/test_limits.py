@@ -1,0 +1,82 @@
+import pytest
+
+from orchestrator_tui.backends.linear import limits
+from orchestrator_tui.backends.linear.client import LinearClient
+from orchestrator_tui.backends.linear.documents import load
+from orchestrator_tui.backends.linear.errors import LinearAway, LinearDenied, LinearRefused, RateLimited
+from orchestrator_tui.backends.linear.limits import Budget, backoff
+from tests.backends.linear.fake import BUSY, CUT_AFTER, KEY, LIMITED, FakeLinear
+
+
+def headers(name: str, limit: int, remaining: int, reset: float) -> dict[str, str]:
+    prefix = f"x-ratelimit-{name}"
+    return {
+        f"{prefix}-limit": str(limit),
+        f"{prefix}-remaining": str(remaining),
+        f"{prefix}-reset": str(int(reset * 1_000)),
+    }
+
+
+def test_the_first_half_is_free_and_the_rest_is_spread_until_the_reset() -> None:
+    budget = Budget(clock=lambda: 1_000.0)
+    assert budget.pause() == 0
+    budget.learn(headers("requests", 1_500, 800, 2_800.0))
+    assert budget.pause() == 0
+    budget.learn(headers("requests", 1_500, 600, 2_800.0))
+    assert budget.pause() == pytest.approx(3.0)
+    budget.learn(headers("requests", 1_500, 0, 2_800.0))
+    assert budget.pause() == pytest.approx(1_800.0)
+
+
+def test_complexity_counts_by_what_the_dearest_request_cost() -> None:
+    budget = Budget(clock=lambda: 0.0)
+    budget.learn({**headers("complexity", 10_000, 1_000, 60.0), "x-complexity": "500"})
+    assert budget.pause() == pytest.approx(30.0)
+
+
+def test_without_a_word_from_linear_requests_are_counted_here_and_forgotten_after_an_hour() -> None:
+    moment = 0.0
+    budget = Budget(clock=lambda: moment)
+    for _ in range(limits.REQUESTS_PER_HOUR):
+        budget.spend()
+    assert budget.pause() == pytest.approx(3_600.0)
+    moment = 3_601.0
+    assert budget.pause() == 0
+
+
+def test_pauses_grow_to_a_minute_and_differ() -> None:
+    assert all(0.5 <= backoff(1) <= 1.0 for _ in range(20))
+    assert all(30.0 <= backoff(50) <= 60.0 for _ in range(20))
+    assert len({backoff(4) for _ in range(20)}) > 1
+
+
+async def test_troubles_are_told_apart(fake: FakeLinear) -> None:
+    teams = load("teams")
+    async with LinearClient(fake.url, KEY) as client:
+        fake.troubles.extend([BUSY, CUT_AFTER, LIMITED])
+        for kind in (LinearAway, LinearAway, RateLimited):
+            with pytest.raises(kind):
+                await client.execute(teams, {"filter": None})
+        with pytest.raises(LinearRefused, match="Entity not found"):
+            await client.execute(load("document_update"), {"id": "none", "input": {}})
+        fake.limit = len(fake.asked)
+        with pytest.raises(RateLimited) as limited:
+            await client.execute(teams, {"filter": None})
+        assert limited.value.seconds > 3_000
+        with pytest.raises(RateLimited):
+            await client.execute(teams, {"filter": None})
+        assert fake.refused == 1, "what is certain to be refused is not asked for"
+    async with LinearClient(fake.url, "lin_api_anotherkey") as client:
+        with pytest.raises(LinearDenied) as denied:
+            await client.execute(teams, {"filter": None})
+        assert "anotherkey" not in denied.value.line() and "LINEAR_API_KEY" in denied.value.line()
+    async with LinearClient("http://127.0.0.1:9/graphql", KEY) as client:
+        with pytest.raises(LinearAway):
+            await client.execute(teams, {"filter": None})
+
+
+async def test_a_server_that_does_not_answer_is_not_waited_for_without_end(fake: FakeLinear) -> None:
+    fake.delay = 0.5
+    async with LinearClient(fake.url, KEY, timeout=0.1) as client:
+        with pytest.raises(LinearAway):
+            await client.execute(load("teams"), {"filter": None})

@@ -1,0 +1,224 @@
+from typing import Any, TypeVar
+
+import pytest
+
+from orchestrator_tui.backends.base import LINK
+from orchestrator_tui.backends.linear import mapping
+from orchestrator_tui.backends.linear.errors import WebhookRejected
+from orchestrator_tui.backends.linear.tracker import LinearTracker
+from orchestrator_tui.backends.linear.webhook import WINDOW_SECONDS, Webhooks
+from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.records import Project, WorkItem
+from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+from tests.backends.linear.conftest import OpenLinear, ready
+from tests.backends.linear.fake import SECRET, FakeLinear, signed
+from tests.backends.linear.test_sending import settled
+from tests.database.samples import item
+
+E = TypeVar("E")
+TODO, IN_PROGRESS, DONE, BLOCKED = WorkItemStatus
+
+
+async def told(store: SqlStore, project: Project, kind: type[E]) -> list[E]:
+    recorded = await store.events(project_id=project.id)
+    return [one.event for one in recorded if isinstance(one.event, kind)]
+
+
+async def with_items(tracker: LinearTracker, *titles: str, **fields: Any) -> list[WorkItem]:
+    await ready(tracker)
+    items = [item(tracker.project.id, title, **fields) for title in titles]
+    created = list(await tracker.create_work_items(items))
+    await settled(tracker)
+    return created
+
+
+async def test_what_a_person_changes_reaches_the_item_with_its_events(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    async with open_linear() as tracker:
+        one, other = await with_items(
+            tracker, "One", "Other", description="As *it* is.\n\n- a\n- b", acceptance=("snake_case works",)
+        )
+        world = fake.world
+        issue = world.by_title("One")
+        world.edit(issue, title="The one", priority=1.0)
+        world.edit(issue, description="New words.\n\n## Acceptance criteria\n\n- [ ] it works\n- [x] twice")
+        world.move(world.by_title("Other"), "Shipped")
+        world.say(issue, "Please hurry.")
+        await settled(tracker)
+        changed = await tracker.get_work_item(one.id)
+        assert (changed.title, changed.priority, changed.status) == ("The one", 1, TODO)
+        assert (changed.description, changed.acceptance) == ("New words.", ("it works", "twice"))
+        assert (await tracker.get_work_item(other.id)).status is DONE
+        (comment,) = await tracker.list_comments(one.id)
+        assert (comment.author, comment.content) == ("Ada", "Please hurry.")
+        (edited,) = await told(sqlite_store, here, events.WorkItemEdited)
+        assert set(edited.fields) == {"title", "priority", "description", "acceptance"} and edited.where == "Linear"
+        (moved,) = await told(sqlite_store, here, events.WorkItemStatusChanged)
+        assert (moved.new, moved.reason) == (DONE, "set by a person in Linear")
+        assert await told(sqlite_store, here, events.WorkItemConflict) == []
+        await settled(tracker)
+        assert len(await told(sqlite_store, here, events.WorkItemEdited)) == 1
+        assert len(world.comments) == 1
+
+
+async def test_an_issue_that_a_person_makes_becomes_an_item(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        (parent,) = await with_items(tracker, "One")
+        made = fake.world.new_issue("Also this", description="Quickly.", priority=2, parentId=parent.id)
+        fake.world.say(made, "It matters.")
+        await settled(tracker)
+        (_, new) = await tracker.list_work_items(here.id)
+        assert (new.title, new.description, new.priority, new.parent_id) == ("Also this", "Quickly.", 2, parent.id)
+        assert new.metadata[LINK] == made["url"]
+        assert [comment.content for comment in await tracker.list_comments(new.id)] == ["It matters."]
+        await tracker.update_work_item(new.id, {"status": DONE})
+        await settled(tracker)
+        assert fake.world.state_of(made) == "completed" and len(fake.world.issues) == 2
+
+
+async def test_an_issue_that_was_there_before_is_nobodys_item(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    fake.world.create_project(None, {"id": mapping.fixed_id("x"), "name": "Shared", "teamIds": []})
+    old = fake.world.new_issue("Old", createdAt="2020-01-01T00:00:00.000Z")
+    old["createdAt"] = "2020-01-01T00:00:00.000Z"
+    async with open_linear(project="shared") as tracker:
+        await with_items(tracker, "One")
+        assert len(fake.world.projects) == 1
+        assert [one.title for one in await tracker.list_work_items(here.id)] == ["One"]
+
+
+async def test_a_person_wins_over_the_machine_and_it_is_told(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One")
+        issue = fake.world.by_title("One")
+        fake.is_away = True
+        await tracker.update_work_item(one.id, {"priority": 4, "status": IN_PROGRESS})
+        await tracker.update_work_item(one.id, {"status": DONE})
+        fake.world.edit(issue, priority=1.0)
+        fake.world.move(issue, "Doing")
+        fake.is_away = False
+        await fake.until(lambda: fake.world.documents != {})
+        await settled(tracker)
+        changed = await tracker.get_work_item(one.id)
+        assert (changed.priority, changed.status) == (1, IN_PROGRESS)
+        assert (issue["priority"], issue["state"]["name"]) == (1.0, "Doing")
+        conflicts = await told(sqlite_store, here, events.WorkItemConflict)
+        assert {(one.field, one.ours, one.theirs) for one in conflicts} == {
+            ("priority", "4", "1"),
+            ("status", "done", "in_progress"),
+        }
+
+
+async def test_a_state_of_the_same_type_is_left_as_the_person_chose_it(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One")
+        await tracker.get_next_work_item(here.id, PhaseName.IMPLEMENT)
+        await settled(tracker)
+        issue = fake.world.by_title("One")
+        fake.world.move(issue, "In Review")
+        await tracker.update_work_item(one.id, {"title": "The one"})
+        await settled(tracker)
+        assert (issue["state"]["name"], issue["title"]) == ("In Review", "The one")
+        assert (await tracker.get_work_item(one.id)).status is IN_PROGRESS
+
+
+async def test_nothing_is_left_to_do_of_what_a_person_cancels_or_deletes(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        one, other = await with_items(tracker, "One", "Other")
+        fake.world.move(fake.world.by_title("One"), "Dropped")
+        fake.world.edit(fake.world.by_title("Other"), trashed=True)
+        await settled(tracker)
+        for item_id in (one.id, other.id):
+            changed = await tracker.get_work_item(item_id)
+            assert changed.status is DONE and changed.metadata["cancelled"] is True
+        assert fake.world.by_title("One")["state"]["name"] == "Dropped"
+
+
+async def test_the_label_for_blocked_is_a_status_and_other_labels_are_kept(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One", labels=("api",))
+        issue = fake.world.by_title("One")
+        fake.world.create_label(None, {"id": "own", "name": "Customer"})
+        (blocked,) = [label for label in fake.world.labels.values() if label["name"] == "blocked"]
+        fake.world.edit(issue, labelIds=[*issue["labelIds"], "own", blocked["id"]])
+        await settled(tracker)
+        changed = await tracker.get_work_item(one.id)
+        assert (changed.status, set(changed.labels)) == (BLOCKED, {"api", "Customer"})
+        await tracker.update_work_item(one.id, {"status": TODO})
+        await settled(tracker)
+        assert fake.world.labels_of(issue) == {"api", "Customer"}
+
+
+async def test_a_poll_finds_a_change_without_being_asked(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    async with open_linear(poll_seconds=1) as tracker:
+        (one,) = await with_items(tracker, "One")
+        fake.world.edit(fake.world.by_title("One"), title="The one")
+        asked = len(fake.asked)
+        await fake.until(lambda: len(fake.asked) > asked + 1)
+        assert (await tracker.get_work_item(one.id)).title == "The one"
+
+
+async def test_a_webhook_makes_it_look_at_once_and_only_once(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One")
+        asked = len(fake.asked)
+        fake.world.edit(fake.world.by_title("One"), title="The one")
+        ((body, headers),) = fake.webhooks
+        assert tracker.handle_webhook(body, headers)
+        await fake.until(lambda: len(fake.asked) > asked)
+        await settled(tracker)
+        assert (await tracker.get_work_item(one.id)).title == "The one"
+        assert not tracker.handle_webhook(body, headers)
+
+
+@pytest.mark.parametrize("change", ["secret", "body", "old", "future", "no moment", "no signature", "not json"])
+def test_a_webhook_that_is_forged_or_not_of_now_is_rejected(change: str) -> None:
+    hooks = Webhooks(SECRET, clock=lambda: 1_000_000.0)
+    body, headers = signed({"type": "Issue"}, at=1_000_000.0)
+    match change:
+        case "secret":
+            body, headers = signed({"type": "Issue"}, at=1_000_000.0, secret="another")
+        case "body":
+            body = body.replace(b"Issue", b"Other")
+        case "old":
+            body, headers = signed({"type": "Issue"}, at=1_000_000.0 - WINDOW_SECONDS - 1)
+        case "future":
+            body, headers = signed({"type": "Issue"}, at=1_000_000.0 + WINDOW_SECONDS + 1)
+        case "no moment":
+            body, headers = signed({"type": "Issue"}, at=None)
+            hooks = Webhooks(SECRET, clock=lambda: 0.0)
+        case "no signature":
+            headers = {}
+        case "not json":
+            body = b"{"
+    with pytest.raises(WebhookRejected):
+        hooks.accept(body, headers)
+
+
+def test_without_a_secret_no_webhook_is_taken() -> None:
+    body, headers = signed({"type": "Issue"}, secret="")
+    with pytest.raises(WebhookRejected):
+        Webhooks("").accept(body, headers)
+
+
+def test_a_webhook_about_something_else_is_no_reason_to_look() -> None:
+    hooks = Webhooks(SECRET)
+    assert hooks.accept(*signed({"type": "Comment"}))
+    assert not hooks.accept(*signed({"type": "Reaction"}))
