@@ -205,9 +205,8 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
         status = stopping.result()
-        await front.view.notice(
-            [f"{project.name}: {status.value}. Go on with: {cli.PROGRAM} --resume {project.number}"]
-        )
+        go_on = f"{cli.PROGRAM} --resume {project.number}"
+        await front.view.notice([f"{project.name}: {status.value}. Go on with: {go_on}"])
         return 0
 
 
