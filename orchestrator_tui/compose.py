@@ -36,6 +36,7 @@ from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
 from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
+from orchestrator_tui.sandboxes import Sandboxes
 
 DEFAULT_SCENARIO = "markdown-checker"
 
@@ -115,6 +116,7 @@ class _House:
         self._runtime_of_all = runtime
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._runtimes: dict[str | None, AgentRuntime] = {}
+        self._sandboxes = Sandboxes(launch, stack)
 
     @property
     def scenario_reference(self) -> str | None:
@@ -128,11 +130,13 @@ class _House:
         """Refuse what could not run, before anything is made.
 
         Raises:
-            PromptBroken, ScenarioBroken, CredentialsMissing.
+            PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
         scenario = (self.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
-        await self._runtime(scenario, self._launch.settings())
+        settings = self._launch.settings()
+        await self._runtime(scenario, settings)
+        (await self._sandboxes.decide(settings, rehearsal=rehearsal)).require()
 
     @asynccontextmanager
     async def open_run(self, project: Project, lease: Lease, stop: StopOrder) -> AsyncIterator[Run]:
@@ -146,6 +150,7 @@ class _House:
         scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
         runtime = await self._runtime(scenario, settings)
         environment = self._environment(project)
+        confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
@@ -166,7 +171,7 @@ class _House:
                 sessions=sessions,
                 render=render,
                 workspace=workspace,
-                verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
+                verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds, wrap=confinement.wrap),
                 log=log,
             )
             tracker = DatabaseTracker(store)
@@ -178,6 +183,7 @@ class _House:
                 workspace=workspace,
                 settings=settings,
                 phases=make_phases(services),
+                confinement=confinement,
             )
             yield Run(
                 project=project,
@@ -223,6 +229,7 @@ class _House:
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
             transcripts=self._store,
+            sandbox_of=self._sandboxes.of_agents,
         )
 
     async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
@@ -239,6 +246,7 @@ class _House:
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
             transcripts=self._store,
+            sandbox_of=self._sandboxes.of_agents,
         )
 
 

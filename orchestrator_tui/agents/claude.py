@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ from orchestrator_tui.agents.base import (
     TranscriptStore,
     TurnEnded,
 )
+from orchestrator_tui.agents.bubblewrap import Bubblewrap
 from orchestrator_tui.agents.cli_file import make_launcher
 from orchestrator_tui.agents.decision import deny
 from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, secret_values
@@ -79,6 +80,7 @@ class ClaudeRuntime:
         api_retries: how often the CLI asks the API again after an error.
         starts: bounds how many sessions start at once; as many as there are cores by default.
         judge: decides every tool call.
+        sandbox_of: what the commands of a project's agents run in, by its id; None for no sandbox.
         transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
     """
 
@@ -92,6 +94,7 @@ class ClaudeRuntime:
         starts: asyncio.Semaphore | None = None,
         judge: gate.Judge = gate.judge,
         transcripts: TranscriptStore | None = None,
+        sandbox_of: Callable[[str], Bubblewrap | None] = lambda project_id: None,
     ) -> None:
         self._endpoint = endpoint
         self._paths = paths
@@ -100,6 +103,7 @@ class ClaudeRuntime:
         self._starts = starts or asyncio.Semaphore(os.cpu_count() or 1)
         self._judge = judge
         self._transcripts = transcripts
+        self._sandbox_of = sandbox_of
 
     @property
     def scripted(self) -> bool:
@@ -163,6 +167,7 @@ class ClaudeRuntime:
             parent_environ=self._parent_environ,
             paths=self._paths,
             api_retries=self._api_retries,
+            sandbox=self._sandbox_of(request.project_id),
         )
         config = config_folder(self._paths, request.project_id)
         config.mkdir(parents=True, exist_ok=True)

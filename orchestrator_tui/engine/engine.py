@@ -37,6 +37,7 @@ from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, R
 from orchestrator_tui.engine import answers
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.runs import Runs
@@ -146,11 +147,11 @@ class LocalEngine(EngineClient):
         if await self._runs.is_running(project):
             return
         waiting = await self._store.open_requests(project.id)
-        if any(request.kind is not RequestKind.ERROR_DECISION for request in waiting):
+        if not all(request.kind is RequestKind.ERROR_DECISION or asks_for_sandbox(request) for request in waiting):
             if project.status is PipelineStatus.PAUSED:
                 return
         elif waiting:
-            # Asking for the project to go on is the decision to try again.
+            # Asking for the project to go on is the decision to try again; what is still missing is asked for anew.
             async with self._store.transaction() as unit:
                 await unit.withdraw_requests(project.id)
                 for request in waiting:

@@ -52,6 +52,7 @@ class Run:
         A completed project is checked again: only when its program fails its own check, or a phase that was
         skipped is enabled now, is there work. `last_sign_of_life` is of the process that ran it before.
         """
+        self.pipeline.require_confinement()
         project = await self.tracker.initialize(self.project.id, self.workspace.directory)
         state = await self.store.pipeline_state(self.project.id)
         await self.workspace.check(verified_commit(state.last_successful_step))

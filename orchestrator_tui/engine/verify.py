@@ -1,5 +1,6 @@
 """Runs the project's own check: the engine's measure of done, whatever an agent says."""
 
+import asyncio
 import re
 import tempfile
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.engine import process
+from orchestrator_tui.engine.confinement import Wrap, unconfined
 
 _NOTHING = re.compile(
     r"^\s*(?:(?:true|:|exit\s+0|echo\b[^;&|]*|printf\b[^;&|]*|\[\s+1\s+\]|test\s+1)\s*(?:;|&&|\|\|)?\s*)*$"
@@ -28,10 +30,11 @@ class Verdict:
 
 
 class Verifier:
-    """Runs verify commands with a built environment; no credentials in it."""
+    """Runs verify commands with a built environment, without credentials in it, as `wrap` confines them."""
 
-    def __init__(self, environment: Mapping[str, str], *, timeout_seconds: float) -> None:
+    def __init__(self, environment: Mapping[str, str], *, timeout_seconds: float, wrap: Wrap = unconfined) -> None:
         self._environment = environment
+        self._wrap = wrap
         self._timeout = timeout_seconds
 
     async def run(self, command: str, directory: Path) -> Verdict:
@@ -39,10 +42,12 @@ class Verifier:
 
         Raises:
             PhaseFailed: there is no shell to run it with.
+            SandboxMissing: it must not run, for there is no sandbox.
         """
+        arguments = await asyncio.to_thread(self._wrap, ["/bin/sh", "-c", command], directory)
         try:
             finished = await process.run(
-                ["/bin/sh", "-c", command],
+                arguments,
                 directory=directory,
                 environment=self._environment,
                 timeout=self._timeout,

@@ -30,7 +30,7 @@ def problems(
         ("[phases.tesing]\nmax_rounds = 1",
          "FILE: phases.tesing.max_rounds is not a setting; did you mean phases.testing.max_rounds?"),
         ("[zzzzzzzz]", "FILE: zzzzzzzz is not a setting; known groups are project, backend, autonomy, phases, agent, "
-         "error_recovery, run, verify, log, tui, keymap."),
+         "error_recovery, run, verify, sandbox, log, tui, keymap."),
         ('agent.max_turns = "x"', 'FILE: agent.max_turns is "x"; expected a whole number from 1 up to 1,000,000.'),
         ("agent.max_turns = true", "FILE: agent.max_turns is true; expected a whole number from 1 up to 1,000,000."),
         ("agent.max_turns = 2.5", "FILE: agent.max_turns is 2.5; expected a whole number from 1 up to 1,000,000."),
@@ -48,7 +48,7 @@ def problems(
         ("log.max_megabytes = inf", "FILE: log.max_megabytes is inf; expected a number above 0 up to 1,000,000."),
         ("project.name = 2024-01-01", "FILE: project.name is 2024-01-01; expected text in quotes."),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are project, backend, autonomy, phases, agent, '
-         "error_recovery, run, verify, log, tui, keymap."),
+         "error_recovery, run, verify, sandbox, log, tui, keymap."),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path, content: str, line: str) -> None:
