@@ -13,6 +13,7 @@ DEFAULT_SCENARIO = "markdown-checker"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 IMPORT = "import"
+DOCTOR = "doctor"
 
 _EPILOG = """\
 exit codes:
@@ -30,6 +31,7 @@ examples:
   orchestrator-tui --idea-file idea.md --no-interactive --json
   orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
+  orchestrator-tui doctor                             whether this machine has what a run needs
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
 """
 
@@ -44,6 +46,7 @@ class Options:
     autonomy: str | None = None
     log_level: str | None = None
     json: bool = False
+    no_sandbox: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +115,13 @@ class ImportFolder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Doctor:
+    """Look whether this machine has what a run needs."""
+
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -131,7 +141,7 @@ class ShowText:
 
 Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder
 """What is done beside the projects that run, from another terminal."""
-Invocation = StartProject | ContinueProject | Aside | ServeWeb | ShowText
+Invocation = StartProject | ContinueProject | Aside | Doctor | ServeWeb | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -166,6 +176,7 @@ def dashboard_arguments(served: ServeWeb) -> list[str]:
         "log-level": options.log_level,
     }
     arguments = [f"--{name}={value}" for name, value in named.items() if value is not None]
+    arguments += ["--no-sandbox"] * options.no_sandbox
     return arguments + [f"--set={text}" for text in options.settings]
 
 
@@ -183,6 +194,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         autonomy=given.autonomy,
         log_level=given.log_level,
         json=given.json,
+        no_sandbox=given.no_sandbox,
     )
     interactive = not (given.no_interactive or given.json)
     if given.web:
@@ -193,6 +205,8 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             rehearsal=given.rehearsal,
             options=options,
         )
+    if given.words == [DOCTOR]:
+        return Doctor(options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -250,21 +264,23 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_words(given: argparse.Namespace) -> None:
-    """Beside options there is one command, with one folder."""
+    """Beside options there is one command: with one folder, or alone."""
     if not given.words:
         return
     command, *folders = given.words
-    if command != IMPORT:
+    if command not in (IMPORT, DOCTOR):
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
             hint=f'To say what to build, use --idea "…". {PROGRAM} --help lists what is possible.',
         )
-    if len(folders) != 1 or not folders[0].strip():
+    if command == DOCTOR and folders:
+        raise UsageError(f"{DOCTOR} takes no words.", hint=f"{PROGRAM} {DOCTOR}")
+    if command == IMPORT and (len(folders) != 1 or not folders[0].strip()):
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
     alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
     for flag in (*alone, "approve", "request_changes", "web", "console"):
         if _is_given(given, flag):
-            raise UsageError(f"{IMPORT} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+            raise UsageError(f"{command} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
 
 def _check_web(given: argparse.Namespace) -> None:
@@ -372,8 +388,9 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "words",
         nargs="*",
-        metavar=f"{IMPORT} FOLDER",
-        help="build a project again from its folder when the database does not have it",
+        metavar=f"{IMPORT} FOLDER | {DOCTOR}",
+        help=f"build a project again from its folder when the database does not have it; "
+        f"or {DOCTOR}: look whether this machine has what a run needs",
     )
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
     group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")
@@ -388,6 +405,9 @@ def _add_manner(group: Any) -> None:
     group.add_argument("--config", metavar="FILE", help="settings file in place of ./orchestrator.toml")
     group.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="one setting; may be given many times"
+    )
+    group.add_argument(
+        "--no-sandbox", action="store_true", help="let agents' commands run without the OS sandbox, as sandbox.mode=off"
     )
     group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="how much goes to the log")
 

@@ -85,6 +85,7 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
+            hide=read_secrets(launch.environ).mask_tokens,
         )
         how = RunOptions(
             end_leftovers=partial(end_leftovers, PROJECT_ID),
@@ -117,6 +118,7 @@ class _House:
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._runtimes: dict[str | None, AgentRuntime] = {}
         self._sandboxes = Sandboxes(launch, stack)
+        self._hide = read_secrets(launch.environ).mask_tokens
 
     @property
     def scenario_reference(self) -> str | None:
@@ -171,7 +173,12 @@ class _House:
                 sessions=sessions,
                 render=render,
                 workspace=workspace,
-                verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds, wrap=confinement.wrap),
+                verifier=Verifier(
+                    environment,
+                    timeout_seconds=settings.verify.timeout_seconds,
+                    wrap=confinement.wrap,
+                    hide=self._hide,
+                ),
                 log=log,
             )
             tracker = DatabaseTracker(store)
@@ -230,6 +237,7 @@ class _House:
             api_retries=settings.agent.api_retries,
             transcripts=self._store,
             sandbox_of=self._sandboxes.of_agents,
+            hide=self._hide,
         )
 
     async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
@@ -247,6 +255,7 @@ class _House:
             api_retries=settings.agent.api_retries,
             transcripts=self._store,
             sandbox_of=self._sandboxes.of_agents,
+            hide=self._hide,
         )
 
 

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-_PORTS = frozenset({80, 443})
+WEB_PORTS = frozenset({80, 443})
 _LARGEST_HEAD = 64 * 1024
 _CONNECT_SECONDS = 20.0
 _CHUNK = 65_536
@@ -18,14 +18,16 @@ _OPEN = b"HTTP/1.1 200 Connection established\r\n\r\n"
 class DomainProxy:
     """Serves `socket` while it is open; it sees names of hosts, and nothing of what is said over TLS.
 
-    `domains` are names such as `pypi.org`, or `*.pypi.org` for all below one; only ports 80 and 443 are led to.
+    `domains` are names such as `pypi.org`, or `*.pypi.org` for all below one; only `ports` are led to.
     """
 
-    def __init__(self, domains: Sequence[str]) -> None:
+    def __init__(self, domains: Sequence[str], *, ports: Collection[int] = WEB_PORTS) -> None:
+        self._ports = ports
         self._domains = tuple(domain.casefold() for domain in domains)
         self._server: asyncio.Server | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._talks = set[asyncio.Task[None]]()
+        self._closing = False
 
     @property
     def socket(self) -> Path:
@@ -40,6 +42,7 @@ class DomainProxy:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None and self._folder is not None
+        self._closing = True
         self._server.close()
         for talk in list(self._talks):
             talk.cancel()
@@ -49,7 +52,7 @@ class DomainProxy:
     def allows(self, host: str, port: int) -> bool:
         """Whether the proxy leads there."""
         name = host.casefold().rstrip(".")
-        return port in _PORTS and any(
+        return port in self._ports and any(
             name.endswith(domain[1:]) if domain.startswith("*.") else name == domain for domain in self._domains
         )
 
@@ -58,7 +61,9 @@ class DomainProxy:
         assert task is not None
         self._talks.add(task)
         try:
-            await self._lead(reader, writer)
+            # One that was taken in the moment of closing is told of only now.
+            if not self._closing:
+                await self._lead(reader, writer)
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass
         except asyncio.CancelledError:

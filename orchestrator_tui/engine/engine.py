@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, assert_never
 
+from orchestrator_tui.config.secrets import mask_tokens
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import (
@@ -52,6 +53,7 @@ class EngineOptions:
     Attributes:
         config: what is stored with a new project, so that a resume finds the same settings.
         workspace_of: the folder of a project, for looking at it.
+        hide: takes credentials out of what a person says.
         preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
     """
 
@@ -59,6 +61,7 @@ class EngineOptions:
     config: Mapping[str, Any]
     preflight: Callable[[bool], Awaitable[None]]
     workspace_of: Callable[[Project], Workspace]
+    hide: Callable[[str], str] = mask_tokens
 
 
 class LocalEngine(EngineClient):
@@ -73,6 +76,7 @@ class LocalEngine(EngineClient):
     # Commands
 
     async def submit(self, command: Command) -> str:
+        command = self._hidden(command)
         match command:
             case CreateProject():
                 await self._options.preflight(command.rehearsal)
@@ -94,6 +98,20 @@ class LocalEngine(EngineClient):
                 return await self._edit(command)
             case _:
                 assert_never(command)
+
+    def _hidden(self, command: Command) -> Command:
+        """A person's words without credentials, which come from the environment only and are stored nowhere."""
+        hide = self._options.hide
+        match command:
+            case CreateProject():
+                name = hide(command.name) if command.name is not None else None
+                return replace(command, idea=hide(command.idea), name=name)
+            case AnswerRequest(text=str(text)):
+                return replace(command, text=hide(text))
+            case EditArtifact():
+                return replace(command, markdown=hide(command.markdown))
+            case _:
+                return command
 
     async def _answer(self, command: AnswerRequest) -> str:
         if command.choice is Choice.STOP:

@@ -3,10 +3,11 @@
 import asyncio
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator_tui.config.secrets import mask_tokens
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.engine import process
 from orchestrator_tui.engine.confinement import Wrap, unconfined
@@ -30,11 +31,22 @@ class Verdict:
 
 
 class Verifier:
-    """Runs verify commands with a built environment, without credentials in it, as `wrap` confines them."""
+    """Runs verify commands with a built environment, without credentials in it, as `wrap` confines them.
 
-    def __init__(self, environment: Mapping[str, str], *, timeout_seconds: float, wrap: Wrap = unconfined) -> None:
+    `hide` takes credentials out of what a check prints.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        wrap: Wrap = unconfined,
+        hide: Callable[[str], str] = mask_tokens,
+    ) -> None:
         self._environment = environment
         self._wrap = wrap
+        self._hide = hide
         self._timeout = timeout_seconds
 
     async def run(self, command: str, directory: Path) -> Verdict:
@@ -54,7 +66,7 @@ class Verifier:
             )
         except OSError as error:
             raise PhaseFailed(f"The check could not be started in {directory}: {error.strerror or error}.") from error
-        output = finished.output
+        output = self._hide(finished.output)
         if finished.timed_out:
             output += f"\n(ended after {self._timeout:.0f} s without a result)"
         return Verdict(
