@@ -96,7 +96,8 @@ class Bubblewrap:
         built += ["--tmpfs", "/tmp", "--tmpfs", "/var/tmp"]
         built += self._homes()
         built += _mounted("--ro-bind-try", (*self._programs(), *self.certificates, *self.readable))
-        built += self._nothing_of(_SECRET_IN_HOME, self.real_home)
+        for home in self._homes_of_toolchains():
+            built += self._nothing_of(_SECRET_IN_HOME, home)
         built += _empty(self.private)
         built += _mounted("--bind", (directory, *self.writable, *scratch))
         built += self._kept(directory)
@@ -122,11 +123,17 @@ class Bubblewrap:
 
     def _programs(self) -> Iterator[Path]:
         """Where programs are that do not come with the system: the person's toolchains, this Python, `PATH`."""
-        yield from (self.real_home / name for name in _TOOLCHAINS)
+        yield from (home / name for home in self._homes_of_toolchains() for name in _TOOLCHAINS)
         yield from (Path(sys.base_prefix), Path(sys.prefix))
         for folder in self.path:
             if folder.is_absolute() and not any(_within(kept, folder) for kept in (self.real_home, *self.private)):
                 yield folder
+
+    def _homes_of_toolchains(self) -> Sequence[Path]:
+        """The person's home, and others whose toolchains are in `PATH`: some of their programs need all of it."""
+        named = (place for folder in self.path for place in (folder, *folder.parents))
+        others = (place.parent for place in named if place.name in _TOOLCHAINS and place.name.startswith("."))
+        return tuple(dict.fromkeys((self.real_home, *others)))
 
     def _nothing_of(self, names: Sequence[str], folder: Path) -> Iterator[str]:
         for file in (folder / name for name in names):

@@ -27,7 +27,6 @@ class DomainProxy:
         self._server: asyncio.Server | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._talks = set[asyncio.Task[None]]()
-        self._closing = False
 
     @property
     def socket(self) -> Path:
@@ -42,7 +41,6 @@ class DomainProxy:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None and self._folder is not None
-        self._closing = True
         self._server.close()
         for talk in list(self._talks):
             talk.cancel()
@@ -61,9 +59,7 @@ class DomainProxy:
         assert task is not None
         self._talks.add(task)
         try:
-            # One that was taken in the moment of closing is told of only now.
-            if not self._closing:
-                await self._lead(reader, writer)
+            await self._lead(reader, writer)
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
             pass
         except asyncio.CancelledError:

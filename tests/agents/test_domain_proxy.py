@@ -90,9 +90,12 @@ async def test_nonsense_ends_the_connection_and_nothing_else(said: bytes) -> Non
 
 
 async def test_closing_ends_talks_under_way_and_leaves_no_file() -> None:
-    async with DomainProxy(["localhost"]) as proxy:
-        socket = proxy.socket
-        reader, writer = await asyncio.open_unix_connection(socket)
-    assert await asyncio.wait_for(reader.read(), 30) == b""
-    writer.close()
+    async with server(b"") as (port, _):
+        async with DomainProxy(["localhost"], ports={port}) as proxy:
+            socket = proxy.socket
+            reader, writer = await asyncio.open_unix_connection(socket)
+            writer.write(f"CONNECT localhost:{port} HTTP/1.1\r\n\r\n".encode())
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        assert await asyncio.wait_for(reader.read(), 30) == b"\r\n"
+        writer.close()
     assert not socket.parent.exists()

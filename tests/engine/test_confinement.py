@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain import events
@@ -13,7 +15,6 @@ from orchestrator_tui.domain.commands import CreateProject, ImportProject, Resum
 from orchestrator_tui.domain.errors import SandboxMissing
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
 from orchestrator_tui.engine.verify import Verifier
-from tests.rehearsal.support import generated_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 from tests.sandboxed import failing_bubblewrap, house_in, needs_sandbox
@@ -156,10 +157,10 @@ async def test_a_check_in_the_sandbox_has_its_folder_and_sees_no_secret(tmp_path
     (house.project / "test_it.py").write_text(
         "def test_it(tmp_path):\n    (tmp_path / 'a').write_text('b')\n    open('made.txt', 'w').close()\n"
     )
-    verdict = await verifier.run("python3 -m pytest -q -p no:cacheprovider test_it.py", house.project)
+    verdict = await verifier.run(f"{sys.executable} -m pytest -q -p no:cacheprovider test_it.py", house.project)
     assert verdict.passed, verdict.output
     assert (house.project / "made.txt").exists()
-    assert not await verifier.passes_without_project("python3 -m pytest -q test_it.py")
+    assert not await verifier.passes_without_project(f"{sys.executable} -m pytest -q test_it.py")
     assert not (await verifier.run(f"cat {house.secrets[0]}", house.project)).passed
 
 
