@@ -42,7 +42,9 @@ class Sandboxes:
         """What a run of a project is shut in by; agents of the project get the same from then on."""
         how = await self.decide(settings, rehearsal=rehearsal)
         if how.how is not Confined.SANDBOX:
-            self._of_projects[project_id] = None
+            self._of_projects.pop(project_id, None)
+            if how.how is Confined.WITHOUT:
+                self._of_projects[project_id] = None
             return how
         sandbox = await self._made(settings.sandbox, rehearsal=rehearsal)
         assert sandbox is not None

@@ -119,6 +119,8 @@ class Bubblewrap:
 
     def _homes(self) -> Iterator[str]:
         for home in dict.fromkeys((self.real_home, self.home)):
+            if home == Path("/"):
+                continue
             yield from ("--tmpfs", str(home))
 
     def _programs(self) -> Iterator[Path]:

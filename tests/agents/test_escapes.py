@@ -79,7 +79,7 @@ async def test_without_a_sandbox_the_gate_alone_refuses_all_of_it(tmp_path: Path
     secret = house.secrets[0]
     # What a program does that it runs is for the sandbox to bound.
     gated = [attempt for attempt in escapes(house, 1, 1) if "python3" not in str(attempt)]
-    attempts = [
+    attempts: list[Attempt] = [
         *gated,
         {"tool": "Read", "input": {"file_path": str(secret)}},
         {"tool": "Read", "input": {"file_path": str(house.project / "link.txt")}},

@@ -1,6 +1,6 @@
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 from tests.sandboxed import failing_bubblewrap, house_in, needs_sandbox
 
-PLANNED = {"phases": {"ideation": {"enabled": False}, "architecture": {"enabled": False}}}
+PLANNED: Mapping[str, Any] = {"phases": {"ideation": {"enabled": False}, "architecture": {"enabled": False}}}
 
 
 def without_sandbox(home: Path, **settings: Any) -> Launch:
