@@ -40,6 +40,7 @@ _SEEN_OF_GIT = ("config", "HEAD", "packed-refs", "hooks", "info", "logs", "refs"
 _GIT_OBJECTS, _GIT_INDEX = "/run/git/objects", "/run/git/index"
 _PROXY_SOCKET = "/run/proxy"
 _PROXY_PORT = 3128
+_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 _LOCAL = "localhost,127.0.0.1,::1"
 _OWN_INDEX = (
     f'mkdir -p "$1/objects/info" && echo {_GIT_OBJECTS} >"$1/objects/info/alternates"; '
@@ -105,6 +106,8 @@ class Bubblewrap:
         if self.proxy is not None:
             built += ["--ro-bind", str(self.proxy), _PROXY_SOCKET]
         built += ["--remount-ro", "/"]
+        # The person's own proxies cannot be reached, and may have a password.
+        built += [argument for name in _PROXY_VARIABLES for argument in ("--unsetenv", name)]
         return [*built, *_set({"TMPDIR": "/tmp", "SHELL": "/bin/bash", **self._proxies()})]
 
     def _system(self) -> Iterator[str]:

@@ -158,6 +158,21 @@ def test_the_exit_code_and_the_output_are_those_of_the_command(house: House) -> 
 
 
 @needs_sandbox
+def test_a_proxy_of_the_person_is_not_told_inside(house: House) -> None:
+    ended = subprocess.run(
+        house.sandbox().command(["/usr/bin/env"], house.project),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"HTTPS_PROXY": f"http://ada:{SECRET}@proxy.example", "all_proxy": SECRET, "KEPT": "kept"},
+        check=True,
+    )
+    assert SECRET not in ended.stdout
+    assert "KEPT=kept" in ended.stdout
+    assert "TMPDIR=/tmp" in ended.stdout
+
+
+@needs_sandbox
 def test_what_runs_inside_is_found_and_ended_from_outside(house: House) -> None:
     agent_id = new_id()
     line = "sleep 300 & echo started; wait"
