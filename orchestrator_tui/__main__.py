@@ -53,6 +53,8 @@ def _run(given: Sequence[str]) -> int:
                 return _check_policy(asked)
             case cli.ServeWeb() as served:
                 return _serve(served)
+            case cli.Doctor() as asked:
+                return _examine(asked)
             case cli.StartProject() as start:
                 return _launch(replace(start, idea=_idea(start)))
             case invocation:
@@ -96,6 +98,13 @@ def _serve(served: cli.ServeWeb) -> int:
     from orchestrator_tui.web.serve import serve_dashboard
 
     return serve_dashboard(served)
+
+
+def _examine(asked: cli.Doctor) -> int:
+    # Imported here for the same reason.
+    from orchestrator_tui.doctor import examine
+
+    return examine(asked)
 
 
 def _wants_dashboard(invocation: cli.StartProject | cli.ContinueProject) -> bool:

@@ -16,6 +16,7 @@ IMPORT = "import"
 POLICY = "policy"
 TRACKER = "tracker"
 TRACKER_ACTIONS = ("status", "sync", "move")
+DOCTOR = "doctor"
 
 _EPILOG = """\
 exit codes:
@@ -34,6 +35,7 @@ examples:
   orchestrator-tui --idea-file idea.md --no-interactive --json
   orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
+  orchestrator-tui doctor                             whether this machine has what a run needs
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
   orchestrator-tui policy check 'git push'            may agents run this here, and why
   orchestrator-tui tracker status 1                   where its work items are kept
@@ -51,6 +53,7 @@ class Options:
     autonomy: str | None = None
     log_level: str | None = None
     json: bool = False
+    no_sandbox: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,6 +148,13 @@ class UseTracker:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Doctor:
+    """Look whether this machine has what a run needs."""
+
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -164,7 +174,7 @@ class ShowText:
 
 Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | UseTracker
 """What is done beside the projects that run, from another terminal."""
-Invocation = StartProject | ContinueProject | Aside | CheckPolicy | ServeWeb | ShowText
+Invocation = StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -199,6 +209,7 @@ def dashboard_arguments(served: ServeWeb) -> list[str]:
         "log-level": options.log_level,
     }
     arguments = [f"--{name}={value}" for name, value in named.items() if value is not None]
+    arguments += ["--no-sandbox"] * options.no_sandbox
     return arguments + [f"--set={text}" for text in options.settings]
 
 
@@ -216,6 +227,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         autonomy=given.autonomy,
         log_level=given.log_level,
         json=given.json,
+        no_sandbox=given.no_sandbox,
     )
     interactive = not (given.no_interactive or given.json)
     if given.web:
@@ -237,6 +249,8 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             force=given.force,
             options=options,
         )
+    if given.words == [DOCTOR]:
+        return Doctor(options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -294,7 +308,7 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_words(given: argparse.Namespace) -> None:
-    """Beside options there is one command, with what it is about: a folder, a tracker, the policy."""
+    """Beside options there is one command, with what it is about; or none but it."""
     moving = next((flag for flag in ("to", "dry_run", "force") if _is_given(given, flag)), None)
     if moving is not None and given.words[:2] != [TRACKER, "move"]:
         raise UsageError(
@@ -306,11 +320,13 @@ def _check_words(given: argparse.Namespace) -> None:
     if command == POLICY:
         _check_policy(given)
         return
-    if command not in (IMPORT, TRACKER):
+    if command not in (IMPORT, TRACKER, DOCTOR):
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
             hint=f'To say what to build, use --idea "…". {PROGRAM} --help lists what is possible.',
         )
+    if command == DOCTOR and rest:
+        raise UsageError(f"{DOCTOR} takes no words.", hint=f"{PROGRAM} {DOCTOR}")
     if command == IMPORT and (len(rest) != 1 or not rest[0].strip()):
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
     if command == TRACKER:
@@ -446,7 +462,8 @@ def _add_continue(group: Any) -> None:
         nargs="*",
         metavar="COMMAND",
         help=f"{IMPORT} FOLDER builds a project again that the database does not have; "
-        f"{TRACKER} {'|'.join(TRACKER_ACTIONS)} [ID] is about where work items are kept",
+        f"{TRACKER} {'|'.join(TRACKER_ACTIONS)} [ID] is about where work items are kept; "
+        f"{DOCTOR} looks whether this machine has what a run needs",
     )
     group.add_argument("--to", metavar="KIND", help=f"with {TRACKER} move: database, json, or an installed tracker")
     group.add_argument("--dry-run", action="store_true", help=f"with {TRACKER} move: only say what would be done")
@@ -466,6 +483,9 @@ def _add_manner(group: Any) -> None:
     group.add_argument("--config", metavar="FILE", help="settings file in place of ./orchestrator.toml")
     group.add_argument(
         "--set", metavar="KEY=VALUE", action="append", default=[], help="one setting; may be given many times"
+    )
+    group.add_argument(
+        "--no-sandbox", action="store_true", help="let agents' commands run without the OS sandbox, as sandbox.mode=off"
     )
     group.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="how much goes to the log")
 

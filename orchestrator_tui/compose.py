@@ -39,6 +39,7 @@ from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
 from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
+from orchestrator_tui.sandboxes import Sandboxes
 
 DEFAULT_SCENARIO = "markdown-checker"
 
@@ -90,6 +91,7 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             settings=settings,
             new_tracker=house.new_tracker,
             open_tracker=house.open_tracker,
+            hide=read_secrets(launch.environ).mask_tokens,
         )
         how = RunOptions(
             end_leftovers=partial(end_leftovers, PROJECT_ID),
@@ -122,6 +124,8 @@ class _House:
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._runtimes: dict[str | None, AgentRuntime] = {}
         self._rules = ProjectRules()
+        self._sandboxes = Sandboxes(launch, stack)
+        self._hide = read_secrets(launch.environ).mask_tokens
 
     @property
     def scenario_reference(self) -> str | None:
@@ -135,11 +139,13 @@ class _House:
         """Refuse what could not run, before anything is made.
 
         Raises:
-            PromptBroken, ScenarioBroken, CredentialsMissing.
+            PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
         scenario = (self.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
-        await self._runtime(scenario, self._launch.settings())
+        settings = self._launch.settings()
+        await self._runtime(scenario, settings)
+        (await self._sandboxes.decide(settings, rehearsal=rehearsal)).require()
 
     @asynccontextmanager
     async def open_run(self, project: Project, lease: Lease, stop: StopOrder) -> AsyncIterator[Run]:
@@ -154,6 +160,7 @@ class _House:
         runtime = await self._runtime(scenario, settings)
         self._rules.set(Path(project.directory), settings.permissions, project.config.get("permissions", ()))
         environment = self._environment(project)
+        confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
@@ -175,7 +182,12 @@ class _House:
                 sessions=sessions,
                 render=render,
                 workspace=workspace,
-                verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
+                verifier=Verifier(
+                    environment,
+                    timeout_seconds=settings.verify.timeout_seconds,
+                    wrap=confinement.wrap,
+                    hide=self._hide,
+                ),
                 log=log,
             )
             parts = PipelineParts(
@@ -187,6 +199,7 @@ class _House:
                 sessions=sessions,
                 settings=settings,
                 phases=make_phases(services),
+                confinement=confinement,
             )
             yield Run(
                 project=project,
@@ -259,6 +272,8 @@ class _House:
             api_retries=settings.agent.api_retries,
             judge=self._rules.judge,
             transcripts=self._store,
+            sandbox_of=self._sandboxes.of_agents,
+            hide=self._hide,
         )
 
     async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
@@ -276,6 +291,8 @@ class _House:
             api_retries=settings.agent.api_retries,
             judge=self._rules.judge,
             transcripts=self._store,
+            sandbox_of=self._sandboxes.of_agents,
+            hide=self._hide,
         )
 
 

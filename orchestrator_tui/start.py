@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Invocation = cli.StartProject | cli.ContinueProject | cli.Aside | cli.CheckPolicy | cli.ServeWeb
+Invocation = cli.StartProject | cli.ContinueProject | cli.Aside | cli.CheckPolicy | cli.Doctor | cli.ServeWeb
 
 
 class Unexpected(OrchestratorError):
@@ -42,7 +42,7 @@ def given(invocation: Invocation, environ: Mapping[str, str]) -> Launch:
         config_file=Path(config) if config is not None else None,
         overrides=overrides,
         flags=flags,
-        scenario=None if isinstance(invocation, cli.Aside | cli.CheckPolicy) else invocation.rehearsal,
+        scenario=None if isinstance(invocation, cli.Aside | cli.CheckPolicy | cli.Doctor) else invocation.rehearsal,
     )
 
 
@@ -103,6 +103,8 @@ def _overrides(invocation: Invocation) -> tuple[Mapping[str, Any], Mapping[str, 
     for text in options.settings:
         overrides = merge(parse_assignment(text), overrides)
     named = {"--autonomy": ("autonomy.mode", options.autonomy), "--model": ("agent.model", options.model)}
+    if options.no_sandbox:
+        named["--no-sandbox"] = ("sandbox.mode", "off")
     if isinstance(invocation, cli.StartProject):
         directory = invocation.directory
         folder = None if directory is None else str(Path(directory).expanduser().absolute())

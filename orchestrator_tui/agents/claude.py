@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ from orchestrator_tui.agents.base import (
     TranscriptStore,
     TurnEnded,
 )
+from orchestrator_tui.agents.bubblewrap import Bubblewrap
 from orchestrator_tui.agents.cli_file import make_launcher
 from orchestrator_tui.agents.decision import deny
 from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, secret_values
@@ -57,7 +58,7 @@ from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.config.paths import Paths
-from orchestrator_tui.config.secrets import mask
+from orchestrator_tui.config.secrets import mask, mask_data, mask_tokens
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Usage
@@ -79,6 +80,8 @@ class ClaudeRuntime:
         api_retries: how often the CLI asks the API again after an error.
         starts: bounds how many sessions start at once; as many as there are cores by default.
         judge: decides every tool call.
+        sandbox_of: what the commands of a project's agents run in, by its id; None for no sandbox.
+        hide: takes credentials out of everything an agent says, calls, gets and answers.
         transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
     """
 
@@ -92,6 +95,8 @@ class ClaudeRuntime:
         starts: asyncio.Semaphore | None = None,
         judge: gate.Judge = gate.judge,
         transcripts: TranscriptStore | None = None,
+        sandbox_of: Callable[[str], Bubblewrap | None] = lambda project_id: None,
+        hide: Callable[[str], str] = mask_tokens,
     ) -> None:
         self._endpoint = endpoint
         self._paths = paths
@@ -100,6 +105,8 @@ class ClaudeRuntime:
         self._starts = starts or asyncio.Semaphore(os.cpu_count() or 1)
         self._judge = judge
         self._transcripts = transcripts
+        self._sandbox_of = sandbox_of
+        self._hide = hide
 
     @property
     def scripted(self) -> bool:
@@ -134,7 +141,7 @@ class ClaudeRuntime:
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
-        mirror = TranscriptMirror(self._transcripts) if self._transcripts is not None else None
+        mirror = TranscriptMirror(self._transcripts, self._hide) if self._transcripts is not None else None
         async with self._starts:
             try:
                 options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile, mirror)
@@ -152,7 +159,7 @@ class ClaudeRuntime:
                 # The CLI ends by itself when it cannot take up a conversation.
                 kind = "resume" if request.resume is not None and isinstance(error, ProcessError) else "process"
                 raise AgentFailed(f"Claude could not be started: {text}", kind=kind) from error
-        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror)
+        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror, self._hide)
 
     def _options(
         self, request: SessionRequest, stderr: deque[str], turnstile: Turnstile, mirror: TranscriptMirror | None
@@ -163,6 +170,7 @@ class ClaudeRuntime:
             parent_environ=self._parent_environ,
             paths=self._paths,
             api_retries=self._api_retries,
+            sandbox=self._sandbox_of(request.project_id),
         )
         config = config_folder(self._paths, request.project_id)
         config.mkdir(parents=True, exist_ok=True)
@@ -232,6 +240,7 @@ class ClaudeSession:
         secrets: tuple[str, ...],
         turnstile: Turnstile,
         mirror: TranscriptMirror | None,
+        hide: Callable[[str], str],
     ) -> None:
         self._client = client
         self._agent_id = request.agent_id
@@ -239,6 +248,7 @@ class ClaudeSession:
         self._secrets = secrets
         self._turnstile = turnstile
         self._mirror = mirror
+        self._hide = hide
         self._feed = Feed()
         self._log = TurnLog(cli_session_id=request.resume)
         self._in_turn = False
@@ -319,7 +329,7 @@ class ClaudeSession:
                 self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
                 for output in _outputs(message, self._log):
                     self._pass_turnstile(output)
-                    self._feed.put(output)
+                    self._feed.put(_hidden(output, self._hide))
         except Exception as error:
             self._failure = _why(error)
         finally:
@@ -350,6 +360,21 @@ class ClaudeSession:
         if ended.error is None:
             return ended
         return replace(ended, error=mask(ended.error, self._secrets))
+
+
+def _hidden(output: AgentOutput, hide: Callable[[str], str]) -> AgentOutput:
+    """What an agent did, without credentials: nothing behind this place sees one."""
+    match output:
+        case Said():
+            return replace(output, text=hide(output.text))
+        case CalledTool():
+            return replace(output, arguments=mask_data(output.arguments, hide))
+        case ToolReturned():
+            return replace(output, output=hide(output.output))
+        case TurnEnded():
+            return replace(output, text=hide(output.text), structured=mask_data(output.structured, hide))
+        case _:
+            return output
 
 
 def _conversation(request: SessionRequest) -> dict[str, str | None]:

@@ -29,13 +29,13 @@ def make_launcher(paths: Paths) -> Path:
     return _executable(paths, "claude", f'exec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(_LAUNCH))} "$@"')
 
 
-def make_shell(paths: Paths, bash: str) -> Path:
-    """What the CLI starts as its shell: `bash` without the session's credentials.
+def make_shell(paths: Paths, bash: str, within: str = "") -> Path:
+    """What the CLI starts as its shell: `bash` without the session's credentials, behind the command line `within`.
 
     Raises:
         OSError: the runtime folder cannot be written.
     """
-    return _executable(paths, "bash", f'unset {" ".join(_NOT_FOR_TOOLS)}\nexec {shlex.quote(bash)} "$@"')
+    return _executable(paths, "bash", f'unset {" ".join(_NOT_FOR_TOOLS)}\nexec {within} {shlex.quote(bash)} "$@"')
 
 
 def _executable(paths: Paths, name: str, lines: str) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator_tui.agents.base import Endpoint, SessionRequest
+from orchestrator_tui.agents.bubblewrap import CERTIFICATES, Bubblewrap
 from orchestrator_tui.agents.cli_file import make_shell
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.clock import new_id
@@ -22,14 +23,6 @@ THIS_RUN = new_id()
 _TAKEN_OVER = ("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "HOME", "USER", "LOGNAME")
 _PROXIES = tuple(
     spelling for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for spelling in (name, name.lower())
-)
-_CERTIFICATES = (
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "NODE_EXTRA_CA_CERTS",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
 )
 _CREDENTIALS = ("CLAUDE_CODE_OAUTH_TOKEN", "ANTHROPIC_API_KEY")
 _CLI_MANNERS = {
@@ -78,9 +71,14 @@ def tool_environment(parent_environ: Mapping[str, str], *, rehearsal: bool, path
     built["GIT_TERMINAL_PROMPT"] = "0"
     if not rehearsal:
         return built | _network(parent_environ)
-    home = paths.cli_home / "home"
+    home = rehearsal_home(paths)
     home.mkdir(parents=True, exist_ok=True)
     return built | {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{built['PATH']}"}
+
+
+def rehearsal_home(paths: Paths) -> Path:
+    """The home folder of programs in rehearsals."""
+    return paths.cli_home / "home"
 
 
 def cli_environment(
@@ -90,8 +88,9 @@ def cli_environment(
     parent_environ: Mapping[str, str],
     paths: Paths,
     api_retries: int,
+    sandbox: Bubblewrap | None = None,
 ) -> dict[str, str]:
-    """The whole environment of one session's CLI.
+    """The whole environment of one session's CLI, whose shell runs in `sandbox`.
 
     Raises:
         CredentialsMissing: the endpoint has none.
@@ -100,14 +99,21 @@ def cli_environment(
     built = tool_environment(parent_environ, rehearsal=endpoint.scripted, paths=paths)
     if not endpoint.scripted:
         built |= {name: parent_environ[name] for name in _PROXIES if name in parent_environ}
+    config = config_folder(paths, request.project_id)
+    within_sandbox = ""
+    if sandbox is not None:
+        # The shell writes down there once what each of its commands begins with.
+        snapshots = config / "shell-snapshots"
+        snapshots.mkdir(parents=True, exist_ok=True)
+        within_sandbox = sandbox.shell_line(request.directory, scratch=(snapshots,))
     return {
         **built,
         **{name: value for name, value in endpoint.environment(request).items() if value},
         **_CLI_MANNERS,
         **within(request.directory),
-        "CLAUDE_CODE_SHELL": str(make_shell(paths, built["SHELL"])),
+        "CLAUDE_CODE_SHELL": str(make_shell(paths, built["SHELL"], within_sandbox)),
         "CLAUDE_CODE_MAX_RETRIES": str(api_retries),
-        "CLAUDE_CONFIG_DIR": str(config_folder(paths, request.project_id)),
+        "CLAUDE_CONFIG_DIR": str(config),
         **marks(request.project_id),
         AGENT_ID: request.agent_id,
     }
@@ -137,6 +143,6 @@ def secret_values(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 def _network(parent_environ: Mapping[str, str]) -> dict[str, str]:
     """How to get out of the house: certificates, and proxies that need no password."""
-    certificates = {name: parent_environ[name] for name in _CERTIFICATES if name in parent_environ}
+    certificates = {name: parent_environ[name] for name in CERTIFICATES if name in parent_environ}
     proxies = {name: value for name in _PROXIES if (value := parent_environ.get(name)) and "@" not in value}
     return certificates | proxies

@@ -6,7 +6,7 @@ import logging
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -21,6 +21,7 @@ from claude_agent_sdk import (
 )
 
 from orchestrator_tui.agents.base import TranscriptStore
+from orchestrator_tui.config.secrets import mask_data, mask_tokens
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.records import TranscriptKey
 
@@ -36,13 +37,15 @@ class TranscriptMirror(SessionStore):
     `append` only queues, because the SDK may wait for it in the loop that reads the CLI; a task writes in order. A
     write that fails is tried again after each of `BACKOFF_SECONDS`. When the last try has failed, `failure` says
     why and nothing more is written: a conversation may lack its end, but never something in the middle.
+    No credential gets there: `hide` takes them out of every text.
     """
 
     # Nobody asks for summaries, and the SDK does without.
     list_session_summaries = SessionStore.list_session_summaries
 
-    def __init__(self, store: TranscriptStore) -> None:
+    def __init__(self, store: TranscriptStore, hide: Callable[[str], str] = mask_tokens) -> None:
         self._store = store
+        self._hide = hide
         self._waiting: deque[tuple[TranscriptKey, list[SessionStoreEntry]]] = deque()
         self._writer: asyncio.Task[None] | None = None
         self.failure: Exception | None = None
@@ -51,6 +54,7 @@ class TranscriptMirror(SessionStore):
         if self.failure is not None:
             return
         ours = _ours(key)
+        entries = [_masked(entry, self._hide) for entry in entries]
         if self._waiting and self._waiting[-1][0] == ours:
             self._waiting[-1][1].extend(entries)
         else:
@@ -145,6 +149,25 @@ def _write_lines(file: Path, entries: Iterable[Mapping[str, Any]]) -> None:
     with os.fdopen(handle, "w", encoding="utf-8") as target:
         target.writelines(json.dumps(entry) + "\n" for entry in entries)
     Path(temporary).replace(file)
+
+
+def _masked(entry: SessionStoreEntry, hide: Callable[[str], str]) -> SessionStoreEntry:
+    """An entry without credentials, that a conversation can still be gone on with."""
+    made = cast(dict[str, Any], mask_data(entry, hide))
+    if made is entry:
+        return entry
+    message = made.get("message")
+    if isinstance(message, dict) and isinstance(message.get("content"), list):
+        before = cast(dict[str, Any], entry)["message"]["content"]
+        message["content"] = [_signed(*pair) for pair in zip(message["content"], before, strict=True)]
+    return cast(SessionStoreEntry, made)
+
+
+def _signed(block: Any, before: Any) -> Any:
+    """The API refuses thoughts whose words are not those it signed: one that was changed becomes a text."""
+    if block == before or not isinstance(block, dict) or block.get("type") != "thinking":
+        return block
+    return {"type": "text", "text": block.get("thinking", "")}
 
 
 def _ours(key: SessionKey) -> TranscriptKey:

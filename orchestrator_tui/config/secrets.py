@@ -1,7 +1,7 @@
 """Credentials: read from the environment only, recognised wherever else they turn up, and masked."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -48,6 +48,24 @@ _NAMED = re.compile(
 )
 
 
+# Looking for these first is what makes it cheap: hardly a line has any.
+_BEGIN_TOKENS = (
+    "sk-",
+    "lin_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "xox",
+    "AKIA",
+    "eyJ",
+    "-----BEGIN ",
+)
+_NAMES = ("bearer", "_token", "api", "password", "database_url")
+
+
 class Secrets:
     """The credentials of this process. They are shown nowhere: not in `repr`, not in JSON, not in a pickle."""
 
@@ -87,6 +105,10 @@ class Secrets:
         """`text` without these credentials and without anything that looks like one."""
         return mask(text, self._texts)
 
+    def mask_tokens(self, text: str) -> str:
+        """`text` without these credentials and without what cannot be anything else; see `mask_tokens`."""
+        return mask_tokens(text, self._texts)
+
     def __repr__(self) -> str:
         return f"Secrets({', '.join(f'{name}={MASK}' for name in self._values)})"
 
@@ -101,12 +123,37 @@ def read_secrets(environ: Mapping[str, str]) -> Secrets:
 
 def mask(text: str, known: Iterable[str] = ()) -> str:
     """`text` with `***` in place of the `known` values and of everything that looks like a credential."""
+    text = mask_tokens(text, known)
+    lower = text.lower()
+    return _NAMED.sub(rf"\1{MASK}", text) if any(name in lower for name in _NAMES) else text
+
+
+def mask_tokens(text: str, known: Iterable[str] = ()) -> str:
+    """`text` with `***` in place of the `known` values, tokens of well-known shapes, and passwords in URLs.
+
+    Unlike `mask` it leaves code as it is in which something is called a password.
+    """
     for value in sorted(known, key=len, reverse=True):
         if value:
             text = text.replace(value, MASK)
-    text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
-    text = _TOKENS.sub(MASK, text)
-    return _NAMED.sub(rf"\1{MASK}", text)
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\1{MASK}@", text)
+    return _TOKENS.sub(MASK, text) if any(begin in text for begin in _BEGIN_TOKENS) else text
+
+
+def mask_data(data: Any, hide: Callable[[str], str]) -> Any:
+    """Nested data with every text, names included, as `hide` makes it; the very same data when nothing changes."""
+    match data:
+        case str():
+            return hide(data)
+        case Mapping():
+            made = {hide(name) if isinstance(name, str) else name: mask_data(item, hide) for name, item in data.items()}
+            return data if made == data else made
+        case list() | tuple():
+            items = [mask_data(item, hide) for item in data]
+            return data if all(one == other for one, other in zip(items, data, strict=True)) else type(data)(items)
+        case _:
+            return data
 
 
 def _texts_of_url(url: str) -> Iterator[str]:

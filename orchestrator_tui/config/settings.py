@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from orchestrator_tui.config.command_patterns import PATTERNS, check_pattern, patterns_in
 from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
+from orchestrator_tui.config.places import check_domains, check_folders
 from orchestrator_tui.config.urls import check_api_url
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
@@ -43,6 +44,16 @@ TrackerName = Annotated[
 ]
 ApiUrl = Annotated[
     str, AfterValidator(check_api_url), Expected("an address that starts with https://, or http:// for this machine")
+]
+Domains = Annotated[
+    str,
+    AfterValidator(check_domains),
+    Expected("names of domains in quotes, commas between them, such as pypi.org, *.example.org"),
+]
+Folders = Annotated[
+    str,
+    AfterValidator(check_folders),
+    Expected("absolute paths in quotes, or such that begin with ~/, commas between them"),
 ]
 KEYS = "keys in quotes, commas between them, such as d or ctrl+d or f5 or a,enter"
 TYPING_KEYS = "keys that type nothing, as it also works while typing, such as ctrl+g or f5, commas between them"
@@ -275,6 +286,23 @@ class PermissionSettings(Section):
     """Commands that never run."""
 
 
+class SandboxSettings(Section):
+    """The OS sandbox (bubblewrap, on Linux) that agents' commands and the project's check run in."""
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    """`auto` asks you before it runs without where it does not work, and in `full` autonomy refuses; `on` never runs
+    without; `off` is --no-sandbox."""
+    domains: Domains = (
+        "pypi.org, files.pythonhosted.org, registry.npmjs.org, index.crates.io, static.crates.io, "
+        "proxy.golang.org, sum.golang.org"
+    )
+    """Domains that programs in it may reach by HTTP and HTTPS, `*.example.org` for all below one; needs socat."""
+    readable: Folders = ""
+    """More folders that programs in it may read, beside the project, the system and toolchains; commas between them."""
+    writable: Folders = ""
+    """More folders that programs in it may write; commas between them."""
+
+
 class LogSettings(Section):
     """The program's own log files."""
 
@@ -344,6 +372,7 @@ class SettingsModel(Section):
     run: RunSettings = RunSettings()
     verify: VerifySettings = VerifySettings()
     permissions: PermissionSettings = PermissionSettings()
+    sandbox: SandboxSettings = SandboxSettings()
     log: LogSettings = LogSettings()
     tui: TuiSettings = TuiSettings()
     keymap: KeymapSettings = KeymapSettings()

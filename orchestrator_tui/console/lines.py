@@ -100,8 +100,14 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return ((f"{event.title}: {event.message} {event.hint}", Kind.BAD),)
         case events.LeaseTaken() | events.TakeoverAwaited() | events.StopRequested() | events.StopProgressed():
             return _ownership(event)
+        case events.SandboxChecked():
+            return (_sandbox(event),)
         case _:
             return _agent(event)
+
+
+def _sandbox(event: events.SandboxChecked) -> Said:
+    return (words.sandbox(event.active, event.why), Kind.QUIET if event.active else Kind.WAITS)
 
 
 def _tracker(event: events.WorkItemEdited | events.WorkItemConflict | events.TrackerMoved) -> Said:

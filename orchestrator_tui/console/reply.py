@@ -22,6 +22,8 @@ def reply(request: InputRequest, changes: str | None) -> AnswerRequest:
         UsageError: a plain yes does not answer it.
     """
     choice = APPROVING.get(request.kind) if changes is None else SAYING[request.kind]
+    if choice is Choice.ALLOW_ONCE and choice not in request.choices:
+        choice = Choice.ALLOW_PROJECT
     if choice is None:
         kind = words.title(request.kind)
         raise UsageError(

@@ -10,6 +10,7 @@ from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
 from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
+    Choice,
     PhaseName,
     RequestKind,
 )
@@ -112,8 +113,10 @@ def how_to_answer(overview: ProjectOverview) -> list[str]:
         case RequestKind.CLARIFICATION:
             lines += [words.one_line(request.body, 400), f'To answer: {resume} --request-changes "your answer"']
         case RequestKind.PERMISSION:
-            lines += [words.one_line(request.body, 400), f"To allow it once: {resume} --approve"]
-            lines += [f'To deny it:       {resume} --request-changes "why"']
+            once = "once" if Choice.ALLOW_ONCE in request.choices else "here"
+            lines += [words.one_line(request.body, 400), f"To allow it {once}: {resume} --approve"]
+            if Choice.DENY in request.choices:
+                lines += [f'To deny it:       {resume} --request-changes "why"']
         case _:
             lines += [f"To approve:         {resume} --approve"]
             lines += [f'To ask for changes: {resume} --request-changes "what should be different"']

@@ -1,7 +1,7 @@
 """The store's interface: records in, records out, and every change together with its events in one transaction."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -149,6 +149,14 @@ class UnitOfWork(Protocol):
 
         Raises:
             LeaseLost: it has changed hands already.
+        """
+        ...
+
+    async def set_config(self, project_id: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """Replace what is stored of a project's configuration by what `change` makes of it.
+
+        Raises:
+            KeyError: no such project.
         """
         ...
 

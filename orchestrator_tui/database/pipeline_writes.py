@@ -1,6 +1,6 @@
 """Writes to projects and their pipeline state: creation, transitions, the lease."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -196,6 +196,11 @@ class PipelineWrites(Writes):
             return False
         await self._set_state(project_id, shutdown_requested=True, updated_at=now())
         return True
+
+    async def set_config(self, project_id: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        await self.pipeline(project_id)
+        (row,) = await self._runner.run(select(projects.c.config).where(projects.c.id == project_id))
+        await self._set_project(project_id, config=to_plain(change(row.config)))
 
     async def _set_project(self, project_id: str, **values: Any) -> None:
         await self._runner.run(update(projects).where(projects.c.id == project_id).values(**values, updated_at=now()))

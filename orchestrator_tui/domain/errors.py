@@ -160,6 +160,12 @@ class RequestClosed(OrchestratorError):
     title = "Too late"
 
 
+class SandboxMissing(OrchestratorError):
+    """What agents write must not run outside of a sandbox, and there is none."""
+
+    title = "Sandbox"
+
+
 class UnknownDependency(OrchestratorError):
     """A work item depends on one that does not exist, or on itself in a circle."""
 

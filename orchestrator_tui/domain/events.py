@@ -80,6 +80,14 @@ class PhaseStatusChanged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxChecked:
+    """A run began: its programs are shut in (`active`), or not; `why` says why not, or what is missing."""
+
+    active: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TakeoverAwaited:
     """Its owner gave no sign; if it gives none for `seconds` more, another process takes the project over."""
 
@@ -365,6 +373,7 @@ Event = (
     | ProjectImported
     | PipelineStatusChanged
     | LeaseTaken
+    | SandboxChecked
     | TakeoverAwaited
     | StopRequested
     | StopProgressed

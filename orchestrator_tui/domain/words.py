@@ -59,6 +59,13 @@ def takeover(name: str, seconds: float) -> str:
     return f"{owner(name)} gave no sign; taken over if it gives none for {seconds:g} s more"
 
 
+def sandbox(active: bool, why: str) -> str:
+    """Whether the programs of a project are shut in."""
+    if active:
+        return f"commands run in a sandbox{f' ({why})' if why else ''}"
+    return f"no sandbox: {why}"
+
+
 def title(name: str) -> str:
     """`task_breakdown` as people write it; what is no name but words already, such as a path, stays as it is."""
     return name.replace("_", " ") if _NAME.fullmatch(name) else name

@@ -10,6 +10,7 @@ from orchestrator_tui.domain.errors import IllegalTransition, RequestClosed
 from orchestrator_tui.domain.records import Artifact, InputRequest
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PhaseStatus, RequestKind
 from orchestrator_tui.engine import machine
+from orchestrator_tui.engine.confinement import allowed_without, asks_for_sandbox
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 
 LEFT_OUT = "left out by a person"
@@ -46,6 +47,8 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
                 request_id=request.id, kind=request.kind, choice=command.choice, text=words or None, by=command.by
             ),
         )
+        if asks_for_sandbox(request) and command.choice is Choice.ALLOW_PROJECT:
+            await unit.set_config(request.project_id, allowed_without)
         if request.phase is not None:
             await _consequence(unit, request, command.choice, words)
     return answered

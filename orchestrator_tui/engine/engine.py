@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, assert_never
 
+from orchestrator_tui.config.secrets import mask_tokens
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
@@ -44,6 +45,7 @@ from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, R
 from orchestrator_tui.engine import answers, bounds, tracking
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.runs import Runs
@@ -60,6 +62,7 @@ class EngineOptions:
         config: what is stored with a new project, so that a resume finds the same settings.
         workspace_of: the folder of a project, for looking at it.
         settings: those of this start; the limits of projects are in them.
+        hide: takes credentials out of what a person says.
         preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
         new_tracker: the kind of tracker for a new project, from what is stored with it.
         open_tracker: a tracker of a project, by its kind.
@@ -72,6 +75,7 @@ class EngineOptions:
     settings: SettingsModel
     new_tracker: Callable[[Mapping[str, Any]], str]
     open_tracker: OpenTrackerOf
+    hide: Callable[[str], str] = mask_tokens
 
 
 class LocalEngine(EngineClient):
@@ -86,6 +90,7 @@ class LocalEngine(EngineClient):
     # Commands
 
     async def submit(self, command: Command) -> str:
+        command = self._hidden(command)
         match command:
             case CreateProject():
                 await self._options.preflight(command.rehearsal)
@@ -118,6 +123,20 @@ class LocalEngine(EngineClient):
                 return project_id
             case _:
                 assert_never(command)
+
+    def _hidden(self, command: Command) -> Command:
+        """A person's words without credentials, which come from the environment only and are stored nowhere."""
+        hide = self._options.hide
+        match command:
+            case CreateProject():
+                name = hide(command.name) if command.name is not None else None
+                return replace(command, idea=hide(command.idea), name=name)
+            case AnswerRequest(text=str(text)):
+                return replace(command, text=hide(text))
+            case EditArtifact():
+                return replace(command, markdown=hide(command.markdown))
+            case _:
+                return command
 
     async def _answer(self, command: AnswerRequest) -> str:
         if command.choice is Choice.STOP:
@@ -171,11 +190,11 @@ class LocalEngine(EngineClient):
         if await self._runs.is_running(project):
             return
         waiting = await self._store.open_requests(project.id)
-        if any(request.kind is not RequestKind.ERROR_DECISION for request in waiting):
+        if not all(request.kind is RequestKind.ERROR_DECISION or asks_for_sandbox(request) for request in waiting):
             if project.status is PipelineStatus.PAUSED:
                 return
         elif waiting:
-            # Asking for the project to go on is the decision to try again.
+            # Asking for the project to go on is the decision to try again; what is still missing is asked for anew.
             async with self._store.transaction() as unit:
                 await unit.withdraw_requests(project.id)
                 for request in waiting:

@@ -4,10 +4,11 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from orchestrator_tui.config.check import problems_in
 from orchestrator_tui.config.folders import writable
@@ -173,8 +174,16 @@ def _renamed(project: Project, folder: Path, taken: set[str]) -> Project:
         name=one_line(project.name, 255) or "project",
         slug=free_slug(slugify(project.slug), taken),
         directory=str(folder),
-        config={name: value for name, value in project.config.items() if name in _OWN_CONFIG},
+        config=_trusted(project.config),
     )
+
+
+def _trusted(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration without what a person alone may say: what agents are shut in by."""
+    own = {name: value for name, value in config.items() if name in _OWN_CONFIG}
+    if "settings" in own:
+        own["settings"] = {name: value for name, value in own["settings"].items() if name != "sandbox"}
+    return own
 
 
 def _imported(project: Project, known: Settled) -> events.ProjectImported:

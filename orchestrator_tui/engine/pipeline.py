@@ -33,6 +33,7 @@ from orchestrator_tui.domain.statuses import (
 from orchestrator_tui.domain.words import plural
 from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.answers import LEFT_OUT
+from orchestrator_tui.engine.confinement import Confined, Confinement
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.sessions import Sessions
@@ -62,6 +63,7 @@ class PipelineParts:
     sessions: Sessions
     settings: SettingsModel
     phases: Mapping[PhaseName, Phase]
+    confinement: Confinement
 
 
 class Pipeline:
@@ -77,6 +79,8 @@ class Pipeline:
 
         A failure of a phase does not raise: it is stored, and shown as an event.
         """
+        if not await self._is_confined():
+            return
         while True:
             state = await self._store.pipeline_state(self._project.id)
             if state.status is PipelineStatus.STOPPING:
@@ -104,6 +108,27 @@ class Pipeline:
                 continue
             if not await self._run_phase(phase):
                 return
+
+    async def _is_confined(self) -> bool:
+        """Tell whether there is a sandbox; False when a person has to allow first that there is none."""
+        confinement = self._parts.confinement
+        asks = confinement.how is Confined.ASKS
+        async with self._store.transaction() as unit:
+            active = confinement.how is Confined.SANDBOX
+            unit.record(self._project.id, events.SandboxChecked(active=active, why=confinement.why))
+            if asks:
+                await self._open(unit, confinement.question(self._project))
+                await self._rest(unit, PipelineStatus.PAUSED, PauseReason.PERMISSION)
+        if asks:
+            await self.mirror()
+        return not asks
+
+    def require_confinement(self) -> None:
+        """
+        Raises:
+            SandboxMissing: it must not run without a sandbox, and nobody is asked.
+        """
+        self._parts.confinement.require()
 
     async def interrupted(self, reason: str = "interrupted", *, at: datetime | None = None) -> None:
         """Put the running phase back in the queue, so that a resume takes it up again. `at` is when its run ended.

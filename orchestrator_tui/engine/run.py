@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
@@ -52,6 +53,7 @@ class Run:
         A completed project is checked again: only when its program fails its own check, or a phase that was
         skipped is enabled now, is there work. `last_sign_of_life` is of the process that ran it before.
         """
+        self.pipeline.require_confinement()
         project = await self.tracker.initialize(self.project.id, self.workspace.directory)
         state = await self.store.pipeline_state(self.project.id)
         await self.workspace.check(verified_commit(state.last_successful_step))
@@ -201,7 +203,7 @@ class Run:
 
     async def broke(self, error: Exception) -> None:
         """Something nobody planned for: the pipeline has failed, and says so."""
-        text = error.message if isinstance(error, OrchestratorError) else f"{type(error).__name__}: {error}"
+        text = error.message if isinstance(error, OrchestratorError) else mask(f"{type(error).__name__}: {error}")
         project = await self.store.find_project(self.project.id)
         if project.status is not PipelineStatus.RUNNING:
             return

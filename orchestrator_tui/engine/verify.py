@@ -1,13 +1,16 @@
 """Runs the project's own check: the engine's measure of done, whatever an agent says."""
 
+import asyncio
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator_tui.config.secrets import mask_tokens
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.engine import process
+from orchestrator_tui.engine.confinement import Wrap, unconfined
 
 _NOTHING = re.compile(
     r"^\s*(?:(?:true|:|exit\s+0|echo\b[^;&|]*|printf\b[^;&|]*|\[\s+1\s+\]|test\s+1)\s*(?:;|&&|\|\|)?\s*)*$"
@@ -28,10 +31,22 @@ class Verdict:
 
 
 class Verifier:
-    """Runs verify commands with a built environment; no credentials in it."""
+    """Runs verify commands with a built environment, without credentials in it, as `wrap` confines them.
 
-    def __init__(self, environment: Mapping[str, str], *, timeout_seconds: float) -> None:
+    `hide` takes credentials out of what a check prints.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        timeout_seconds: float,
+        wrap: Wrap = unconfined,
+        hide: Callable[[str], str] = mask_tokens,
+    ) -> None:
         self._environment = environment
+        self._wrap = wrap
+        self._hide = hide
         self._timeout = timeout_seconds
 
     async def run(self, command: str, directory: Path) -> Verdict:
@@ -39,17 +54,19 @@ class Verifier:
 
         Raises:
             PhaseFailed: there is no shell to run it with.
+            SandboxMissing: it must not run, for there is no sandbox.
         """
+        arguments = await asyncio.to_thread(self._wrap, ["/bin/sh", "-c", command], directory)
         try:
             finished = await process.run(
-                ["/bin/sh", "-c", command],
+                arguments,
                 directory=directory,
                 environment=self._environment,
                 timeout=self._timeout,
             )
         except OSError as error:
             raise PhaseFailed(f"The check could not be started in {directory}: {error.strerror or error}.") from error
-        output = finished.output
+        output = self._hide(finished.output)
         if finished.timed_out:
             output += f"\n(ended after {self._timeout:.0f} s without a result)"
         return Verdict(

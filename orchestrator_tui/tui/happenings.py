@@ -114,6 +114,7 @@ def _said(event: Event, names: Names) -> Said | None:
             | events.ProjectImported()
             | events.PipelineStatusChanged()
             | events.LeaseTaken()
+            | events.SandboxChecked()
             | events.TakeoverAwaited()
             | events.StopRequested()
             | events.StopProgressed()
@@ -162,6 +163,7 @@ def _of_phase(
     | events.ProjectImported
     | events.PipelineStatusChanged
     | events.LeaseTaken
+    | events.SandboxChecked
     | events.TakeoverAwaited
     | events.StopRequested
     | events.StopProgressed
@@ -202,6 +204,8 @@ def _of_phase(
             return Said(Kind.PHASE, _QUIET, f"asked {words.owner(event.owner)} to stop it")
         case events.StopProgressed():
             return Said(Kind.PHASE, _QUIET, stop_step(event), detail="\n".join(event.details))
+        case events.SandboxChecked():
+            return Said(Kind.PHASE, _QUIET if event.active else _ASKS, words.sandbox(event.active, event.why))
         case events.LeaseTaken(over=None):
             return None
         case events.LeaseTaken(owner=owner, over=before):

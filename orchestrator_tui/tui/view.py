@@ -62,6 +62,7 @@ class ProjectView:
     Attributes:
         waiting: open requests by id, oldest first.
         owner: the process that runs it, or ran it last.
+        sandboxed: whether its last run has a sandbox; None when that is not known yet.
         stop_steps: the steps of its last graceful stop that have been told.
         seq: what is up to it was in the records the view was made from.
     """
@@ -79,6 +80,7 @@ class ProjectView:
     waiting: Mapping[str, RequestKind] = field(default_factory=dict)
     agents: Mapping[str, AgentView] = field(default_factory=dict)
     owner: str | None = None
+    sandboxed: bool | None = None
     stop_steps: tuple[events.StopProgressed, ...] = ()
     last_event_at: datetime | None = None
     seq: int = 0
@@ -229,6 +231,8 @@ def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectVi
             return replace(project, status=new, reason=reason, current_phase=current, stop_steps=steps)
         case events.LeaseTaken(owner=owner):
             return replace(project, owner=owner)
+        case events.SandboxChecked(active=active):
+            return replace(project, sandboxed=active)
         case events.StopProgressed():
             return replace(project, stop_steps=(*project.stop_steps, event))
         case events.PhaseStatusChanged():

@@ -2,18 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents import gate
 from orchestrator_tui.agents.base import AgentOutput, SessionRequest, TranscriptStore, TurnEnded
+from orchestrator_tui.agents.bubblewrap import Bubblewrap
 from orchestrator_tui.agents.claude import ClaudeRuntime, ClaudeSession
 from orchestrator_tui.agents.environment import AGENT_ID
 from orchestrator_tui.agents.rehearsal.scenario import scenario_from
 from orchestrator_tui.agents.rehearsal.server import RehearsalServer
 from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.config.secrets import mask_tokens
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.statuses import PhaseName
 
@@ -63,6 +65,8 @@ async def rehearsed(
     judge: gate.Judge = gate.judge,
     api_retries: int = 0,
     transcripts: TranscriptStore | None = None,
+    sandbox: Bubblewrap | None = None,
+    hide: Callable[[str], str] = mask_tokens,
     **changes: Any,
 ) -> AsyncIterator[Rig]:
     """A session of the real CLI in `folder/project`, on a model that answers `turns`."""
@@ -81,6 +85,8 @@ async def rehearsed(
             api_retries=api_retries,
             judge=judge,
             transcripts=transcripts,
+            sandbox_of=lambda _: sandbox,
+            hide=hide,
         )
         async with runtime.session(request) as session:
             yield Rig(session=session, runtime=runtime, server=server, request=request, project=project)

@@ -308,6 +308,14 @@ def test_flags_answer_what_waits_with_the_hash_that_was_shown(
     assert (answer.request_id, answer.choice, answer.text, answer.content_hash) == ("r", choice, changes, "h")
 
 
+def test_a_yes_to_what_is_only_allowed_for_good_is_that() -> None:
+    asked = replace(request(RequestKind.PERMISSION), choices=(Choice.ALLOW_PROJECT, Choice.STOP))
+    assert reply(asked, None).choice is Choice.ALLOW_PROJECT
+    told = "\n".join(status.how_to_answer(replace(waiting(), waiting_for=asked)))
+    assert "--approve" in told
+    assert "deny" not in told
+
+
 @pytest.mark.parametrize("kind", [RequestKind.CLARIFICATION, RequestKind.ERROR_DECISION])
 def test_a_plain_yes_is_no_answer_to_a_question(kind: RequestKind) -> None:
     with pytest.raises(UsageError, match="no approval"):

@@ -48,6 +48,17 @@ async def test_a_wide_line_says_everything() -> None:
         assert len(row) == 119
 
 
+async def test_that_there_is_no_sandbox_is_said_while_a_project_is_at_work() -> None:
+    for sandboxed, status, said in (
+        (None, PipelineStatus.RUNNING, False),
+        (True, PipelineStatus.RUNNING, False),
+        (False, PipelineStatus.RUNNING, True),
+        (False, PipelineStatus.COMPLETED, False),
+    ):
+        async with line(80, replace(PROJECT, sandboxed=sandboxed, status=status)) as pilot:
+            assert ("no sandbox" in text_of(pilot)) is said
+
+
 async def test_parts_drop_out_from_the_least_important_on() -> None:
     left: list[str] = []
     for width in (120, 100, 80, 60, 40, 20):

@@ -83,7 +83,7 @@ def comparable(project: ProjectView) -> ProjectView:
         )
         for name, phase in project.phases.items()
     }
-    return replace(project, phases=phases, agents={}, owner=None, last_event_at=None, seq=0)
+    return replace(project, phases=phases, agents={}, owner=None, sandboxed=None, last_event_at=None, seq=0)
 
 
 async def test_folding_every_event_of_a_run_gives_what_the_store_says_at_each_rest(tmp_path: Path) -> None:

@@ -113,6 +113,8 @@ def parts_of(
         parts += [Part(0, ((one_line(project.name, NAME_CELLS), "foreground*"),)), _state(project)]
         if process := elsewhere(project.owner, project.status):
             parts.append(Part(3, ((f"in {process}", "muted"),)))
+        if project.sandboxed is False and project.status not in PHASELESS:
+            parts.append(Part(2, (("no sandbox", "warning"),)))
     if waiting:
         parts.append(Part(1, ((f"● {waiting} {'waits' if waiting == 1 else 'wait'}", "warning*"),), right=True))
     if project is not None:
