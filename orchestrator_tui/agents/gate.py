@@ -10,6 +10,12 @@ from orchestrator_tui.agents.decision import Decision, allow, deny
 
 FILE_TOOLS = frozenset({"Read", "Write", "Edit", "Glob", "Grep"})
 ANSWER_TOOL = "StructuredOutput"
+COUNSEL_SERVER = "orchestrator"
+COUNSEL_TOOLS = frozenset(
+    f"mcp__{COUNSEL_SERVER}__{name}"
+    for name in ("ask_user", "read_work_item", "comment_on_work_item", "report_progress")
+)
+"""Tools of this program's own; they check their arguments themselves, and touch no file."""
 BROKEN = "The check of this tool call failed, so it was not run. Try it another way, or leave it out."
 
 
@@ -39,6 +45,8 @@ def judge(call: ToolCall) -> Decision:
         return deny(f"This session has no tool {call.tool}. It has: {', '.join(sorted(call.tools))}.")
     if call.tool == ANSWER_TOOL:
         return allow("the answer")
+    if call.tool in COUNSEL_TOOLS:
+        return allow("a tool of the program that runs the session")
     if call.tool in FILE_TOOLS:
         boundary = sandbox.Boundary.around(call.directory, call.readable)
         return sandbox.decide(call.tool, call.arguments, boundary, call.here)
@@ -74,12 +82,14 @@ def call_from(
     )
 
 
-def hook_answer(decision: Decision) -> dict[str, Any]:
-    """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run."""
-    return {
-        "hookSpecificOutput": {
-            "hookEventName": "PreToolUse",
-            "permissionDecision": "allow" if decision.allowed else "deny",
-            "permissionDecisionReason": decision.reason,
-        }
+def hook_answer(decision: Decision, words: str = "") -> dict[str, Any]:
+    """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run.
+
+    `words` reach the model together with the tool's result.
+    """
+    answer = {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": "allow" if decision.allowed else "deny",
+        "permissionDecisionReason": decision.reason,
     }
+    return {"hookSpecificOutput": answer | ({"additionalContext": words} if words else {})}

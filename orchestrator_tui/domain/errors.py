@@ -203,6 +203,12 @@ class AgentFailed(OrchestratorError):
         self.status = status
 
 
+class ToolRefused(OrchestratorError):
+    """What an agent asked of the program's own tools is not possible."""
+
+    title = "Tool"
+
+
 class LimitReached(OrchestratorError):
     """A limit is used up."""
 
