@@ -4,13 +4,14 @@ from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.event_log import EventWriter, Pending
 from orchestrator_tui.database.import_writes import ImportWrites
+from orchestrator_tui.database.instruction_writes import InstructionWrites
 from orchestrator_tui.database.item_writes import ItemWrites
 from orchestrator_tui.database.request_writes import RequestWrites
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import Event, Recorded
 
 
-class SqlUnitOfWork(ImportWrites, ItemWrites, RequestWrites, UnitOfWork):
+class SqlUnitOfWork(ImportWrites, ItemWrites, RequestWrites, InstructionWrites, UnitOfWork):
     """The unit of work of `SqlStore.transaction`."""
 
     def __init__(self, runner: Runner, log: EventWriter, *, one_writer: bool) -> None:

@@ -58,4 +58,54 @@ class EditArtifact:
     by: str = "person"
 
 
-Command = CreateProject | ImportProject | ResumeProject | StopProject | AnswerRequest | EditArtifact
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SteerAgent:
+    """Say something to a running agent; it takes it in at its next step. One that has ended leaves it to the next."""
+
+    project_id: str
+    agent_id: str
+    text: str
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaveNote:
+    """Say something to the next session that starts: of a work item, or of the whole project."""
+
+    project_id: str
+    text: str
+    work_item_id: str | None = None
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InterruptAgent:
+    """Stop the step that an agent is at, or all agents of the project; their sessions go on."""
+
+    project_id: str
+    agent_id: str | None = None
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovePermission:
+    """No longer allow a command that a person had allowed in the project."""
+
+    project_id: str
+    pattern: str
+    by: str = "person"
+
+
+Stepping = SteerAgent | LeaveNote | InterruptAgent
+"""What a person says to agents unasked."""
+
+Command = (
+    CreateProject
+    | ImportProject
+    | ResumeProject
+    | StopProject
+    | AnswerRequest
+    | EditArtifact
+    | Stepping
+    | RemovePermission
+)

@@ -256,6 +256,9 @@ async def made_by_the_first_program(url: str) -> None:
     async with open_database(url) as database, connected(database.writes, database.place) as runner:
         for column in ("attempt", "prompt_hash", "answer"):
             await runner.run(text(f"ALTER TABLE session_logs DROP COLUMN {column}"))
+        for column in ("asked_by", "pattern", "taken_at"):
+            await runner.run(text(f"ALTER TABLE input_requests DROP COLUMN {column}"))
+        await runner.run(text("DROP TABLE instructions"))
         await runner.run(text("UPDATE alembic_version SET version_num = '0001'"))
         await runner.commit()
 
