@@ -22,8 +22,13 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.conversation import Words
+from orchestrator_tui.engine.counsel import CounselParts
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.hearing import Heard, told
+from orchestrator_tui.engine.instructions import settle
+from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.run import Run
@@ -149,16 +154,43 @@ class _House:
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
+        tracker = DatabaseTracker(store)
+        stall_seconds = settings.error_recovery.stall_timeout_minutes * 60
         async with EventLog(store) as log:
+            say = _sayer(render)
+            liaison = Liaison(
+                CounselParts(
+                    store=store,
+                    log=log,
+                    tracker=tracker,
+                    workspace=workspace,
+                    autonomy=settings.autonomy,
+                    patience_seconds=min(settings.autonomy.answer_wait_seconds, stall_seconds / 2),
+                    say=say,
+                ),
+                self._bus,
+            )
+
+            async def settled(agent_id: str, heard: Heard) -> None:
+                async with store.transaction() as unit:
+                    await settle(unit, agent_id, heard)
+
             sessions = Sessions(
                 store=store,
                 runtime=runtime,
                 bus=self._bus,
                 log=log,
                 places=self._places,
-                reask=lambda errors: render("common", "invalid_answer", errors=errors),
+                words=Words(
+                    reask=lambda errors: render("common", "invalid_answer", errors=errors),
+                    say=say,
+                    interrupted=lambda: render("common", "interrupted"),
+                    settle=settled,
+                    interrupt_seconds=settings.autonomy.interrupt_wait_seconds,
+                ),
+                liaison=liaison,
                 max_sessions=settings.agent.max_sessions,
-                stall_seconds=settings.error_recovery.stall_timeout_minutes * 60,
+                stall_seconds=stall_seconds,
                 max_reasks=settings.error_recovery.max_consecutive_errors,
             )
             services = Services(
@@ -169,7 +201,6 @@ class _House:
                 verifier=Verifier(environment, timeout_seconds=settings.verify.timeout_seconds),
                 log=log,
             )
-            tracker = DatabaseTracker(store)
             parts = PipelineParts(
                 store=store,
                 tracker=tracker,
@@ -186,6 +217,7 @@ class _House:
                 workspace=workspace,
                 log=log,
                 sessions=sessions,
+                liaison=liaison,
                 pipeline=Pipeline(project, parts),
                 stop=stop,
             )
@@ -240,6 +272,10 @@ class _House:
             api_retries=settings.agent.api_retries,
             transcripts=self._store,
         )
+
+
+def _sayer(render: PromptRenderer) -> Callable[[Sequence[Heard]], str]:
+    return lambda said: render("common", "person_says", words=[told(one) for one in said])
 
 
 def _renderer(folders: tuple[Path, ...]) -> PromptRenderer:

@@ -33,8 +33,8 @@ class Counsel(Protocol):
         """How long an answer of a person may take while the agent waits."""
         ...
 
-    def next_words(self) -> str:
-        """What a person wants the agent to hear at its next step, "" for nothing. It is handed over once."""
+    def next_words(self, call_id: str) -> str:
+        """What a person wants the agent to hear with the result of this tool call, "" for nothing. Given once."""
         ...
 
     async def permit(self, ask: PermissionAsk) -> Decision:

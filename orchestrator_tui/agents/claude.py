@@ -7,13 +7,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from claude_agent_sdk import (
     AssistantMessage,
     ClaudeAgentOptions,
     ClaudeSDKClient,
     ClaudeSDKError,
+    HookCallback,
     HookMatcher,
     Message,
     PermissionResultDeny,
@@ -166,12 +167,10 @@ class ClaudeRuntime:
         config = config_folder(self._paths, request.project_id)
         config.mkdir(parents=True, exist_ok=True)
         cli = SubprocessCLITransport(prompt="", options=ClaudeAgentOptions())._find_cli()
-        hook = make_hook(
-            request, judge=self._judge, readable=(config / "projects",), turnstile=turnstile
-        )
+        hook = make_hook(request, judge=self._judge, readable=(config / "projects",), turnstile=turnstile)
         matcher = HookMatcher(
             matcher=None,
-            hooks=[hook],
+            hooks=[cast(HookCallback, hook)],
             timeout=_HOOK_SECONDS + (request.counsel.patience_seconds if request.counsel else 0),
             on_failure="block",
         )

@@ -33,7 +33,7 @@ def make_hook(request: SessionRequest, *, judge: gate.Judge, readable: tuple[Pat
                 decision = await _decided(request.counsel, call, decision)
             if not decision.allowed:
                 return gate.hook_answer(decision)
-            words = request.counsel.next_words() if request.counsel is not None else ""
+            words = request.counsel.next_words(str(call_id)) if request.counsel is not None else ""
             if words and call.tool == gate.ANSWER_TOOL:
                 # After its answer the agent would hear nothing any more.
                 return gate.hook_answer(deny(words))

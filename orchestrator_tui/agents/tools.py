@@ -73,7 +73,11 @@ def counsel_server(counsel: Counsel) -> McpSdkServerConfig:
 
 
 def _tool(
-    name: str, description: str, handler: Handler, properties: Mapping[str, Any], required: tuple[str, ...] | None = None
+    name: str,
+    description: str,
+    handler: Handler,
+    properties: Mapping[str, Any],
+    required: tuple[str, ...] | None = None,
 ) -> SdkMcpTool[Any]:
     schema = {
         "type": "object",

@@ -68,6 +68,12 @@ class AutonomySettings(Section):
 
     mode: Autonomy = Autonomy.CHECKPOINT
     """`checkpoint` waits for an approval after each phase that has `checkpoint_pause`; `full` never waits."""
+    questions: Literal["assume", "first_choice"] = "assume"
+    """What an agent that asks is told in `full`: to assume what is most sensible, or to take the first choice it gave."""
+    answer_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 120
+    """Seconds an agent that asks you something waits at work for your answer; then its project pauses until you give it."""
+    interrupt_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 120
+    """Seconds an agent that you interrupted waits for what you say; then it goes on."""
 
 
 class PhaseSettings(Section):

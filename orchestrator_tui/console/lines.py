@@ -96,8 +96,36 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return _ownership(event)
         case events.LeaseTaken():
             return ()
+        case (
+            events.InstructionGiven()
+            | events.InstructionTaken()
+            | events.InstructionKept()
+            | events.PermissionChanged()
+            | events.AgentReported()
+            | events.AssumptionMade()
+        ):
+            return _stepping_in(event)
         case _:
             return _agent(event)
+
+
+def _stepping_in(
+    event: events.InstructionGiven
+    | events.InstructionTaken
+    | events.InstructionKept
+    | events.PermissionChanged
+    | events.AgentReported
+    | events.AssumptionMade,
+) -> tuple[Said, ...]:
+    match event:
+        case events.AgentReported():
+            return ((f"reports: {words.one_line(event.text, 120)}", Kind.PLAIN),)
+        case events.AssumptionMade():
+            return ((words.one_line(words.assumption(event), 200), Kind.WAITS),)
+        case events.InstructionGiven(agent_id=str()):
+            return ((f"{event.by} {words.one_line(words.instruction(event), 200)}", Kind.PLAIN),)
+        case _:
+            return ((words.one_line(words.instruction(event), 200), Kind.PLAIN),)
 
 
 def _ownership(event: events.TakeoverAwaited | events.StopRequested | events.StopProgressed) -> tuple[Said, ...]:

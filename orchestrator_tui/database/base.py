@@ -197,6 +197,10 @@ class UnitOfWork(Protocol):
         """Every open request of the project becomes `withdrawn`."""
         ...
 
+    async def withdraw_request(self, request_id: str) -> None:
+        """`open → withdrawn`; nothing happens to one that is not open."""
+        ...
+
     async def open_requests(self, project_id: str) -> Sequence[InputRequest]:
         """What waits for a person, oldest first, as of this transaction."""
         ...

@@ -65,6 +65,11 @@ class InstructionWrites(Writes):
     async def open_requests(self, project_id: str) -> Sequence[InputRequest]:
         return await queries.open_requests(self._runner, project_id)
 
+    async def withdraw_request(self, request_id: str) -> None:
+        column = input_requests.c
+        still_open = update(input_requests).where(column.id == request_id, column.status == RequestStatus.OPEN.value)
+        await self._runner.run(still_open.values(status=RequestStatus.WITHDRAWN.value))
+
     async def asked_before(self, project_id: str, content_hash: str) -> InputRequest | None:
         column = input_requests.c
         same = select(input_requests).where(

@@ -182,7 +182,5 @@ async def get_request(runner: Runner, request_id: str) -> InputRequest:
 
 async def open_instructions(runner: Runner, project_id: str) -> Sequence[Instruction]:
     column = instructions.c
-    query = select(instructions).where(
-        column.project_id == project_id, column.status == InstructionStatus.OPEN.value
-    )
+    query = select(instructions).where(column.project_id == project_id, column.status == InstructionStatus.OPEN.value)
     return [rows.instruction(row) for row in await runner.run(query.order_by(column.created_at, column.id))]

@@ -15,7 +15,11 @@ from orchestrator_tui.domain.commands import (
     CreateProject,
     EditArtifact,
     ImportProject,
+    InterruptAgent,
+    LeaveNote,
+    RemovePermission,
     ResumeProject,
+    SteerAgent,
     StopProject,
 )
 from orchestrator_tui.domain.errors import (
@@ -39,6 +43,7 @@ from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
+from orchestrator_tui.engine.instructions import step_in
 from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
@@ -91,6 +96,12 @@ class LocalEngine(EngineClient):
                 return await self._answer(command)
             case EditArtifact():
                 return await self._edit(command)
+            case SteerAgent() | LeaveNote() | InterruptAgent():
+                await step_in(self._store, command)
+                return command.project_id
+            case RemovePermission():
+                await answers.remove_permission(self._store, command)
+                return command.project_id
             case _:
                 assert_never(command)
 

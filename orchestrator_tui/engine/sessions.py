@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequest
-from orchestrator_tui.database.base import Store
+from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import LimitReached, OrchestratorError, StoreUnavailable
@@ -19,8 +19,11 @@ from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
 from orchestrator_tui.domain.statuses import AgentStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.conversation import Account, Conversation, Task, shorten
+from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words, shorten
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.hearing import Hearing
+from orchestrator_tui.engine.instructions import release
+from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.room import require_room
 
 A = TypeVar("A", bound=BaseModel)
@@ -41,17 +44,19 @@ class Sessions:
         bus: Bus,
         log: EventLog,
         places: asyncio.Semaphore,
-        reask: Callable[[list[str]], str],
+        words: Words,
         max_sessions: int,
         stall_seconds: float,
         max_reasks: int,
+        liaison: Liaison | None = None,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._bus = bus
         self._log = log
         self._places = places
-        self._reask = reask
+        self._words = words
+        self._liaison = liaison
         self._max_sessions = max_sessions
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
@@ -68,6 +73,14 @@ class Sessions:
         self._closing = True
         sessions = [account.session for account in self._accounts.values() if account.session is not None]
         await asyncio.gather(*(session.settle() for session in sessions))
+
+    def reopen(self) -> None:
+        """After `settle`, once all sessions have ended: new ones may begin."""
+        self._closing = False
+
+    def at_work(self, agent_id: str) -> Account | None:
+        """The account of an agent that is at work."""
+        return self._accounts.get(agent_id)
 
     def snapshots(self) -> tuple[AgentSnapshot, ...]:
         """What is to be kept of the agents at work, if they are stopped now."""
@@ -107,7 +120,7 @@ class Sessions:
             account = await self._started(task)
             self._accounts[account.log.id] = account
             try:
-                async with self._runtime.session(self._request(task, account.log.id)) as session:
+                async with self._runtime.session(self._request(task, account)) as session:
                     account.session = session
                     await self.may_begin()
                     try:
@@ -138,14 +151,15 @@ class Sessions:
             account,
             log=self._log,
             bus=self._bus,
-            reask=self._reask,
+            words=self._words,
             stall_seconds=self._stall_seconds,
             max_reasks=self._max_reasks,
         )
 
-    def _request(self, task: Task, agent_id: str) -> SessionRequest:
+    def _request(self, task: Task, account: Account) -> SessionRequest:
         return SessionRequest(
-            agent_id=agent_id,
+            agent_id=account.log.id,
+            counsel=self._liaison.counsel(account) if self._liaison is not None else None,
             project_id=task.project.id,
             phase=task.phase,
             role=task.role,
@@ -199,6 +213,9 @@ class Sessions:
         task = account.task
         async with self._store.transaction() as unit:
             log = await unit.start_session(account.log)
+            item_id = task.item.id if task.item else None
+            answers = await unit.answers_for(task.project.id, task.phase, item_id, task.asked_by)
+            notes = await unit.claim_notes(task.project.id, item_id, log.id)
             unit.record(
                 task.project.id,
                 events.AgentStarted(
@@ -212,7 +229,7 @@ class Sessions:
                     work_item_key=task.item.key if task.item else None,
                 ),
             )
-        account.log = log
+        account.log, account.hearing = log, Hearing((*answers, *notes))
 
     async def _end(self, task: Task, account: Account, status: AgentStatus, error: str | None) -> None:
         await self._log.flush()
@@ -229,6 +246,9 @@ class Sessions:
         )
         async with self._store.transaction() as unit:
             await unit.end_session(ended)
+            await release(unit, task.project.id, ended.id)
+            if status is not AgentStatus.INTERRUPTED:
+                await withdraw_questions(unit, task)
             unit.record(
                 task.project.id,
                 events.AgentFinished(
@@ -240,6 +260,15 @@ class Sessions:
                     seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
+
+
+async def withdraw_questions(unit: UnitOfWork, task: Task) -> None:
+    """What an agent asked is not asked any more once its task has ended."""
+    for request in await unit.open_requests(task.project.id):
+        mine = (request.phase, request.asked_by) == (task.phase, task.asked_by)
+        if mine and request.work_item_id == (task.item.id if task.item else None):
+            await unit.withdraw_request(request.id)
+            unit.record(task.project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
 
 
 def _snapshot(account: Account) -> AgentSnapshot:

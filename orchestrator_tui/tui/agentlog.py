@@ -8,7 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
-from orchestrator_tui.domain.words import duration, title
+from orchestrator_tui.domain.words import assumption, duration, instruction, title
 from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
@@ -26,6 +26,8 @@ PROMPTS = {
     "complaint": "is told what does not fit together",
     "verify_failed": "is given the output of the red check",
     "nothing_changed": "is told that nothing has changed",
+    "resumed": "goes on with its conversation",
+    "interrupted": "goes on after the interrupt",
 }
 
 
@@ -117,6 +119,9 @@ class AgentLogs:
         agent_id = getattr(event, "agent_id", None)
         if isinstance(agent_id, str):
             return agent_id
+        if isinstance(event, events.InstructionGiven):
+            # A note is for whoever comes next.
+            return None
         item_id = getattr(event, "work_item_id", None)
         return self._agent_of_item.get(item_id) if isinstance(item_id, str) else None
 
@@ -144,6 +149,14 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
             return Kind.ERROR, "Verify", f"red, exit code {event.exit_code}: {event.command}\n{event.output}"
         case events.CommitMade():
             return Kind.NOTE, "Commit", f"{event.commit[:8]} {event.message} +{event.insertions} −{event.deletions}"
+        case events.InstructionGiven(agent_id=str()):
+            return Kind.NOTE, "You", instruction(event)
+        case events.InstructionTaken() | events.InstructionKept():
+            return Kind.NOTE, "", instruction(event)
+        case events.AgentReported():
+            return Kind.NOTE, "Report", event.text
+        case events.AssumptionMade():
+            return Kind.NOTE, "Assumes", assumption(event)
         case events.AgentFinished(status=AgentStatus.COMPLETED):
             return Kind.NOTE, "", f"finished in {duration(event.seconds)}"
         case events.AgentFinished():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator_tui.agents import gate
-from orchestrator_tui.agents.base import AgentOutput, CalledTool, PermissionAsk, ToolReturned
+from orchestrator_tui.agents.base import AgentOutput, PermissionAsk, ToolReturned
 from orchestrator_tui.agents.decision import Decision, allow, ask, deny
 from orchestrator_tui.agents.rehearsal import server
 from orchestrator_tui.agents.rehearsal.model import decide
@@ -29,7 +29,7 @@ class Listening:
     def patience_seconds(self) -> float:
         return 5.0
 
-    def next_words(self) -> str:
+    def next_words(self, call_id: str) -> str:
         return self.words.pop(0) if self.words else ""
 
     async def permit(self, ask: PermissionAsk) -> Decision:
@@ -114,4 +114,6 @@ async def test_a_command_left_to_a_person_runs_only_when_allowed(tmp_path: Path)
         counsel.decision = allow()
         await rig.turn()
         assert (rig.project / "a.txt").exists()
-    assert counsel.asked == 2 * [PermissionAsk(command="touch a.txt", reason="it reaches the network", pattern="touch a.txt")]
+    assert counsel.asked == 2 * [
+        PermissionAsk(command="touch a.txt", reason="it reaches the network", pattern="touch a.txt")
+    ]

@@ -29,9 +29,7 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.CheckConstraint("kind IN ('steer', 'note', 'interrupt')", name="ck_instructions_kind"),
         sa.CheckConstraint("status IN ('open', 'taken', 'void')", name="ck_instructions_status"),
-        sa.ForeignKeyConstraint(
-            ["project_id"], ["projects.id"], name="fk_instructions_project_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_instructions_project_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_instructions"),
     )
     op.create_index("idx_instructions_project_id_status", "instructions", ["project_id", "status"])
