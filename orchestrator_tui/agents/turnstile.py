@@ -13,7 +13,7 @@ class Turnstile:
         self._closing = False
 
     async def pass_by(self) -> None:
-        """Let a call run that changes nothing, so that a stop need not wait for it; while closing this never returns."""
+        """Let a call run that changes nothing: a stop need not wait for it. While closing this never returns."""
         if self._closing:
             await asyncio.Event().wait()
 

@@ -122,6 +122,8 @@ class SessionCounsel(Counsel):
     async def _answered(self, request: InputRequest, reason: PauseReason) -> InputRequest:
         """The request once it is answered. When patience ends first, the run comes to rest, and this waits for that."""
         asked = await self._open(request)
+        if asked.status is not RequestStatus.OPEN:
+            return asked
         try:
             async with asyncio.timeout(self.patience_seconds):
                 return await self._look_until_answered(asked)

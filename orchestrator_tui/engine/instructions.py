@@ -6,7 +6,7 @@ from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, SteerAgent, Stepping
 from orchestrator_tui.domain.errors import IllegalTransition
 from orchestrator_tui.domain.records import InputRequest, Instruction
-from orchestrator_tui.domain.statuses import InstructionKind
+from orchestrator_tui.domain.statuses import InstructionKind, RequestKind
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.engine.hearing import Heard
 
@@ -61,7 +61,9 @@ async def release(unit: UnitOfWork, project_id: str, agent_id: str) -> None:
 async def settle(unit: UnitOfWork, agent_id: str, heard: Heard) -> None:
     """The agent has taken it in."""
     if isinstance(heard, InputRequest):
-        await unit.take_answer(heard.id)
+        # To have heard of a permission is not to have used it.
+        if heard.kind is RequestKind.CLARIFICATION:
+            await unit.take_answer(heard.id)
     elif await unit.take_instruction(heard.id):
         unit.record(
             heard.project_id,

@@ -248,7 +248,7 @@ class Sessions:
             await unit.end_session(ended)
             await release(unit, task.project.id, ended.id)
             if status is not AgentStatus.INTERRUPTED:
-                await withdraw_questions(unit, task)
+                await _close_questions(unit, task)
             unit.record(
                 task.project.id,
                 events.AgentFinished(
@@ -262,11 +262,13 @@ class Sessions:
             )
 
 
-async def withdraw_questions(unit: UnitOfWork, task: Task) -> None:
-    """What an agent asked is not asked any more once its task has ended."""
+async def _close_questions(unit: UnitOfWork, task: Task) -> None:
+    """Once a task has ended, nothing that its agent asked is asked any more, and no answer to it waits."""
+    item_id = task.item.id if task.item else None
+    for answered in await unit.answers_for(task.project.id, task.phase, item_id, task.asked_by):
+        await unit.take_answer(answered.id)
     for request in await unit.open_requests(task.project.id):
-        mine = (request.phase, request.asked_by) == (task.phase, task.asked_by)
-        if mine and request.work_item_id == (task.item.id if task.item else None):
+        if (request.phase, request.asked_by, request.work_item_id) == (task.phase, task.asked_by, item_id):
             await unit.withdraw_request(request.id)
             unit.record(task.project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
 
