@@ -13,6 +13,7 @@ DEFAULT_SCENARIO = "markdown-checker"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
 IMPORT = "import"
+PERMISSIONS = "permissions"
 
 _EPILOG = """\
 exit codes:
@@ -31,6 +32,7 @@ examples:
   orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
+  orchestrator-tui permissions 1                      commands you allowed for good there
 """
 
 
@@ -112,6 +114,16 @@ class ImportFolder:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ShowPermissions:
+    """Tell which commands are allowed for good in a project, the one that changed last without a `reference`; after
+    taking `remove` back."""
+
+    reference: str | None = None
+    remove: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -129,7 +141,7 @@ class ShowText:
     text: str
 
 
-Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder
+Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | ShowPermissions
 """What is done beside the projects that run, from another terminal."""
 Invocation = StartProject | ContinueProject | Aside | ServeWeb | ShowText
 
@@ -193,6 +205,9 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             rehearsal=given.rehearsal,
             options=options,
         )
+    if given.words and given.words[0] == PERMISSIONS:
+        reference = given.words[1] if len(given.words) > 1 else None
+        return ShowPermissions(reference=reference, remove=given.remove, options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -250,21 +265,27 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_words(given: argparse.Namespace) -> None:
-    """Beside options there is one command, with one folder."""
+    """Beside options there is one command, with what it is about."""
+    if given.remove is not None and given.words[:1] != [PERMISSIONS]:
+        raise UsageError(
+            "--remove takes back a command that was allowed.", hint=f"{PROGRAM} {PERMISSIONS} ID --remove PATTERN"
+        )
     if not given.words:
         return
-    command, *folders = given.words
-    if command != IMPORT:
+    command, *about = given.words
+    if command not in (IMPORT, PERMISSIONS):
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
             hint=f'To say what to build, use --idea "…". {PROGRAM} --help lists what is possible.',
         )
-    if len(folders) != 1 or not folders[0].strip():
+    if command == IMPORT and (len(about) != 1 or not about[0].strip()):
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
+    if command == PERMISSIONS and len(about) > 1:
+        raise UsageError(f"{PERMISSIONS} takes one project.", hint=f"{PROGRAM} {PERMISSIONS} ID")
     alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
     for flag in (*alone, "approve", "request_changes", "web", "console"):
         if _is_given(given, flag):
-            raise UsageError(f"{IMPORT} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+            raise UsageError(f"{command} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
 
 def _check_web(given: argparse.Namespace) -> None:
@@ -372,9 +393,11 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "words",
         nargs="*",
-        metavar=f"{IMPORT} FOLDER",
-        help="build a project again from its folder when the database does not have it",
+        metavar=f"{IMPORT} FOLDER | {PERMISSIONS} [ID]",
+        help="build a project again from its folder when the database does not have it; "
+        "or list the commands you allowed for good in a project",
     )
+    group.add_argument("--remove", metavar="PATTERN", help=f"with {PERMISSIONS}: no longer allow this command")
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
     group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")
 

@@ -157,7 +157,7 @@ def _agent(
         case events.AgentSaid():
             return ((words.one_line(event.text, 120), Kind.QUIET),)
         case events.AgentCalledTool():
-            tool = "answers:" if event.tool == ANSWER_TOOL else event.tool
+            tool = "answers:" if event.tool == ANSWER_TOOL else words.tool_name(event.tool)
             return ((f"{tool} {words.one_line(event.summary, 120)}", Kind.PLAIN),)
         case events.AgentToolReturned():
             return ((f"tool failed: {words.last_line(event.output)}", Kind.BAD),) if event.is_error else ()

@@ -73,6 +73,11 @@ def instruction(event: InstructionGiven | InstructionTaken | InstructionKept | P
             return f"not allowed in this project any more: {event.pattern}"
 
 
+def tool_name(tool: str) -> str:
+    """What people call a tool: one of this program's own without the name of its server."""
+    return tool.rpartition("__")[2].replace("_", " ") if tool.startswith("mcp__") else tool
+
+
 def assumption(event: AssumptionMade) -> str:
     """What an agent asked where nobody is asked, in one line."""
     return f"nobody is asked, so it assumes: {event.question}"

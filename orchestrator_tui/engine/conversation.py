@@ -160,7 +160,7 @@ class Conversation:
         )
 
     async def _uninterrupted(self, prompt: str, kind: str) -> TurnEnded:
-        """The end of a turn. One that a person interrupts goes on with what they say next, or by itself after a while."""
+        """The end of a turn. One that a person interrupts goes on with what they say next, or in a while by itself."""
         hearing = self._account.hearing
         while True:
             hearing.interrupted = False
@@ -335,7 +335,7 @@ def shorten_value(value: Any) -> Any:
 
 def summarize_call(tool: str, arguments: Mapping[str, Any]) -> str:
     """A tool call in one line: its file, command or pattern."""
-    for key in ("file_path", "command", "pattern", "path", "summary"):
+    for key in ("file_path", "command", "pattern", "path", "summary", "question", "key", "text"):
         value = arguments.get(key)
         if isinstance(value, str):
             return one_line(value, 400)

@@ -1,4 +1,4 @@
-"""What a person says to agents unasked: stored when it is given, settled when the agent has taken it in or has ended."""
+"""What a person says to agents unasked: stored when given, settled once the agent has taken it in or has ended."""
 
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events

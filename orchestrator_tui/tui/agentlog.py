@@ -8,7 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
-from orchestrator_tui.domain.words import assumption, duration, instruction, title
+from orchestrator_tui.domain.words import assumption, duration, instruction, title, tool_name
 from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
@@ -19,6 +19,14 @@ KEPT_LOGS = 24
 ANSWER_TOOL = "StructuredOutput"
 SAY_IT_ALL = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "TodoWrite", ANSWER_TOOL})
 """Tools whose call says everything; only an error of theirs is worth a line."""
+
+OWN_LABELS = {
+    "ask user": "Asks",
+    "read work item": "Reads",
+    "comment on work item": "Notes",
+    "report progress": "Tells",
+}
+"""What calls of the program's own tools are labelled with, where there are only a few cells."""
 
 PROMPTS = {
     "task": "is given its task",
@@ -136,7 +144,7 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
         case events.AgentPrompted():
             return Kind.NOTE, "", PROMPTS.get(event.kind, event.kind.replace("_", " "))
         case events.AgentCalledTool():
-            label = "Answer" if event.tool == ANSWER_TOOL else event.tool
+            label = "Answer" if event.tool == ANSWER_TOOL else OWN_LABELS.get(tool_name(event.tool), event.tool)
             return Kind.CALL, label, f"{event.summary} {size_of(event.tool, event.arguments)}".strip()
         case events.AgentToolReturned():
             return (Kind.ERROR if event.is_error else Kind.RESULT), "", event.output or "(nothing)"

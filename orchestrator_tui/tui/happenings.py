@@ -251,7 +251,7 @@ def _of_agent(
         case events.AgentSaid():
             return Said(Kind.AGENT, _QUIET, event.text, who, event.text)
         case events.AgentCalledTool():
-            tool = "answers" if event.tool == ANSWER_TOOL else event.tool
+            tool = "answers" if event.tool == ANSWER_TOOL else words.tool_name(event.tool)
             return Said(Kind.TOOL, _TOOL, f"{tool} {event.summary}", who)
         case events.AgentToolReturned():
             text = f"tool failed: {words.last_line(event.output)}"

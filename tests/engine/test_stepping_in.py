@@ -45,9 +45,9 @@ async def running(
 ) -> AsyncIterator[Watched]:
     autonomy = {"mode": mode, "answer_wait_seconds": wait, "interrupt_wait_seconds": 60, **more}
     phases = {name: {"checkpoint_pause": False} for name in ("task_breakdown", "initialize", "implement", "testing")}
-    settings = {"phases": {**NO_PLANNING["phases"], **phases}}
-    start = launch(home, None, **settings)
-    start = replace(start, overrides={**start.overrides, "autonomy": autonomy})
+    start = launch(home, None)
+    settings = {"phases": {**NO_PLANNING["phases"], **phases}, "autonomy": autonomy}
+    start = replace(start, overrides=settings)
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine, project_id=project_id)
         if not project_id:
