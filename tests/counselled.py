@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,29 @@ from orchestrator_tui.agents.base import (
     ToolReturned,
     TurnEnded,
 )
-from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario, Turn
+from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario, Turn, scenario_from
 from orchestrator_tui.domain.errors import ToolRefused
 from orchestrator_tui.domain.records import Usage
+from tests.lives import light_scenario
 from tests.rehearsal.replay import Session
 from tests.replay_runtime import Scripted
+from tests.scenarios import answer, structured, write
 
 LISTEN, GATE, ASK = "listen", "gate", "curl "
 """Commands: wait until a person says something; wait until it is interrupted; what begins so is left to a person."""
+COMMAND = f"{ASK}https://example.org"
+DONE = structured(status="done", summary="Done.", notes="")
+
+
+def scenario(*turns: Mapping[str, Any], items: int = 2) -> Scenario:
+    """The light one; its first developer plays `turns`, writes a file and is done."""
+    rest = (write("extra.txt", "more"), DONE)
+    table = answer("implement", "developer", *turns, *rest, subject="item00001", attempt=1)
+    usage = {"input_tokens": 10, "output_tokens": 1}
+    tables = {"name": "t", "title": "t", "idea": "i", "project_name": "p", "usage": usage, "answers": [table]}
+    first = scenario_from(tables, folder=Path(), source="test")
+    light = light_scenario(items)
+    return replace(light, answers=(*first.answers, *light.answers))
 
 
 def own(name: str, **arguments: Any) -> Mapping[str, Any]:
@@ -117,7 +132,7 @@ class CounselledSession:
         if command == GATE:
             await asyncio.Event().wait()
         if command == LISTEN:
-            while not self._words(counsel, call_id):
+            while not self._words(counsel, call_id):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             return "heard"
         self._words(counsel, call_id)

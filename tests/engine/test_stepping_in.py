@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.scenario import Scenario, scenario_from
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, RemovePermission, ResumeProject, SteerAgent
@@ -20,23 +19,9 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
-from tests.counselled import ASK, GATE, LISTEN, CounselledRuntime, own
-from tests.lives import light_scenario
+from tests.counselled import ASK, COMMAND, GATE, LISTEN, CounselledRuntime, own, scenario
 from tests.running import NO_PLANNING, Watched, launch
-from tests.scenarios import answer, bash, structured, write
-
-DONE = structured(status="done", summary="Done.", notes="")
-
-
-def scenario(*turns: Mapping[str, Any], items: int = 2) -> Scenario:
-    """The light one; its first developer plays `turns`, writes a file and is done."""
-    rest = (write("extra.txt", "more"), DONE)
-    table = answer("implement", "developer", *turns, *rest, subject="item00001", attempt=1)
-    usage = {"input_tokens": 10, "output_tokens": 1}
-    tables = {"name": "t", "title": "t", "idea": "i", "project_name": "p", "usage": usage, "answers": [table]}
-    first = scenario_from(tables, folder=Path(), source="test")
-    light = light_scenario(items)
-    return replace(light, answers=(*first.answers, *light.answers))
+from tests.scenarios import bash
 
 
 @asynccontextmanager
@@ -255,8 +240,6 @@ async def test_an_agent_reads_and_notes_items_of_its_project_and_changes_no_stat
 
 
 # Permissions
-
-COMMAND = f"{ASK}https://example.org"
 
 
 async def test_a_command_is_denied_at_once_where_nobody_is_asked(tmp_path: Path) -> None:

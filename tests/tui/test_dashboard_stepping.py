@@ -1,0 +1,93 @@
+from functools import partial
+from pathlib import Path
+
+from orchestrator_tui.domain.records import permissions_of
+from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
+from orchestrator_tui.tui.values import agent_name
+from orchestrator_tui.tui.view import AgentView
+from tests.counselled import COMMAND, GATE, LISTEN, CounselledRuntime, own, scenario
+from tests.scenarios import bash
+from tests.tui.board import REHEARSED, Board, board
+
+DONE = PipelineStatus.COMPLETED
+
+
+async def agent_at(it: Board, command: str) -> str:
+    """What the agent is called that is at this command."""
+    found: list[AgentView] = []
+
+    def look() -> object:
+        agents = it.app.selected.agents.values() if it.app.selected else ()
+        found[:] = [one for one in agents if one.doing == f"Bash {command}"]
+        return it.app.bridge.feed is not None and found
+
+    await it.until(look)
+    return agent_name(found[0])
+
+
+async def test_a_person_speaks_to_a_running_agent_by_its_name(tmp_path: Path) -> None:
+    runtime = CounselledRuntime(scenario(bash(LISTEN)))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, autonomy="full", notifications=True) as it:
+        name = await agent_at(it, LISTEN)
+        await it.refused("@nobody hello", "There is no agent 'nobody'.", name)
+        await it.send(f"@{name} use SQLite")
+        await it.shows(f"{name} takes it in at its next step.")
+        await it.rests(DONE)
+        assert "use SQLite" in runtime.heard.words[0]
+
+
+async def test_a_key_that_is_pressed_twice_interrupts_and_words_let_it_go_on(tmp_path: Path) -> None:
+    runtime = CounselledRuntime(scenario(bash(GATE)))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, autonomy="full", notifications=True) as it:
+        name = await agent_at(it, GATE)
+        it.app.main_screen.focus_projects()
+        await it.press("b")
+        await it.shows("Interrupt every agent at work? b again to interrupt.")
+        await it.look()
+        await it.press("b")
+        await it.shows("Its step is stopped.")
+        runtime.scenario.answers[0].turns[0].input["command"] = "true"  # type: ignore[index]
+        await it.send(f"@{name} leave it out")
+        await it.rests(DONE)
+        assert any("leave it out" in prompt for prompt in runtime.heard.prompts)
+
+
+async def test_a_question_of_an_agent_is_answered_in_its_window(tmp_path: Path) -> None:
+    runtime = CounselledRuntime(scenario(own("ask_user", question="Which colour?", choices=["blue"])))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime) as it:
+        await approve_until(it, RequestKind.CLARIFICATION)
+        await it.question("Which colour?", "- blue")
+        await it.look()
+        await it.type("green")
+        await it.press("ctrl+s")
+        await it.until(lambda: "green" in runtime.heard.results)
+
+
+async def test_a_command_is_denied_with_words_or_allowed_for_good(tmp_path: Path) -> None:
+    runtime = CounselledRuntime(scenario(bash(COMMAND), bash(COMMAND)))
+    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime) as it:
+        await approve_until(it, RequestKind.PERMISSION)
+        await it.question(COMMAND, "It is outside.", "this very command")
+        await it.look()
+        await it.press("w")
+        await it.type("not now")
+        await it.press("ctrl+s")
+        await it.until(lambda: any("not now" in one for one in runtime.heard.results))
+        await it.question(COMMAND)
+        await it.look()
+        await it.press("p")
+        await it.until(lambda: "ran" in runtime.heard.results)
+        assert permissions_of((await it.client.find_project("1")).config) == (COMMAND,)
+
+
+async def approve_until(it: Board, kind: RequestKind) -> None:
+    """Approve as a person does, until something of another kind is asked."""
+    while True:
+        await it.until(lambda: it.app.asker.ready)
+        screen = it.app.asker.screen
+        assert screen is not None
+        if screen.request.kind is kind:
+            return
+        await it.look()
+        await it.press("a")
+        await it.until(partial(lambda shown: it.app.asker.screen is not shown, screen))
