@@ -1,4 +1,7 @@
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +13,7 @@ from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, RemovePermission, ResumeProject, SteerAgent
 from orchestrator_tui.domain.errors import IllegalTransition
+from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import permissions_of
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
@@ -19,7 +23,9 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
+from orchestrator_tui.engine.bus import Bus
 from tests.counselled import ASK, COMMAND, GATE, LISTEN, CounselledRuntime, own, scenario
+from tests.lives import lived
 from tests.running import NO_PLANNING, Watched, launch
 from tests.scenarios import bash
 
@@ -295,3 +301,43 @@ async def test_a_project_rests_for_a_permission_and_the_command_runs_once_after_
         await finished(run)
         assert runtime.heard.results.count("ran") == 1
         assert len(run.all(events.InputRequested)) == 1
+
+
+# Crashes
+
+
+def dies_at(home: Path, at: str) -> None:
+    """A life that answers the question if it comes to it, and is killed as soon as an event of the kind is stored."""
+    publish = Bus.publish
+
+    def publishing(self: Bus, recorded: Sequence[Recorded]) -> None:
+        publish(self, recorded)
+        if any(type(one.event).__name__ == at for one in recorded):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def live() -> None:
+        async with running(home, CounselledRuntime(scenario(QUESTION)), mode="checkpoint") as run:
+            await asked(run, RequestKind.CLARIFICATION)
+            await run.answer(Choice.ANSWER, "Green.")
+            await run.until_rest()
+
+    Bus.publish = publishing  # type: ignore[method-assign]
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize("at", ["InputRequested", "InputAnswered"])
+async def test_a_question_survives_a_kill_at_any_moment(tmp_path: Path, at: str) -> None:
+    home = tmp_path / "home"
+    assert await asyncio.to_thread(lived, dies_at, home, at) == -signal.SIGKILL
+    # What is kept of the conversation is gone with that runtime, so a new one begins.
+    runtime = CounselledRuntime(scenario(QUESTION))
+    async with running(home, runtime, mode="checkpoint", project_id="1") as run:
+        run.project_id = (await run.project()).id
+        before = len(await run.engine.requests(run.project_id))
+        await run.engine.submit(ResumeProject(project_id=run.project_id))
+        if before:
+            await run.until(lambda event: isinstance(event, events.AgentCalledTool) and "ask_user" in event.tool)
+            await run.answer(Choice.ANSWER, "Green.")
+        await finished(run)
+        assert (before, len(run.all(events.InputRequested))) == (1 if at == "InputRequested" else 0, 1)
+        assert "Green." in runtime.heard.results

@@ -2,13 +2,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
-from orchestrator_tui.compose import open_store_for
-from orchestrator_tui.domain.events import InstructionGiven
-from orchestrator_tui.domain.records import permissions_of
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
-from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.tui.context import BY
-from tests.running import launch
 from tests.tui.board import REHEARSED, Board, board
 from tests.tui.played import Speaking
 
@@ -68,38 +62,6 @@ async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_
         await it.refused("/note TASK-77: use tabs", "There is no work item 'TASK-77'.")
         await it.refused("/interrupt", "No agent is at work.", "/note leaves words")
         await it.refused("/interrupt agent-1", "That agent is not at work any more.")
-
-
-async def test_words_and_notes_for_agents_that_have_ended_are_kept_for_the_next_session(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED, autonomy="full", notifications=True) as it:
-        await it.rests(DONE)
-        await it.send("@agent-1 use tabs")
-        await it.shows("agent-1 has ended: the next session is told.")
-        await it.until(lambda: it.app.bridge.feed is not None and it.app.bridge.feed.items)
-        await it.send("/note task-1 mind the ö")
-        await it.shows("The next session of TASK-1 is told.")
-        given = [one.event for one in await it.client.events(project_id=it.project.id, limit=5000)]
-        notes = [one for one in given if isinstance(one, InstructionGiven)]
-        assert [(one.text, one.by) for one in notes] == [("use tabs", BY), ("mind the ö", BY)]
-        assert notes[1].work_item_id is not None
-
-
-async def test_an_allowed_command_is_listed_and_taken_back(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
-        await it.rests(DONE)
-        await it.send("/permissions")
-        await it.shows("No command is allowed for good in this project.")
-        await it.leave()
-        start = launch(tmp_path / "home", None)
-        async with open_store_for(start, Bus()) as store, store.transaction() as unit:
-            await unit.set_permission(it.project.id, "npm ci --offline", allowed=True)
-        await it.send("/permissions")
-        await it.shows("1 allowed command", "npm ci --offline")
-        await it.press("enter")
-        await it.shows("Shall this command not be allowed any more?")
-        await it.press("y")
-        await it.shows("0 allowed commands")
-        assert permissions_of((await it.client.find_project("1")).config) == ()
 
 
 async def test_commands_about_a_project_say_so_while_there_is_none(tmp_path: Path) -> None:

@@ -1,15 +1,29 @@
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from orchestrator_tui.compose import open_store_for
+from orchestrator_tui.domain.events import InstructionGiven
 from orchestrator_tui.domain.records import permissions_of
 from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
+from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.tui.context import BY
 from orchestrator_tui.tui.values import agent_name
 from orchestrator_tui.tui.view import AgentView
 from tests.counselled import COMMAND, GATE, LISTEN, CounselledRuntime, own, scenario
+from tests.lives import light_scenario
+from tests.replay_runtime import ReplayRuntime
+from tests.running import NO_PLANNING, launch
 from tests.scenarios import bash
 from tests.tui.board import REHEARSED, Board, board
 
 DONE = PipelineStatus.COMPLETED
+SMALL: dict[str, Any] = {
+    "first": REHEARSED,
+    "autonomy": "full",
+    "settings": NO_PLANNING,
+    "runtime": ReplayRuntime(light_scenario(1)),
+}
 
 
 async def agent_at(it: Board, command: str) -> str:
@@ -78,6 +92,38 @@ async def test_a_command_is_denied_with_words_or_allowed_for_good(tmp_path: Path
         await it.press("p")
         await it.until(lambda: "ran" in runtime.heard.results)
         assert permissions_of((await it.client.find_project("1")).config) == (COMMAND,)
+
+
+async def test_words_and_notes_for_agents_that_have_ended_are_kept_for_the_next_session(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", **SMALL, notifications=True) as it:
+        await it.rests(DONE)
+        await it.send("@agent-1 use tabs")
+        await it.shows("agent-1 has ended: the next session is told.")
+        await it.until(lambda: it.app.bridge.feed is not None and it.app.bridge.feed.items)
+        await it.send("/note task-1 mind the ö")
+        await it.shows("The next session of TASK-1 is told.")
+        given = [one.event for one in await it.client.events(project_id=it.project.id, limit=5000)]
+        notes = [one for one in given if isinstance(one, InstructionGiven)]
+        assert [(one.text, one.by) for one in notes] == [("use tabs", BY), ("mind the ö", BY)]
+        assert notes[1].work_item_id is not None
+
+
+async def test_an_allowed_command_is_listed_and_taken_back(tmp_path: Path) -> None:
+    async with board(tmp_path / "home", **SMALL) as it:
+        await it.until(lambda: it.app.selected)
+        await it.send("/permissions")
+        await it.shows("No command is allowed for good in this project.")
+        await it.leave()
+        start = launch(tmp_path / "home", None)
+        async with open_store_for(start, Bus()) as store, store.transaction() as unit:
+            await unit.set_permission(it.project.id, "npm ci --offline", allowed=True)
+        await it.send("/permissions")
+        await it.shows("1 allowed command", "npm ci --offline")
+        await it.press("enter")
+        await it.shows("Shall this command not be allowed any more?")
+        await it.press("y")
+        await it.shows("0 allowed commands")
+        assert permissions_of((await it.client.find_project("1")).config) == ()
 
 
 async def approve_until(it: Board, kind: RequestKind) -> None:
