@@ -1,39 +1,28 @@
 """Carries out what a person types or presses: one place for slash commands, keys and the palette."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any, assert_never
 
 from orchestrator_tui.adapters.idea import check_idea
-from orchestrator_tui.domain.commands import (
-    AnswerRequest,
-    Command,
-    InterruptAgent,
-    LeaveNote,
-    ResumeProject,
-    SteerAgent,
-    StopProject,
-)
+from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import elsewhere
 from orchestrator_tui.domain.records import InputRequest
-from orchestrator_tui.domain.statuses import AgentStatus, Choice, PhaseName, PipelineStatus, RequestKind
+from orchestrator_tui.domain.statuses import Choice, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.words import title
 from orchestrator_tui.tui import slash
-from orchestrator_tui.tui.commands import Kind, find_command
+from orchestrator_tui.tui.commands import Kind
 from orchestrator_tui.tui.context import BY, Context
 from orchestrator_tui.tui.opening import Opening
 from orchestrator_tui.tui.shell import Shell
 from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
+from orchestrator_tui.tui.speaking import Speaking
 from orchestrator_tui.tui.values import agent_name, agents_of
-from orchestrator_tui.tui.view import AgentView, ProjectView
+from orchestrator_tui.tui.view import ProjectView
 
 WITHOUT_ENGINE = frozenset({"help", "config", "theme", "quit"})
 """Commands that work while there is no engine."""
-
-KEY = re.compile(r"[A-Za-z]+-\d+")
-"""A word that can only be meant as a work item's key."""
 
 AT_ONCE = 0.5
 """Seconds; what takes longer is announced."""
@@ -44,6 +33,7 @@ class Commander:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self.speaking = Speaking(shell, self.project, self.submit)
         self._call: dict[str, Callable[[Call], Any]] = {
             "projects": self._projects,
             "status": self._status,
@@ -55,8 +45,8 @@ class Commander:
             "view": self._view,
             "logs": self._logs,
             "items": self._items,
-            "note": self._note,
-            "interrupt": self._interrupt,
+            "note": self.speaking.note,
+            "interrupt": self.speaking.interrupt,
             "permissions": self._permissions,
             "diff": self._diff,
             "cost": self._cost,
@@ -89,7 +79,7 @@ class Commander:
                 await self._call[call.command.name](call)
             case Steer():
                 await self._engine()
-                await self._steer(given)
+                await self.speaking.steer(given)
             case _:
                 assert_never(given)
 
@@ -119,49 +109,6 @@ class Commander:
             return False
         await self._shell.bridge.learn_of(project.id)
         return str(project.number) == reference
-
-    # Stepping in
-
-    async def _steer(self, steer: Steer) -> None:
-        resolved = slash.resolve(steer, self._shell.values)
-        assert isinstance(resolved, Steer)
-        agent = self._agent(resolved.agent)
-        await self.submit(SteerAgent(project_id=self.project().id, agent_id=agent.agent_id, text=resolved.text, by=BY))
-        if agent.status is AgentStatus.RUNNING:
-            self._shell.say(f"{resolved.agent} takes it in at its next step.")
-        else:
-            self._shell.say(f"{resolved.agent} has ended: the next session is told.")
-
-    def _agent(self, name: str) -> AgentView:
-        return next(agent for agent in agents_of(self._shell.bridge) if agent_name(agent) == name)
-
-    async def _note(self, call: Call) -> None:
-        project, words = self.project(), call.get("words") or ""
-        first, _, rest = words.partition(" ")
-        key, item = first.rstrip(":"), None
-        if KEY.fullmatch(key) and rest.strip():
-            items = find_command("items")
-            assert items is not None and self._shell.bridge.feed is not None
-            named = slash.resolve(Call(items, (("item", key),)), self._shell.values)
-            assert isinstance(named, Call)
-            key, words = named.get("item") or key, rest.strip()
-            item = next(one for one in self._shell.bridge.feed.items.values() if one.key == key)
-        await self.submit(LeaveNote(project_id=project.id, text=words, work_item_id=item.id if item else None, by=BY))
-        self._shell.say(f"The next session {f'of {key} ' if item else ''}is told.")
-
-    async def _interrupt(self, call: Call) -> None:
-        name = call.get("agent")
-        agent = self._agent(name) if name else None
-        await self.submit(
-            InterruptAgent(project_id=self.project().id, agent_id=agent.agent_id if agent else None, by=BY)
-        )
-        whom = name or "agent"
-        self._shell.say(f"Its step is stopped. @{whom} and words tell it what to do; else it goes on in a while.")
-
-    async def _permissions(self, call: Call) -> None:
-        from orchestrator_tui.tui.screens.permissions import PermissionsPage
-
-        self._shell.open_page(PermissionsPage(self._shell.context, self.project(call).id))
 
     # Projects
 
@@ -223,6 +170,11 @@ class Commander:
         phase = overview.project.current_phase
         where = f" at {title(phase)}" if phase else ""
         self._shell.say(f"{project.name} is stopped{where}. /resume {project.number} goes on.")
+
+    async def _permissions(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.permissions import PermissionsPage
+
+        self._shell.open_page(PermissionsPage(self._shell.context, self.project(call).id))
 
     async def _replay(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.replay import ReplayPage

@@ -321,7 +321,7 @@ def dies_at(home: Path, at: str) -> None:
             await run.answer(Choice.ANSWER, "Green.")
             await run.until_rest()
 
-    Bus.publish = publishing  # type: ignore[method-assign]
+    Bus.publish = publishing  # type: ignore[assignment,method-assign]
     asyncio.run(live())
 
 
