@@ -17,6 +17,7 @@ POLICY = "policy"
 TRACKER = "tracker"
 TRACKER_ACTIONS = ("status", "sync", "move")
 DOCTOR = "doctor"
+PERMISSIONS = "permissions"
 
 _EPILOG = """\
 exit codes:
@@ -40,6 +41,7 @@ examples:
   orchestrator-tui policy check 'git push'            may agents run this here, and why
   orchestrator-tui tracker status 1                   where its work items are kept
   orchestrator-tui tracker move 1 --to json           keep them in a file in its folder
+  orchestrator-tui permissions 1                      commands you allowed for good there
 """
 
 
@@ -155,6 +157,16 @@ class Doctor:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ShowPermissions:
+    """Tell which commands are allowed for good in a project, the one that changed last without a `reference`; after
+    taking `remove` back."""
+
+    reference: str | None = None
+    remove: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServeWeb:
     """Serve the dashboard to browsers. Port 0 is any free one; `public_url` is what browsers use when it differs."""
 
@@ -172,7 +184,7 @@ class ShowText:
     text: str
 
 
-Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | UseTracker
+Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | ShowPermissions | UseTracker
 """What is done beside the projects that run, from another terminal."""
 Invocation = StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | ShowText
 
@@ -251,6 +263,9 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         )
     if given.words == [DOCTOR]:
         return Doctor(options=options)
+    if given.words and given.words[0] == PERMISSIONS:
+        reference = given.words[1] if len(given.words) > 1 else None
+        return ShowPermissions(reference=reference, remove=given.remove, options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -314,13 +329,17 @@ def _check_words(given: argparse.Namespace) -> None:
         raise UsageError(
             f"{_flag(moving)} is about moving work items.", hint=f"{PROGRAM} {TRACKER} move [ID] --to KIND"
         )
+    if given.remove is not None and given.words[:1] != [PERMISSIONS]:
+        raise UsageError(
+            "--remove takes back a command that was allowed.", hint=f"{PROGRAM} {PERMISSIONS} ID --remove PATTERN"
+        )
     if not given.words:
         return
     command, *rest = given.words
     if command == POLICY:
         _check_policy(given)
         return
-    if command not in (IMPORT, TRACKER, DOCTOR):
+    if command not in (IMPORT, PERMISSIONS, TRACKER, DOCTOR):
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
             hint=f'To say what to build, use --idea "…". {PROGRAM} --help lists what is possible.',
@@ -331,6 +350,8 @@ def _check_words(given: argparse.Namespace) -> None:
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
     if command == TRACKER:
         _check_tracker(given, rest)
+    if command == PERMISSIONS and len(rest) > 1:
+        raise UsageError(f"{PERMISSIONS} takes one project.", hint=f"{PROGRAM} {PERMISSIONS} ID")
     alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
     for flag in (*alone, "approve", "request_changes", "web", "console"):
         if _is_given(given, flag):
@@ -463,6 +484,7 @@ def _add_continue(group: Any) -> None:
         metavar="COMMAND",
         help=f"{IMPORT} FOLDER builds a project again that the database does not have; "
         f"{TRACKER} {'|'.join(TRACKER_ACTIONS)} [ID] is about where work items are kept; "
+        f"{PERMISSIONS} [ID] lists the commands you allowed for good in a project; "
         f"{DOCTOR} looks whether this machine has what a run needs",
     )
     group.add_argument("--to", metavar="KIND", help=f"with {TRACKER} move: database, json, or an installed tracker")
@@ -470,6 +492,7 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "--force", action="store_true", help=f"with {TRACKER} move: also when the present tracker cannot be reached"
     )
+    group.add_argument("--remove", metavar="PATTERN", help=f"with {PERMISSIONS}: no longer allow this command")
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
     group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")
 

@@ -25,8 +25,13 @@ from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.conversation import Words
+from orchestrator_tui.engine.counsel import CounselParts
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.hearing import Heard, told
+from orchestrator_tui.engine.instructions import settle
+from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.run import Run
@@ -158,23 +163,49 @@ class _House:
             )
         scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
         runtime = await self._runtime(scenario, settings)
-        self._rules.set(Path(project.directory), settings.permissions, project.config.get("permissions", ()))
+        self._rules.set(Path(project.directory), settings.permissions)
         environment = self._environment(project)
         confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
+        stall_seconds = settings.error_recovery.stall_timeout_minutes * 60
         async with self.open_tracker(project, store, project.tracker) as tracker, EventLog(store) as log:
+            say = _sayer(render)
+            liaison = Liaison(
+                CounselParts(
+                    store=store,
+                    log=log,
+                    tracker=tracker,
+                    workspace=workspace,
+                    autonomy=settings.autonomy,
+                    patience_seconds=min(settings.autonomy.answer_wait_seconds, stall_seconds / 2),
+                    say=say,
+                ),
+                self._bus,
+            )
+
+            async def settled(agent_id: str, heard: Heard) -> None:
+                async with store.transaction() as unit:
+                    await settle(unit, agent_id, heard)
+
             sessions = Sessions(
                 store=store,
                 runtime=runtime,
                 bus=self._bus,
                 log=log,
                 places=self._places,
-                reask=lambda errors: render("common", "invalid_answer", errors=errors),
+                words=Words(
+                    reask=lambda errors: render("common", "invalid_answer", errors=errors),
+                    say=say,
+                    interrupted=lambda: render("common", "interrupted"),
+                    settle=settled,
+                    interrupt_seconds=settings.autonomy.interrupt_wait_seconds,
+                ),
+                liaison=liaison,
                 budget=Budget(store, project.id, settings),
                 settle_seconds=settings.run.stop_timeout_seconds,
-                stall_seconds=settings.error_recovery.stall_timeout_minutes * 60,
+                stall_seconds=stall_seconds,
                 max_reasks=settings.error_recovery.max_consecutive_errors,
             )
             services = Services(
@@ -208,6 +239,7 @@ class _House:
                 workspace=workspace,
                 log=log,
                 sessions=sessions,
+                liaison=liaison,
                 pipeline=Pipeline(project, parts),
                 stop=stop,
             )
@@ -294,6 +326,10 @@ class _House:
             sandbox_of=self._sandboxes.of_agents,
             hide=self._hide,
         )
+
+
+def _sayer(render: PromptRenderer) -> Callable[[Sequence[Heard]], str]:
+    return lambda said: render("common", "person_says", words=[told(one) for one in said])
 
 
 def _renderer(folders: tuple[Path, ...]) -> PromptRenderer:

@@ -23,12 +23,13 @@ from orchestrator_tui.console.past import Past
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import CreateProject, ImportProject
+from orchestrator_tui.domain.commands import CreateProject, ImportProject, RemovePermission
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
-from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.records import ProjectOverview, permissions_of
+from orchestrator_tui.domain.text import clean
 from orchestrator_tui.engine.client import EngineClient
 
 Launched = cli.StartProject | cli.ContinueProject | cli.Aside
@@ -59,6 +60,9 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
             bounds = await engine.bounds(overviews[0].project.id) if invocation.reference is not None else None
         _print(_status_text(overviews, invocation, bounds))
         return 0
+    if isinstance(invocation, cli.ShowPermissions):
+        _print(await _permissions(invocation, given))
+        return 0
     if isinstance(invocation, cli.ImportFolder):
         _print(await _import(invocation, given))
         return 0
@@ -76,6 +80,21 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
                 return await _stop(invocation, given, front)
             case cli.ShowLogs():
                 return await _logs(invocation, given, front)
+
+
+async def _permissions(invocation: cli.ShowPermissions, given: Launch) -> str:
+    """The commands allowed for good in a project, one a line, after taking one back if wanted."""
+    async with compose.open_engine(given) as engine:
+        project = await pick.newest(engine, invocation.reference)
+        if invocation.remove is not None:
+            await engine.submit(RemovePermission(project_id=project.id, pattern=invocation.remove, by="console"))
+        patterns = permissions_of((await engine.find_project(project.id)).config)
+    if invocation.options.json:
+        told = {"type": "permissions", "project": project.number, "patterns": patterns}
+        return json.dumps(told, ensure_ascii=False) + "\n"
+    if not patterns:
+        return f"{project.name}: no command is allowed for good.\n"
+    return "".join(f"{clean(pattern)}\n" for pattern in patterns)
 
 
 async def _import(invocation: cli.ImportFolder, given: Launch) -> str:

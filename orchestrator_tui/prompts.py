@@ -30,6 +30,8 @@ PROMPT_VARIABLES: Mapping[str, frozenset[str]] = {
     "common/invalid_answer": _variables("errors"),
     "common/resumed": _variables("files"),
     "common/feedback": _variables("feedback"),
+    "common/person_says": _variables("words"),
+    "common/interrupted": _variables(""),
     "ideation/brainstorm": _variables("idea focus feedback previous"),
     "ideation/single": _variables("idea feedback previous"),
     "ideation/aggregate": _variables("idea agreed single questions missing feedback previous"),

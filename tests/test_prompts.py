@@ -72,6 +72,7 @@ def variables_of(document: int) -> Variables:
         "done_items": [f"Show recipe {n}" for n in range(20)],
         "earlier": ["An empty larder ends the program"],
         "files": "The files of the project are as they were.",
+        "words": ["Use SQLite."],
         "errors": ["items.3.title: at most 300 characters"],
         "exit_code": 1,
         "feedback": None,
@@ -187,7 +188,7 @@ def test_text_from_outside_never_leaves_its_data_block(name: str) -> None:
     everything = {**variables_of(100), "feedback": "x", "previous": "x"}
     hostile = {key: made_hostile(everything[key]) for key in PROMPT_VARIABLES[name] if key not in TRUSTED}
     prompt = rendered(name, **hostile)
-    assert MARK in prompt
+    assert MARK in prompt or not hostile
     assert MARK not in own_text(prompt)
     assert "</data" not in own_text(prompt).replace("`</data>`", "")
 

@@ -7,8 +7,63 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from orchestrator_tui.agents.decision import Decision
 from orchestrator_tui.domain.records import TranscriptKey, Usage
 from orchestrator_tui.domain.statuses import PhaseName
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PermissionAsk:
+    """A command that is left to a person: why, and the pattern that would be allowed from then on ("" for none)."""
+
+    command: str
+    reason: str
+    pattern: str = ""
+
+
+class Counsel(Protocol):
+    """What an agent can turn to while it works: a person, and the work items of its project.
+
+    Texts that come in are an agent's, so they are checked before and never trusted; texts that go out are for it.
+    Nothing here approves a result or changes a status.
+    """
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long an answer of a person may take while the agent waits."""
+        ...
+
+    def next_words(self, call_id: str) -> str:
+        """What a person wants the agent to hear with the result of this tool call, "" for nothing. Given once."""
+        ...
+
+    async def permit(self, ask: PermissionAsk) -> Decision:
+        """Whether a command may run, as a person decides; never `ASK`."""
+        ...
+
+    async def ask_user(self, question: str, choices: Sequence[str]) -> str:
+        """The answer to a question."""
+        ...
+
+    async def read_work_item(self, key: str) -> str:
+        """A work item of the agent's own project with its notes, as text.
+
+        Raises:
+            ToolRefused: there is none with that key.
+        """
+        ...
+
+    async def comment_on_work_item(self, key: str, text: str) -> str:
+        """Leave a note on a work item of the agent's own project; what to tell the agent.
+
+        Raises:
+            ToolRefused: there is none with that key.
+        """
+        ...
+
+    async def report_progress(self, text: str) -> str:
+        """Tell people how far the agent is; what to tell the agent."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,6 +80,7 @@ class SessionRequest:
         output_schema: JSON schema of the structured answer; None for plain text.
         max_budget_usd: money this session may use, in US dollars; None for no limit of its own.
         resume: the `cli_session_id` of the conversation to go on with; None for a new one.
+        counsel: what it can turn to; without it the session has no tools for that, and what would be asked is denied.
     """
 
     agent_id: str
@@ -42,6 +98,7 @@ class SessionRequest:
     max_turns: int | None = None
     max_budget_usd: float | None = None
     resume: str | None = None
+    counsel: Counsel | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,16 +7,14 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from claude_agent_sdk import (
     AssistantMessage,
     ClaudeAgentOptions,
     ClaudeSDKClient,
     ClaudeSDKError,
-    HookContext,
-    HookInput,
-    HookJSONOutput,
+    HookCallback,
     HookMatcher,
     Message,
     PermissionResultDeny,
@@ -49,11 +47,13 @@ from orchestrator_tui.agents.base import (
 )
 from orchestrator_tui.agents.bubblewrap import Bubblewrap
 from orchestrator_tui.agents.cli_file import make_launcher
-from orchestrator_tui.agents.decision import deny
 from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, secret_values
 from orchestrator_tui.agents.feed import Feed
+from orchestrator_tui.agents.gate import COUNSEL_SERVER
+from orchestrator_tui.agents.hook import make_hook
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.tools import counsel_server
 from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, is_uuid
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
@@ -175,10 +175,11 @@ class ClaudeRuntime:
         config = config_folder(self._paths, request.project_id)
         config.mkdir(parents=True, exist_ok=True)
         cli = SubprocessCLITransport(prompt="", options=ClaudeAgentOptions())._find_cli()
-        hook = HookMatcher(
+        hook = make_hook(request, judge=self._judge, readable=(config / "projects",), turnstile=turnstile)
+        matcher = HookMatcher(
             matcher=None,
-            hooks=[self._before_tool(request, (config / "projects",), turnstile)],
-            timeout=_HOOK_SECONDS,
+            hooks=[cast(HookCallback, hook)],
+            timeout=_HOOK_SECONDS + (request.counsel.patience_seconds if request.counsel else 0),
             on_failure="block",
         )
         options = ClaudeAgentOptions(
@@ -191,11 +192,12 @@ class ClaudeRuntime:
             verbatim_prompts=True,
             tools=list(request.tools),
             permission_mode="default",
-            hooks={"PreToolUse": [hook]},
+            hooks={"PreToolUse": [matcher]},
             can_use_tool=_refuse_tool,
             setting_sources=[],
             skills=[],
             strict_mcp_config=True,
+            mcp_servers={} if request.counsel is None else {COUNSEL_SERVER: counsel_server(request.counsel)},
             include_partial_messages=True,
             output_format=_output_format(request),
             max_turns=request.max_turns,
@@ -209,24 +211,6 @@ class ClaudeRuntime:
             extra_args=_conversation(request),
         )
         return options, secret_values(environment)
-
-    def _before_tool(self, request: SessionRequest, readable: tuple[Path, ...], turnstile: Turnstile) -> Any:
-        answer_tool = {gate.ANSWER_TOOL} if request.output_schema is not None else set()
-        tools = frozenset(request.tools) | answer_tool
-
-        async def before_tool(data: HookInput, tool_use_id: str | None, context: HookContext) -> HookJSONOutput:
-            try:
-                call = gate.call_from(data, directory=request.directory, tools=tools, readable=readable)
-                decision = await asyncio.to_thread(self._judge, call)
-                if decision.allowed:
-                    await turnstile.enter(str(tool_use_id))
-                answer = gate.hook_answer(decision, call.arguments)
-            except Exception:
-                # The CLI runs the tool when a hook fails, so a failure must become a denial here.
-                answer = gate.hook_answer(deny(gate.BROKEN))
-            return answer  # type: ignore[return-value]
-
-        return before_tool
 
 
 class ClaudeSession:

@@ -12,6 +12,12 @@ from orchestrator_tui.agents.rules import NO_RULES, Rules
 
 FILE_TOOLS = frozenset({"Read", "Write", "Edit", "Glob", "Grep"})
 ANSWER_TOOL = "StructuredOutput"
+COUNSEL_SERVER = "orchestrator"
+COUNSEL_TOOLS = frozenset(
+    f"mcp__{COUNSEL_SERVER}__{name}"
+    for name in ("ask_user", "read_work_item", "comment_on_work_item", "report_progress")
+)
+"""Tools of this program's own; they check their arguments themselves, and touch no file."""
 BROKEN = "The check of this tool call failed, so it was not run. Try it another way, or leave it out."
 
 
@@ -41,6 +47,8 @@ def judge(call: ToolCall, rules: Rules = NO_RULES) -> Decision:
         return deny(f"This session has no tool {call.tool}. It has: {', '.join(sorted(call.tools))}.")
     if call.tool == ANSWER_TOOL:
         return allow("the answer")
+    if call.tool in COUNSEL_TOOLS:
+        return allow("a tool of the program that runs the session")
     if call.tool in FILE_TOOLS:
         boundary = sandbox.Boundary.around(call.directory, call.readable)
         return sandbox.decide(call.tool, call.arguments, boundary, call.here)
@@ -76,10 +84,13 @@ def call_from(
     )
 
 
-def hook_answer(decision: Decision, arguments: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+def hook_answer(
+    decision: Decision, arguments: Mapping[str, Any] = MappingProxyType({}), words: str = ""
+) -> dict[str, Any]:
     """A decision in the form the CLI's `PreToolUse` hook must answer; in any other form it would let the tool run.
 
-    `arguments` are the call's: the file of an allowed one is replaced by what its path was found to lead to.
+    `arguments` are the call's: the file of an allowed one is replaced by what its path was found to lead to. `words`
+    reach the model together with the tool's result.
     """
     answer: dict[str, Any] = {
         "hookEventName": "PreToolUse",
@@ -88,4 +99,6 @@ def hook_answer(decision: Decision, arguments: Mapping[str, Any] = MappingProxyT
     }
     if decision.allowed and decision.place is not None:
         answer["updatedInput"] = {**arguments, "file_path": str(decision.place)}
+    if words:
+        answer["additionalContext"] = words
     return {"hookSpecificOutput": answer}

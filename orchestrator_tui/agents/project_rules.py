@@ -1,6 +1,5 @@
 """The rules of each project at work here, and the judge of its tool calls."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator_tui.agents import gate
@@ -15,10 +14,9 @@ class ProjectRules:
     def __init__(self) -> None:
         self._rules: dict[Path, Rules] = {}
 
-    def set(self, directory: Path, settings: PermissionSettings, granted: Iterable[object]) -> None:
-        """Take over a project's settings, and the commands that a person granted in it; what is no text is left out."""
-        commands = [command for command in granted if isinstance(command, str)]
-        self._rules[directory] = Rules.of(settings, commands)
+    def set(self, directory: Path, settings: PermissionSettings) -> None:
+        """Take over a project's settings. What a person granted in it is looked up when it would be asked about."""
+        self._rules[directory] = Rules.of(settings)
 
     def judge(self, call: gate.ToolCall) -> Decision:
         """Whether a tool call may run in its project; it reads the file system, so it belongs in a thread."""

@@ -12,10 +12,14 @@ class Turnstile:
         self._empty.set()
         self._closing = False
 
-    async def enter(self, call_id: str) -> None:
-        """Let a call run; while closing this never returns."""
+    async def pass_by(self) -> None:
+        """Let a call run that changes nothing: a stop need not wait for it. While closing this never returns."""
         if self._closing:
             await asyncio.Event().wait()
+
+    async def enter(self, call_id: str) -> None:
+        """Let a call run; while closing this never returns."""
+        await self.pass_by()
         self._inside.add(call_id)
         self._empty.clear()
 

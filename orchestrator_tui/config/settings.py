@@ -110,6 +110,12 @@ class AutonomySettings(Section):
 
     mode: Autonomy = Autonomy.CHECKPOINT
     """`checkpoint` waits for an approval after each phase that has `checkpoint_pause`; `full` never waits."""
+    questions: Literal["assume", "first_choice"] = "assume"
+    """What an agent that asks is told in `full`: to assume what is most sensible, or to take its own first choice."""
+    answer_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 120
+    """Seconds an agent that asks you something waits at work; then its project pauses until you answer."""
+    interrupt_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 120
+    """Seconds an agent that you interrupted waits for what you say; then it goes on."""
 
 
 class PhaseSettings(Section):

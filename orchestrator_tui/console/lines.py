@@ -102,12 +102,40 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return _ownership(event)
         case events.SandboxChecked():
             return (_sandbox(event),)
+        case (
+            events.InstructionGiven()
+            | events.InstructionTaken()
+            | events.InstructionKept()
+            | events.PermissionChanged()
+            | events.AgentReported()
+            | events.AssumptionMade()
+        ):
+            return _stepping_in(event)
         case _:
             return _agent(event)
 
 
 def _sandbox(event: events.SandboxChecked) -> Said:
     return (words.sandbox(event.active, event.why), Kind.QUIET if event.active else Kind.WAITS)
+
+
+def _stepping_in(
+    event: events.InstructionGiven
+    | events.InstructionTaken
+    | events.InstructionKept
+    | events.PermissionChanged
+    | events.AgentReported
+    | events.AssumptionMade,
+) -> tuple[Said, ...]:
+    match event:
+        case events.AgentReported():
+            return ((f"reports: {words.one_line(event.text, 120)}", Kind.PLAIN),)
+        case events.AssumptionMade():
+            return ((words.one_line(words.assumption(event), 200), Kind.WAITS),)
+        case events.InstructionGiven(agent_id=str()):
+            return ((f"{event.by} {words.one_line(words.instruction(event), 200)}", Kind.PLAIN),)
+        case _:
+            return ((words.one_line(words.instruction(event), 200), Kind.PLAIN),)
 
 
 def _tracker(event: events.WorkItemEdited | events.WorkItemConflict | events.TrackerMoved) -> Said:
@@ -155,7 +183,7 @@ def _agent(
         case events.AgentSaid():
             return ((words.one_line(event.text, 120), Kind.QUIET),)
         case events.AgentCalledTool():
-            tool = "answers:" if event.tool == ANSWER_TOOL else event.tool
+            tool = "answers:" if event.tool == ANSWER_TOOL else words.tool_name(event.tool)
             return ((f"{tool} {words.one_line(event.summary, 120)}", Kind.PLAIN),)
         case events.AgentToolReturned():
             return ((f"tool failed: {words.last_line(event.output)}", Kind.BAD),) if event.is_error else ()

@@ -13,6 +13,7 @@ from orchestrator_tui.domain.records import (
     Comment,
     Dossier,
     InputRequest,
+    Instruction,
     ItemCounts,
     Lease,
     OutboxEntry,
@@ -251,6 +252,55 @@ class UnitOfWork(Protocol):
         """Every open request of the project becomes `withdrawn`."""
         ...
 
+    async def withdraw_request(self, request_id: str) -> None:
+        """`open → withdrawn`; nothing happens to one that is not open."""
+        ...
+
+    async def open_requests(self, project_id: str) -> Sequence[InputRequest]:
+        """What waits for a person, oldest first, as of this transaction."""
+        ...
+
+    async def asked_before(self, project_id: str, content_hash: str) -> InputRequest | None:
+        """The newest question of an agent with that hash that was not withdrawn."""
+        ...
+
+    async def answers_for(
+        self, project_id: str, phase: PhaseName, work_item_id: str | None, asked_by: str
+    ) -> Sequence[InputRequest]:
+        """Answers that the agent who asked has not taken in yet, oldest first."""
+        ...
+
+    async def take_answer(self, request_id: str) -> bool:
+        """The agent has an answer; False when it had it already, or there is none."""
+        ...
+
+    async def set_permission(self, project_id: str, pattern: str, *, allowed: bool) -> bool:
+        """Allow a command for good in a project, or not any more; False when that is so already.
+
+        Raises:
+            KeyError: no such project.
+        """
+        ...
+
+    async def give_instruction(self, instruction: Instruction) -> None: ...
+
+    async def claim_notes(self, project_id: str, work_item_id: str | None, agent_id: str) -> Sequence[Instruction]:
+        """The notes that an agent is to be told, which no other is told meanwhile: those for its item, and those for
+        the project."""
+        ...
+
+    async def take_instruction(self, instruction_id: str) -> bool:
+        """`open → taken`; False when it is not open."""
+        ...
+
+    async def release_instructions(self, agent_id: str) -> Sequence[Instruction]:
+        """What an agent that ends has not taken in becomes notes, its interrupts void. Returns them as they were."""
+        ...
+
+    async def running_sessions(self, project_id: str) -> Sequence[SessionLog]:
+        """The sessions at work, in order of number."""
+        ...
+
 
 class Store(Protocol):
     """Everything that is kept. Reads take their own short transactions."""
@@ -412,6 +462,10 @@ class Store(Protocol):
         ...
 
     async def get_request(self, request_id: str) -> InputRequest: ...
+
+    async def open_instructions(self, project_id: str) -> Sequence[Instruction]:
+        """What people said that nobody has taken in yet, oldest first. Never waits for a database in trouble."""
+        ...
 
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500

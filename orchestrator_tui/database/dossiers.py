@@ -82,7 +82,7 @@ def _requests(project_id: str, since: datetime | None) -> Select[tuple[object, .
     if since is not None:
         # When a question was withdrawn is not kept.
         withdrawn = request.status == RequestStatus.WITHDRAWN.value
-        changed = or_(request.created_at >= since, request.answered_at >= since, withdrawn)
+        changed = or_(request.created_at >= since, request.answered_at >= since, request.taken_at >= since, withdrawn)
     return (
         select(input_requests).where(request.project_id == project_id, changed).order_by(request.created_at, request.id)
     )

@@ -21,7 +21,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orchestrator_tui.database.columns import Identity, IdentityList, JsonValue, StorableText, UtcDateTime
-from orchestrator_tui.domain.statuses import AgentStatus, PipelineStatus, RequestKind, RequestStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    InstructionKind,
+    InstructionStatus,
+    PipelineStatus,
+    RequestKind,
+    RequestStatus,
+    WorkItemStatus,
+)
 
 Id = Annotated[str, mapped_column(Identity, primary_key=True)]
 ProjectId = Annotated[str, mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))]
@@ -253,6 +261,28 @@ class InputRequestRow(Base):
     answered_by: Mapped[str | None] = mapped_column(StorableText)
     created_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
+    asked_by: Mapped[str | None] = mapped_column(StorableText)
+    pattern: Mapped[str | None] = mapped_column(StorableText)
+    taken_at: Mapped[datetime | None]
+
+
+class InstructionRow(Base):
+    __tablename__ = "instructions"
+    __table_args__ = (
+        one_of("kind", InstructionKind),
+        one_of("status", InstructionStatus),
+        Index(None, "project_id", "status"),
+    )
+
+    id: Mapped[Id]
+    project_id: Mapped[ProjectId]
+    kind: Mapped[Status]
+    text: Mapped[Prose]
+    by: Mapped[Prose]
+    agent_id: Mapped[str | None] = mapped_column(Identity)
+    work_item_id: Mapped[ItemReference | None]
+    status: Mapped[Status]
+    created_at: Mapped[datetime]
 
 
 class EventRow(Base):
@@ -308,6 +338,7 @@ tracker_syncs = table_of(TrackerSyncRow)
 phase_outputs = table_of(PhaseOutputRow)
 session_logs = table_of(SessionLogRow)
 input_requests = table_of(InputRequestRow)
+instructions = table_of(InstructionRow)
 events = table_of(EventRow)
 event_counter = table_of(EventCounterRow)
 transcripts = table_of(TranscriptRow)

@@ -9,6 +9,7 @@ from orchestrator_tui.database import rows
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import (
     input_requests,
+    instructions,
     phase_outputs,
     pipeline_states,
     projects,
@@ -21,6 +22,7 @@ from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
     InputRequest,
+    Instruction,
     ItemCounts,
     PipelineState,
     Project,
@@ -29,7 +31,7 @@ from orchestrator_tui.domain.records import (
     Usage,
     WorkItem,
 )
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, RequestStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import AgentStatus, InstructionStatus, PhaseName, RequestStatus, WorkItemStatus
 
 
 def pipeline_query(project_id: str) -> Select[Any]:
@@ -179,3 +181,9 @@ async def get_request(runner: Runner, request_id: str) -> InputRequest:
     if row is None:
         raise KeyError(request_id)
     return rows.input_request(row)
+
+
+async def open_instructions(runner: Runner, project_id: str) -> Sequence[Instruction]:
+    column = instructions.c
+    query = select(instructions).where(column.project_id == project_id, column.status == InstructionStatus.OPEN.value)
+    return [rows.instruction(row) for row in await runner.run(query.order_by(column.created_at, column.id))]

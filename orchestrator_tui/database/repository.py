@@ -28,6 +28,7 @@ from orchestrator_tui.domain.records import (
     Comment,
     Dossier,
     InputRequest,
+    Instruction,
     ItemCounts,
     Lease,
     OutboxEntry,
@@ -308,6 +309,10 @@ class SqlStore(Store):
 
     async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
         return await self._read(lambda runner: queries.open_requests(runner, project_id))
+
+    async def open_instructions(self, project_id: str) -> Sequence[Instruction]:
+        async with self._reading() as runner:
+            return await queries.open_instructions(runner, project_id)
 
     async def get_request(self, request_id: str) -> InputRequest:
         return await self._read(lambda runner: queries.get_request(runner, request_id))

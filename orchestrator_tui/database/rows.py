@@ -12,6 +12,7 @@ from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
     InputRequest,
+    Instruction,
     PhaseState,
     PipelineState,
     Project,
@@ -25,6 +26,8 @@ from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     AgentStatus,
     Choice,
+    InstructionKind,
+    InstructionStatus,
     PhaseName,
     PipelineStatus,
     RequestKind,
@@ -181,8 +184,25 @@ def input_request(row: Row[Any]) -> InputRequest:
         choice=None if row.choice is None else Choice(row.choice),
         text=row.text,
         answered_by=row.answered_by,
+        asked_by=row.asked_by,
+        pattern=row.pattern,
         created_at=row.created_at,
         answered_at=row.answered_at,
+        taken_at=row.taken_at,
+    )
+
+
+def instruction(row: Row[Any]) -> Instruction:
+    return Instruction(
+        id=row.id,
+        project_id=row.project_id,
+        kind=InstructionKind(row.kind),
+        text=row.text,
+        by=row.by,
+        agent_id=row.agent_id,
+        work_item_id=row.work_item_id,
+        status=InstructionStatus(row.status),
+        created_at=row.created_at,
     )
 
 
@@ -204,8 +224,13 @@ def artifact_values(artifact: Artifact) -> dict[str, Any]:
 
 def request_values(request: InputRequest) -> dict[str, Any]:
     """Columns of a request."""
-    moments = {"created_at": request.created_at, "answered_at": request.answered_at}
+    moments = {name: getattr(request, name) for name in ("created_at", "answered_at", "taken_at")}
     return to_plain(request) | moments  # type: ignore[no-any-return]
+
+
+def instruction_values(instruction: Instruction) -> dict[str, Any]:
+    """Columns of an instruction."""
+    return to_plain(instruction) | {"created_at": instruction.created_at}  # type: ignore[no-any-return]
 
 
 def session_values(session: SessionLog) -> dict[str, Any]:

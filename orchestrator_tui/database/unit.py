@@ -4,6 +4,7 @@ from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.event_log import EventWriter, Pending
 from orchestrator_tui.database.import_writes import ImportWrites
+from orchestrator_tui.database.instruction_writes import InstructionWrites
 from orchestrator_tui.database.item_writes import ItemWrites
 from orchestrator_tui.database.request_writes import RequestWrites
 from orchestrator_tui.database.tracker_writes import TrackerWrites
@@ -11,7 +12,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import Event, Recorded
 
 
-class SqlUnitOfWork(ImportWrites, ItemWrites, RequestWrites, TrackerWrites, UnitOfWork):
+class SqlUnitOfWork(ImportWrites, ItemWrites, RequestWrites, InstructionWrites, TrackerWrites, UnitOfWork):
     """The unit of work of `SqlStore.transaction`."""
 
     def __init__(self, runner: Runner, log: EventWriter, *, one_writer: bool) -> None:

@@ -74,6 +74,16 @@ class SetLimit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SteerAgent:
+    """Say something to a running agent; it takes it in at its next step. One that has ended leaves it to the next."""
+
+    project_id: str
+    agent_id: str
+    text: str
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SyncTracker:
     """Bring a project's items and what people see of them in its tracker to the same state now."""
 
@@ -90,6 +100,37 @@ class MoveTracker:
     force: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LeaveNote:
+    """Say something to the next session that starts: of a work item, or of the whole project."""
+
+    project_id: str
+    text: str
+    work_item_id: str | None = None
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InterruptAgent:
+    """Stop the step that an agent is at, or all agents of the project; their sessions go on."""
+
+    project_id: str
+    agent_id: str | None = None
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RemovePermission:
+    """No longer allow a command that a person had allowed in the project."""
+
+    project_id: str
+    pattern: str
+    by: str = "person"
+
+
+Stepping = SteerAgent | LeaveNote | InterruptAgent
+"""What a person says to agents unasked."""
+
 Command = (
     CreateProject
     | ImportProject
@@ -100,4 +141,6 @@ Command = (
     | SetLimit
     | SyncTracker
     | MoveTracker
+    | Stepping
+    | RemovePermission
 )

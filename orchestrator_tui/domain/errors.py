@@ -215,6 +215,12 @@ class AgentFailed(OrchestratorError):
         self.status = status
 
 
+class ToolRefused(OrchestratorError):
+    """What an agent asked of the program's own tools is not possible."""
+
+    title = "Tool"
+
+
 class LimitReached(OrchestratorError):
     """A limit is used up, or what a session was given of what is left. `item_id` is the work item it was at."""
 

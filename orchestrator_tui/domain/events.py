@@ -15,6 +15,7 @@ from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
     Choice,
+    InstructionKind,
     PhaseName,
     PhaseStatus,
     PipelineStatus,
@@ -205,6 +206,64 @@ class AgentFinished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AgentReported:
+    """An agent told by itself how far it is."""
+
+    agent_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AssumptionMade:
+    """An agent asked where nobody is asked; `answer` is what it was told in place of a person's words."""
+
+    agent_id: str
+    question: str
+    answer: str
+    work_item_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstructionGiven:
+    """A person said something unasked. `agent_id` is whom it is for; a note may be for a work item's next session."""
+
+    instruction_id: str
+    kind: InstructionKind
+    text: str
+    by: str
+    agent_id: str | None = None
+    work_item_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstructionTaken:
+    """An agent has taken it in."""
+
+    instruction_id: str
+    kind: InstructionKind
+    agent_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstructionKept:
+    """The agent ended before it had heard this: it is a note for the next session now."""
+
+    instruction_id: str
+    agent_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PermissionChanged:
+    """From now on this very command is allowed in the project, or not any more."""
+
+    pattern: str
+    allowed: bool
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SwarmMerged:
     """What the aggregator found before an agent writes the final document."""
 
@@ -387,6 +446,12 @@ Event = (
     | AgentToolReturned
     | AgentRetried
     | AgentFinished
+    | AgentReported
+    | AssumptionMade
+    | InstructionGiven
+    | InstructionTaken
+    | InstructionKept
+    | PermissionChanged
     | SwarmMerged
     | WorkItemCreated
     | WorkItemStatusChanged

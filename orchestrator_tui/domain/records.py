@@ -8,6 +8,8 @@ from typing import Any
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
     Choice,
+    InstructionKind,
+    InstructionStatus,
     PhaseName,
     PhaseStatus,
     PipelineStatus,
@@ -78,6 +80,16 @@ class Project:
         """The tracker whose items have moved to the present one, as long as it has not been left in order."""
         found = self.config.get("leaving")
         return None if found is None else str(found)
+
+
+PERMISSIONS = "permissions"
+"""Where a project's config holds the commands that a person allowed for good."""
+
+
+def permissions_of(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """The commands allowed for good in a project with this config; whatever is no text there allows nothing."""
+    stored = config.get(PERMISSIONS)
+    return tuple(one for one in stored if isinstance(one, str)) if isinstance(stored, list) else ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -309,7 +321,13 @@ class TranscriptKey:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputRequest:
-    """Something a person is asked for. An answer counts only with the `content_hash` it was shown."""
+    """Something a person is asked for. An answer counts only with the `content_hash` it was shown.
+
+    Attributes:
+        asked_by: `role/subject` of the agent that asks; None when the engine does.
+        pattern: what `allow_project` would allow from then on.
+        taken_at: when the answer had reached the agent for sure.
+    """
 
     id: str
     project_id: str
@@ -325,8 +343,31 @@ class InputRequest:
     choice: Choice | None = None
     text: str | None = None
     answered_by: str | None = None
+    asked_by: str | None = None
+    pattern: str | None = None
     created_at: datetime
     answered_at: datetime | None = None
+    taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instruction:
+    """What a person says to agents unasked, until one has taken it in.
+
+    Attributes:
+        agent_id: whom it is for; of a note, the agent that is being told it, None before.
+        work_item_id: the item whose next session a note is for; None for the project's next session.
+    """
+
+    id: str
+    project_id: str
+    kind: InstructionKind
+    text: str
+    by: str
+    agent_id: str | None = None
+    work_item_id: str | None = None
+    status: InstructionStatus = InstructionStatus.OPEN
+    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -83,6 +83,22 @@ class RequestStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class InstructionKind(StrEnum):
+    """What a person says to agents unasked."""
+
+    STEER = "steer"
+    NOTE = "note"
+    INTERRUPT = "interrupt"
+
+
+class InstructionStatus(StrEnum):
+    """`void`: it was for an agent that had ended by then."""
+
+    OPEN = "open"
+    TAKEN = "taken"
+    VOID = "void"
+
+
 class Choice(StrEnum):
     """An answer a person can give; each request lists which of them it takes."""
 

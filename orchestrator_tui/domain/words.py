@@ -3,7 +3,15 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from orchestrator_tui.domain.events import (
+    AssumptionMade,
+    InstructionGiven,
+    InstructionKept,
+    InstructionTaken,
+    PermissionChanged,
+)
 from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.statuses import InstructionKind
 from orchestrator_tui.domain.text import clean, one_line
 
 __all__ = ["clean", "duration", "last_line", "money", "one_line", "spent", "table", "title", "tokens"]
@@ -42,6 +50,37 @@ def tokens(count: int) -> str:
 def spent(usage: Usage) -> str:
     """Tokens and money in one phrase."""
     return f"{tokens(usage.tokens)}  {money(usage.cost_usd)}"
+
+
+def instruction(event: InstructionGiven | InstructionTaken | InstructionKept | PermissionChanged) -> str:
+    """What a person said to agents, or allowed, in one line."""
+    match event:
+        case InstructionGiven(kind=InstructionKind.INTERRUPT):
+            return "interrupts it"
+        case InstructionGiven(kind=InstructionKind.NOTE):
+            return f"note for the next session: {event.text}"
+        case InstructionGiven():
+            return f"says to it: {event.text}"
+        case InstructionTaken(kind=InstructionKind.INTERRUPT):
+            return "stops its step"
+        case InstructionTaken():
+            return f"has heard: {event.text}"
+        case InstructionKept():
+            return f"ended before it heard this; the next session is told: {event.text}"
+        case PermissionChanged(allowed=True):
+            return f"allowed in this project from now on: {event.pattern}"
+        case PermissionChanged():
+            return f"not allowed in this project any more: {event.pattern}"
+
+
+def tool_name(tool: str) -> str:
+    """What people call a tool: one of this program's own without the name of its server."""
+    return tool.rpartition("__")[2].replace("_", " ") if tool.startswith("mcp__") else tool
+
+
+def assumption(event: AssumptionMade) -> str:
+    """What an agent asked where nobody is asked, in one line."""
+    return f"nobody is asked, so it assumes: {event.question}"
 
 
 def owner(name: str) -> str:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact
+from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact, RemovePermission
 from orchestrator_tui.domain.errors import IllegalTransition, RequestClosed
 from orchestrator_tui.domain.records import Artifact, InputRequest
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PhaseStatus, RequestKind
+from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import machine
 from orchestrator_tui.engine.confinement import allowed_without, asks_for_sandbox
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
@@ -34,6 +35,8 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
     if command.choice in (Choice.REQUEST_CHANGES, Choice.RETRY_WITH_HINT, Choice.ANSWER) and not words:
         raise IllegalTransition(f"{command.choice} needs words.", hint="Say what should be different.")
     async with store.transaction() as unit:
+        # A run that is coming to rest because of this question either sees the answer, or is found resting after it.
+        await unit.pipeline(request.project_id)
         answered = await unit.answer_request(
             command.request_id,
             content_hash=command.content_hash,
@@ -49,9 +52,29 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
         )
         if asks_for_sandbox(request) and command.choice is Choice.ALLOW_PROJECT:
             await unit.set_config(request.project_id, allowed_without)
+        elif command.choice is Choice.ALLOW_PROJECT and answered.pattern:
+            await unit.set_permission(request.project_id, answered.pattern, allowed=True)
+            unit.record(
+                request.project_id, events.PermissionChanged(pattern=answered.pattern, allowed=True, by=command.by)
+            )
         if request.phase is not None:
             await _consequence(unit, request, command.choice, words)
     return answered
+
+
+async def remove_permission(store: Store, command: RemovePermission) -> None:
+    """A command that was allowed in the project is asked about again.
+
+    Raises:
+        IllegalTransition: it was not allowed.
+    """
+    async with store.transaction() as unit:
+        if not await unit.set_permission(command.project_id, command.pattern, allowed=False):
+            raise IllegalTransition(
+                f"{one_line(command.pattern, 200)!r} is not allowed in this project.",
+                hint="Give it exactly as it is listed.",
+            )
+        unit.record(command.project_id, events.PermissionChanged(pattern=command.pattern, allowed=False, by=command.by))
 
 
 async def _consequence(unit: UnitOfWork, request: InputRequest, choice: Choice, words: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -31,6 +31,7 @@ from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
+from orchestrator_tui.engine.hearing import Heard, Hearing
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -71,6 +72,28 @@ class Task:
         """The same for the same task, given to the same kind of agent."""
         return sha256(f"{self.system_prompt}\0{self.model}\0{self.prompt}".encode()).hexdigest()
 
+    @property
+    def asked_by(self) -> str:
+        """Who asks when this task's agent does; the same for every session at it."""
+        return f"{self.role}/{self.subject}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Words:
+    """What is said to agents besides their tasks.
+
+    Attributes:
+        reask: asks for an answer again, with what is wrong with it. say: what a person said, as an agent is told it.
+        interrupted: lets an interrupted agent go on. interrupt_seconds: how long a person has to say something first.
+        settle: stores that an agent has heard something.
+    """
+
+    reask: Callable[[list[str]], str]
+    say: Callable[[Sequence[Heard]], str]
+    interrupted: Callable[[], str]
+    settle: Callable[[str, Heard], Awaitable[None]]
+    interrupt_seconds: float
+
 
 @dataclass(kw_only=True, slots=True)
 class Account:
@@ -80,6 +103,7 @@ class Account:
     task: Task
     guard: Guard
     session: AgentSession | None = None
+    hearing: Hearing = field(default_factory=Hearing)
     last_activity: datetime = field(default_factory=now)
     began: float = field(default_factory=time.monotonic)
     last_call: str = ""
@@ -102,7 +126,7 @@ class Conversation:
         *,
         log: EventLog,
         bus: Bus,
-        reask: Callable[[list[str]], str],
+        words: Words,
         stall_seconds: float,
         max_reasks: int,
     ) -> None:
@@ -111,7 +135,7 @@ class Conversation:
         self._account = account
         self._log = log
         self._bus = bus
-        self._reask = reask
+        self._words = words
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
         self._resume_prompt = task.resume_prompt
@@ -129,20 +153,36 @@ class Conversation:
         if self._resume_prompt:
             prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
         for _ in range(self._max_reasks + 1):
-            ended = await self._turn(prompt, kind)
+            ended = await self._uninterrupted(prompt, kind)
             try:
                 valid = answer.model_validate(ended.structured)
                 self._account.answer = valid.model_dump(mode="json")
                 return valid
             except ValidationError as error:
-                prompt, kind = self._reask(complaints(error, ended)), "invalid_answer"
+                prompt, kind = self._words.reask(complaints(error, ended)), "invalid_answer"
         raise AgentFailed(
             f"The {self._task.role} agent gave no valid answer in {self._max_reasks + 1} tries.", kind="invalid_answer"
         )
 
+    async def _uninterrupted(self, prompt: str, kind: str) -> TurnEnded:
+        """The end of a turn. One that a person interrupts goes on with what they say next, or in a while by itself."""
+        hearing = self._account.hearing
+        while True:
+            hearing.interrupted = False
+            try:
+                return await self._turn(prompt, kind)
+            except AgentFailed as error:
+                if error.kind != "interrupted" or not hearing.interrupted:
+                    raise
+            hearing.cut_short()
+            await hearing.arrival(self._words.interrupt_seconds)
+            prompt, kind = self._words.interrupted(), "interrupted"
+
     async def _turn(self, prompt: str, kind: str) -> TurnEnded:
         agent_id, guard = self._account.log.id, self._account.guard
         await guard.before_turn()
+        if said := self._account.hearing.prompt():
+            prompt = f"{prompt}\n\n{self._words.say(said)}"
         self._emit(events.AgentPrompted(agent_id=agent_id, kind=kind, text=shorten(prompt, SHOWN_PROMPT)))
         outputs = aiter(self._session.turn(prompt))
         while True:
@@ -159,6 +199,19 @@ class Conversation:
             self._take(output)
             if not isinstance(output, TextDelta):
                 await guard.look()
+            await self._notice(output)
+
+    async def _notice(self, output: AgentOutput) -> None:
+        """What the agent has heard by now."""
+        hearing = self._account.hearing
+        match output:
+            case ToolReturned(call_id=call_id):
+                hearing.returned(call_id)
+            case TextDelta() | Said() | CalledTool():
+                for heard in hearing.heard():
+                    await self._words.settle(self._account.log.id, heard)
+            case _:
+                pass
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()
@@ -290,7 +343,7 @@ def shorten_value(value: Any) -> Any:
 
 def summarize_call(tool: str, arguments: Mapping[str, Any]) -> str:
     """A tool call in one line: its file, command or pattern."""
-    for key in ("file_path", "command", "pattern", "path", "summary"):
+    for key in ("file_path", "command", "pattern", "path", "summary", "question", "key", "text"):
         value = arguments.get(key)
         if isinstance(value, str):
             return one_line(value, 400)

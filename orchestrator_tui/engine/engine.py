@@ -18,9 +18,13 @@ from orchestrator_tui.domain.commands import (
     CreateProject,
     EditArtifact,
     ImportProject,
+    InterruptAgent,
+    LeaveNote,
     MoveTracker,
+    RemovePermission,
     ResumeProject,
     SetLimit,
+    SteerAgent,
     StopProject,
     SyncTracker,
 )
@@ -48,6 +52,7 @@ from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
+from orchestrator_tui.engine.instructions import step_in
 from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
 from orchestrator_tui.engine.workspace import Workspace
@@ -121,6 +126,12 @@ class LocalEngine(EngineClient):
                 project = await self._store.find_project(project_id)
                 await tracking.move(self._runs, project, command, self._options.open_tracker)
                 return project_id
+            case SteerAgent() | LeaveNote() | InterruptAgent():
+                await step_in(self._store, command)
+                return command.project_id
+            case RemovePermission():
+                await answers.remove_permission(self._store, command)
+                return command.project_id
             case _:
                 assert_never(command)
 

@@ -16,9 +16,10 @@ _DEBUG = (
     events.PhaseProgressed,
     events.WorkItemCreated,
     events.WorkItemCommented,
+    events.AgentReported,
     events.VerifyStarted,
 )
-_TEXTS = frozenset({"idea", "text", "output", "arguments", "summary"})
+_TEXTS = frozenset({"idea", "text", "output", "arguments", "summary", "question"})
 _LONGEST = 500
 
 

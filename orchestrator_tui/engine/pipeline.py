@@ -269,7 +269,7 @@ class Pipeline:
 
     async def _waits_for_person(self, phase: PhaseState) -> bool:
         requests = await self._store.open_requests(self._project.id)
-        return any(request.phase is phase.phase for request in requests)
+        return any(request.phase is phase.phase and request.kind is RequestKind.APPROVAL for request in requests)
 
     async def _accept(self, phase: PhaseState) -> None:
         """Nobody is asked, or a person said yes: act on the stored result, then the phase is complete."""

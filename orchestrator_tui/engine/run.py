@@ -12,11 +12,20 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
-from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    PauseReason,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+    WorkItemStatus,
+)
 from orchestrator_tui.engine import machine, shutdown
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.handback import hand_back
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
+from orchestrator_tui.engine.instructions import release
+from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.pipeline import Pipeline
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
@@ -34,6 +43,9 @@ _STARTABLE = (
 )
 
 
+_ASKED_BY_AGENTS = frozenset({RequestKind.CLARIFICATION, RequestKind.PERMISSION})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Run:
     """A project with its hands, until it rests or is to stop."""
@@ -44,6 +56,7 @@ class Run:
     workspace: Workspace
     log: EventLog
     sessions: Sessions
+    liaison: Liaison
     pipeline: Pipeline
     stop: StopOrder
 
@@ -85,10 +98,19 @@ class Run:
             StoreUnavailable: events cannot be stored.
         """
         signs = Signs()
-        work = asyncio.create_task(self.pipeline.run(), name=f"phases-{self.project.slug}")
+        work = self._begin()
         try:
-            async with heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs):
+            async with (
+                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs),
+                self.liaison.at_work(self.project.id, self.sessions.at_work),
+            ):
                 await self._watch(work, signs)
+                while not (work.done() or self.stop.wanted.is_set() or signs.stop.is_set()):
+                    # An agent waits for a person.
+                    if await self._rest(work, stop_seconds):
+                        return
+                    work = self._begin()
+                    await self._watch(work, signs)
                 if not work.done():
                     self.stop.give(USER_REQUEST)
                     await self._stop_in_time(work, stop_seconds)
@@ -100,6 +122,31 @@ class Run:
             raise
         finally:
             await finish(self._ended(work))
+
+    def _begin(self) -> "asyncio.Task[None]":
+        return asyncio.create_task(self.pipeline.run(), name=f"phases-{self.project.slug}")
+
+    async def _rest(self, work: "asyncio.Task[None]", seconds: float) -> bool:
+        """Pause at a safe point, as an agent waits for a person; False when the answer came meanwhile and the pipeline
+        is to go on. Everything stands then as it does for a resume: agents go on with their conversations."""
+        rest = self.liaison.rest
+        await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
+        await self._ended(work)
+        await self.log.flush()
+        why = f"a person is asked: {rest.reason.value}"
+        await self._hand_back(why)
+        await self.pipeline.interrupted(why)
+        await self.log.flush()
+        async with self.store.transaction() as unit:
+            state = await unit.pipeline(self.project.id)
+            asked = {request.kind for request in await unit.open_requests(self.project.id)}
+            rests = state.status is not PipelineStatus.RUNNING or bool(asked & _ASKED_BY_AGENTS)
+            if state.status is PipelineStatus.RUNNING and rests:
+                await self._change_status(unit, state.status, PipelineStatus.PAUSED, rest.reason.value)
+        await self.pipeline.mirror()
+        rest.clear()
+        self.sessions.reopen()
+        return rests
 
     async def _watch(self, work: "asyncio.Task[None]", signs: Signs) -> None:
         """Returns once the work is done or is to stop.
@@ -114,6 +161,7 @@ class Run:
                 ("stop", self.stop.wanted),
                 ("stop-elsewhere", signs.stop),
                 ("trouble", self.log.trouble),
+                ("rest", self.liaison.rest.wanted),
             )
         }
         try:
@@ -250,6 +298,7 @@ class Run:
         error = "its process ended without warning"
         async with self.store.transaction() as unit:
             await unit.end_session(replace(session, ended_at=at, status=AgentStatus.INTERRUPTED, error=error))
+            await release(unit, self.project.id, session.id)
             unit.record(
                 self.project.id,
                 events.AgentFinished(

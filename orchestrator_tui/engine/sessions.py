@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequest
-from orchestrator_tui.database.base import Store
+from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError, StoreUnavailable
@@ -21,9 +21,12 @@ from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.allowances import Allowance, Budget, Place
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.conversation import Account, Conversation, Task, shorten
+from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words, shorten
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
+from orchestrator_tui.engine.hearing import Hearing
+from orchestrator_tui.engine.instructions import release
+from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.room import require_room
 
 A = TypeVar("A", bound=BaseModel)
@@ -44,18 +47,20 @@ class Sessions:
         bus: Bus,
         log: EventLog,
         places: asyncio.Semaphore,
-        reask: Callable[[list[str]], str],
+        words: Words,
         budget: Budget,
         settle_seconds: float,
         stall_seconds: float,
         max_reasks: int,
+        liaison: Liaison | None = None,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._bus = bus
         self._log = log
         self._places = places
-        self._reask = reask
+        self._words = words
+        self._liaison = liaison
         self._budget = budget
         self._settle_seconds = settle_seconds
         self._stall_seconds = stall_seconds
@@ -73,6 +78,14 @@ class Sessions:
         self._closing = True
         sessions = [account.session for account in self._accounts.values() if account.session is not None]
         await asyncio.gather(*(session.settle() for session in sessions))
+
+    def reopen(self) -> None:
+        """After `settle`, once all sessions have ended: new ones may begin."""
+        self._closing = False
+
+    def at_work(self, agent_id: str) -> Account | None:
+        """The account of an agent that is at work."""
+        return self._accounts.get(agent_id)
 
     def snapshots(self) -> tuple[AgentSnapshot, ...]:
         """What is to be kept of the agents at work, if they are stopped now."""
@@ -130,7 +143,7 @@ class Sessions:
         self._accounts[account.log.id] = account
         try:
             try:
-                async with self._runtime.session(self._request(task, account.log.id, allowance.dollars)) as session:
+                async with self._runtime.session(self._request(task, account, allowance.dollars)) as session:
                     account.session = session
                     await self.may_begin()
                     async with guard.watching(session):
@@ -171,7 +184,7 @@ class Sessions:
             account,
             log=self._log,
             bus=self._bus,
-            reask=self._reask,
+            words=self._words,
             stall_seconds=self._stall_seconds,
             max_reasks=self._max_reasks,
         )
@@ -194,9 +207,10 @@ class Sessions:
         """Tell of limits that the work left to do will pass."""
         self._log.add(project_id, *await self._budget.foreseen())
 
-    def _request(self, task: Task, agent_id: str, dollars: float | None) -> SessionRequest:
+    def _request(self, task: Task, account: Account, dollars: float | None) -> SessionRequest:
         return SessionRequest(
-            agent_id=agent_id,
+            agent_id=account.log.id,
+            counsel=self._liaison.counsel(account) if self._liaison is not None else None,
             project_id=task.project.id,
             phase=task.phase,
             role=task.role,
@@ -246,6 +260,9 @@ class Sessions:
         task = account.task
         async with self._store.transaction() as unit:
             log = await unit.start_session(account.log)
+            item_id = task.item.id if task.item else None
+            answers = await unit.answers_for(task.project.id, task.phase, item_id, task.asked_by)
+            notes = await unit.claim_notes(task.project.id, item_id, log.id)
             unit.record(
                 task.project.id,
                 events.AgentStarted(
@@ -259,7 +276,7 @@ class Sessions:
                     work_item_key=task.item.key if task.item else None,
                 ),
             )
-        account.log = log
+        account.log, account.hearing = log, Hearing((*answers, *notes))
 
     async def _end(self, task: Task, account: Account, status: AgentStatus, error: str | None) -> None:
         await self._log.flush()
@@ -276,6 +293,9 @@ class Sessions:
         )
         async with self._store.transaction() as unit:
             await unit.end_session(ended)
+            await release(unit, task.project.id, ended.id)
+            if status is not AgentStatus.INTERRUPTED:
+                await _close_questions(unit, task)
             unit.record(
                 task.project.id,
                 events.AgentFinished(
@@ -292,6 +312,17 @@ class Sessions:
 def _place(task: Task) -> Place:
     item = task.item
     return Place(phase=task.phase, item_id=item.id if item else None, item_key=item.key if item else "")
+
+
+async def _close_questions(unit: UnitOfWork, task: Task) -> None:
+    """Once a task has ended, nothing that its agent asked is asked any more, and no answer to it waits."""
+    item_id = task.item.id if task.item else None
+    for answered in await unit.answers_for(task.project.id, task.phase, item_id, task.asked_by):
+        await unit.take_answer(answered.id)
+    for request in await unit.open_requests(task.project.id):
+        if (request.phase, request.asked_by, request.work_item_id) == (task.phase, task.asked_by, item_id):
+            await unit.withdraw_request(request.id)
+            unit.record(task.project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
 
 
 def _snapshot(account: Account) -> AgentSnapshot:

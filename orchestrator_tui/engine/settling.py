@@ -5,8 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from orchestrator_tui.domain.clock import new_id
-from orchestrator_tui.domain.records import Comment, Dossier, PhaseState, SessionLog, WorkItem
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.records import Comment, Dossier, InputRequest, PhaseState, SessionLog, WorkItem
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    PhaseStatus,
+    PipelineStatus,
+    RequestKind,
+    RequestStatus,
+    WorkItemStatus,
+)
 
 ENGINE = "engine"
 IMPORTED = "imported"
@@ -51,6 +58,7 @@ def settled(dossier: Dossier, finished: Mapping[str, str], *, ended_at: datetime
             state=state,
             items=tuple(items),
             comments=dossier.comments + comments,
+            requests=tuple(_request(request) for request in dossier.requests),
             sessions=tuple(_session(session, ended_at) for session in dossier.sessions),
         ),
         by_commit=by_commit,
@@ -98,6 +106,13 @@ def _session(session: SessionLog, ended_at: datetime) -> SessionLog:
         ended_at=max(ended_at, session.started_at),
         error="its process ended without warning",
     )
+
+
+def _request(request: InputRequest) -> InputRequest:
+    """Nothing that a file says was allowed is: agents may have written the file."""
+    if request.kind is not RequestKind.PERMISSION:
+        return request
+    return replace(request, status=RequestStatus.WITHDRAWN, pattern=None)
 
 
 def _comment(item: WorkItem, text: str, at: datetime) -> Comment:

@@ -8,7 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
-from orchestrator_tui.domain.words import duration, title
+from orchestrator_tui.domain.words import assumption, duration, instruction, title, tool_name
 from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
@@ -20,12 +20,22 @@ ANSWER_TOOL = "StructuredOutput"
 SAY_IT_ALL = frozenset({"Write", "Edit", "MultiEdit", "NotebookEdit", "TodoWrite", ANSWER_TOOL})
 """Tools whose call says everything; only an error of theirs is worth a line."""
 
+OWN_LABELS = {
+    "ask user": "Asks",
+    "read work item": "Reads",
+    "comment on work item": "Notes",
+    "report progress": "Tells",
+}
+"""What calls of the program's own tools are labelled with, where there are only a few cells."""
+
 PROMPTS = {
     "task": "is given its task",
     "invalid_answer": "is told that its answer does not fit",
     "complaint": "is told what does not fit together",
     "verify_failed": "is given the output of the red check",
     "nothing_changed": "is told that nothing has changed",
+    "resumed": "goes on with its conversation",
+    "interrupted": "goes on after the interrupt",
 }
 
 
@@ -117,6 +127,9 @@ class AgentLogs:
         agent_id = getattr(event, "agent_id", None)
         if isinstance(agent_id, str):
             return agent_id
+        if isinstance(event, events.InstructionGiven):
+            # A note is for whoever comes next.
+            return None
         item_id = getattr(event, "work_item_id", None)
         return self._agent_of_item.get(item_id) if isinstance(item_id, str) else None
 
@@ -131,7 +144,7 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
         case events.AgentPrompted():
             return Kind.NOTE, "", PROMPTS.get(event.kind, event.kind.replace("_", " "))
         case events.AgentCalledTool():
-            label = "Answer" if event.tool == ANSWER_TOOL else event.tool
+            label = "Answer" if event.tool == ANSWER_TOOL else OWN_LABELS.get(tool_name(event.tool), event.tool)
             return Kind.CALL, label, f"{event.summary} {size_of(event.tool, event.arguments)}".strip()
         case events.AgentToolReturned():
             return (Kind.ERROR if event.is_error else Kind.RESULT), "", event.output or "(nothing)"
@@ -144,6 +157,14 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
             return Kind.ERROR, "Verify", f"red, exit code {event.exit_code}: {event.command}\n{event.output}"
         case events.CommitMade():
             return Kind.NOTE, "Commit", f"{event.commit[:8]} {event.message} +{event.insertions} −{event.deletions}"
+        case events.InstructionGiven(agent_id=str()):
+            return Kind.NOTE, "You", instruction(event)
+        case events.InstructionTaken() | events.InstructionKept():
+            return Kind.NOTE, "", instruction(event)
+        case events.AgentReported():
+            return Kind.NOTE, "Report", event.text
+        case events.AssumptionMade():
+            return Kind.NOTE, "Assumes", assumption(event)
         case events.AgentFinished(status=AgentStatus.COMPLETED):
             return Kind.NOTE, "", f"finished in {duration(event.seconds)}"
         case events.AgentFinished():

@@ -19,6 +19,7 @@ from orchestrator_tui.tui.limit_change import parse_limit
 from orchestrator_tui.tui.opening import Opening
 from orchestrator_tui.tui.shell import Shell
 from orchestrator_tui.tui.slash import Call, CommandProblem, Nothing, Sentence, Steer
+from orchestrator_tui.tui.speaking import Speaking
 from orchestrator_tui.tui.values import agent_name, agents_of
 from orchestrator_tui.tui.view import ProjectView
 
@@ -34,6 +35,7 @@ class Commander:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
+        self.speaking = Speaking(shell, self.project, self.submit)
         self._call: dict[str, Callable[[Call], Any]] = {
             "projects": self._projects,
             "status": self._status,
@@ -46,6 +48,9 @@ class Commander:
             "logs": self._logs,
             "items": self._items,
             "sync": self._sync,
+            "note": self.speaking.note,
+            "interrupt": self.speaking.interrupt,
+            "permissions": self._permissions,
             "diff": self._diff,
             "cost": self._cost,
             "limit": self._limit,
@@ -78,7 +83,7 @@ class Commander:
                 await self._call[call.command.name](call)
             case Steer():
                 await self._engine()
-                self._known_agent(given)
+                await self.speaking.steer(given)
             case _:
                 assert_never(given)
 
@@ -108,13 +113,6 @@ class Commander:
             return False
         await self._shell.bridge.learn_of(project.id)
         return str(project.number) == reference
-
-    def _known_agent(self, steer: Steer) -> None:
-        slash.resolve(steer, self._shell.values)
-        raise CommandProblem(
-            "A running agent cannot be spoken to yet.",
-            hint="Its next round takes your words: /reject with words where it waits for you, /retry with a hint.",
-        )
 
     # Projects
 
@@ -176,6 +174,11 @@ class Commander:
         phase = overview.project.current_phase
         where = f" at {title(phase)}" if phase else ""
         self._shell.say(f"{project.name} is stopped{where}. /resume {project.number} goes on.")
+
+    async def _permissions(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.permissions import PermissionsPage
+
+        self._shell.open_page(PermissionsPage(self._shell.context, self.project(call).id))
 
     async def _replay(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.replay import ReplayPage

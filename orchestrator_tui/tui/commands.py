@@ -47,6 +47,7 @@ class Command:
 
 
 _PROJECT = (Argument("id", Kind.PROJECT),)
+_WORDS = Argument("words", Kind.TEXT, required=True)
 _NAMED_PROJECT = (Argument("id", Kind.PROJECT, required=True),)
 
 COMMANDS: tuple[Command, ...] = (
@@ -63,6 +64,14 @@ COMMANDS: tuple[Command, ...] = (
     Command("logs", "Show what the agents do.", (Argument("agent", Kind.AGENT),), ("log",), "logs"),
     Command("items", "Show the work items.", (Argument("item", Kind.ITEM),), ("tasks",), "items"),
     Command("sync", "Take over what was changed in the work tracker, now.", _PROJECT),
+    Command("note", "Say something to the next session, of a work item if you name one.", (_WORDS,), ("tell",)),
+    Command(
+        "interrupt",
+        "Stop the step that an agent, or every one, is at; it goes on with what you say next.",
+        (Argument("agent", Kind.AGENT),),
+        action="interrupt",
+    ),
+    Command("permissions", "Show the commands you allowed for good, and take them back.", _PROJECT, ("allowed",)),
     Command("diff", "Show what changed, in all or by a work item.", (Argument("item", Kind.ITEM),), action="diff"),
     Command("cost", "Show what was spent, and on what.", _PROJECT, ("costs",), "cost"),
     Command(

@@ -66,6 +66,7 @@ _GOOD = ("✓", "success")
 _BAD = ("×", "error")
 _ASKS = ("●", "warning")
 _TOOL = ("›", "tool")
+_ANSWERED = ("◂", "accent")
 
 
 def line_of(recorded: Recorded, names: Names = NO_NAMES) -> Happening | None:
@@ -152,6 +153,15 @@ def _said(event: Event, names: Names) -> Said | None:
             return _of_check(event, names)
         case events.InputRequested() | events.InputAnswered() | events.InputWithdrawn():
             return _of_question(event)
+        case (
+            events.InstructionGiven()
+            | events.InstructionTaken()
+            | events.InstructionKept()
+            | events.PermissionChanged()
+            | events.AgentReported()
+            | events.AssumptionMade()
+        ):
+            return _of_person(event)
         case events.ErrorOccurred():
             return Said(Kind.ERROR, _BAD, f"{event.title}: {event.message}", detail=f"{event.message}\n{event.hint}")
         case _:
@@ -264,7 +274,7 @@ def _of_agent(
         case events.AgentSaid():
             return Said(Kind.AGENT, _QUIET, event.text, who, event.text)
         case events.AgentCalledTool():
-            tool = "answers" if event.tool == ANSWER_TOOL else event.tool
+            tool = "answers" if event.tool == ANSWER_TOOL else words.tool_name(event.tool)
             return Said(Kind.TOOL, _TOOL, f"{tool} {event.summary}", who)
         case events.AgentToolReturned():
             text = f"tool failed: {words.last_line(event.output)}"
@@ -331,15 +341,35 @@ def _of_check(event: events.VerifyStarted | events.VerifyFinished | events.Commi
             assert_never(event)
 
 
+def _of_person(
+    event: events.InstructionGiven
+    | events.InstructionTaken
+    | events.InstructionKept
+    | events.PermissionChanged
+    | events.AgentReported
+    | events.AssumptionMade,
+) -> Said:
+    match event:
+        case events.AgentReported():
+            return Said(Kind.AGENT, _QUIET, event.text, event.agent_id, event.text)
+        case events.AssumptionMade():
+            detail = f"{event.question}\n\n{event.answer}"
+            return Said(Kind.QUESTION, _ASKS, words.assumption(event), event.agent_id, detail)
+        case events.PermissionChanged():
+            return Said(Kind.QUESTION, _ANSWERED, words.instruction(event), event.by, event.pattern)
+        case events.InstructionGiven():
+            return Said(Kind.QUESTION, _ANSWERED, words.instruction(event), event.agent_id or event.by, event.text)
+        case _:
+            return Said(Kind.QUESTION, _QUIET, words.instruction(event), event.agent_id, event.text)
+
+
 def _of_question(event: events.InputRequested | events.InputAnswered | events.InputWithdrawn) -> Said:
     match event:
         case events.InputRequested():
             return Said(Kind.QUESTION, _ASKS, f"waits for you: {event.title}")
         case events.InputAnswered():
             text = f": {event.text}" if event.text else ""
-            return Said(
-                Kind.QUESTION, ("◂", "accent"), f"{words.title(event.choice)}{text}", event.by, event.text or ""
-            )
+            return Said(Kind.QUESTION, _ANSWERED, f"{words.title(event.choice)}{text}", event.by, event.text or "")
         case events.InputWithdrawn():
             return Said(Kind.QUESTION, _QUIET, f"the {words.title(event.kind)} is not needed any more")
         case _:

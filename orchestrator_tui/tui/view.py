@@ -17,6 +17,7 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
+from orchestrator_tui.domain.words import tool_name
 
 NOTHING = Usage()
 
@@ -287,7 +288,9 @@ def _fold_agent(project: ProjectView, event: Event, at: datetime) -> ProjectView
         case events.AgentSaid(agent_id=agent_id, text=text):
             return _doing(project, agent_id, text)
         case events.AgentCalledTool(agent_id=agent_id):
-            return _doing(project, agent_id, f"{event.tool} {event.summary}".strip())
+            return _doing(project, agent_id, f"{tool_name(event.tool)} {event.summary}".strip())
+        case events.AgentReported(agent_id=agent_id, text=text):
+            return _doing(project, agent_id, text)
         case events.AgentRetried(agent_id=agent_id):
             return _doing(project, agent_id, f"waits {event.delay_seconds:.0f} s for the API: {event.error}")
         case events.AgentFinished():

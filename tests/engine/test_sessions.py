@@ -12,8 +12,9 @@ from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.conversation import Task
+from orchestrator_tui.engine.conversation import Task, Words
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.hearing import Heard
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.phases.answers import WorkDone
 from tests.lives import light_scenario
@@ -32,6 +33,10 @@ def task_of(project: Project, directory: Path) -> Task:
         answer=WorkDone,
         directory=directory,
     )
+
+
+async def nobody_heard(agent_id: str, heard: Heard) -> None:
+    raise AssertionError("nothing was said")
 
 
 async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_as_well(
@@ -53,9 +58,9 @@ async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_a
             bus=Bus(),
             log=log,
             places=asyncio.Semaphore(1),
-            reask="\n".join,
             budget=Budget(store, project.id, SettingsModel()),
             settle_seconds=5,
+            words=Words(reask="\n".join, say=str, interrupted=str, settle=nobody_heard, interrupt_seconds=1),
             stall_seconds=60,
             max_reasks=1,
         )

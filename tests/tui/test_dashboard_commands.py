@@ -60,7 +60,10 @@ async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_
         await it.refused("/stop 1", "small is completed.", "There is nothing to stop.")
         await it.refused("@agent-1", "@agent-1 says nothing to an agent.", "Usage: @agent text")
         await it.refused("@agent-99 hello", "There is no agent 'agent-99'.")
-        await it.refused("@agent-1 use tabs", "cannot be spoken to yet", "/reject with words")
+        await it.refused("/note", "/note needs <words>.", "Usage: /note <words>")
+        await it.refused("/note TASK-77: use tabs", "There is no work item 'TASK-77'.")
+        await it.refused("/interrupt", "No agent is at work.", "/note leaves words")
+        await it.refused("/interrupt agent-1", "That agent is not at work any more.")
 
 
 async def test_commands_about_a_project_say_so_while_there_is_none(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ async def test_a_database_that_goes_away_is_told_what_is_shown_stays_and_it_come
                 await it.send("/cost")
                 await it.shows("Cost", "there is no such database")
                 await it.leave()
-                await it.refused("@agent-1 hello", "cannot be spoken to yet")
+                await it.refused("@agent-1 hello", "Database", "there is no such database")
                 await it.send("A new idea")
                 await it.shows("Run with")
                 await it.look()

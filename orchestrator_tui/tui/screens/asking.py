@@ -365,6 +365,7 @@ class Question(OnceModal[bool]):
 
 CHOOSING = frozenset(
     """
-    approve request_changes edit editor view diff stop allow_once allow_project deny retry retry_with_hint skip
+    approve request_changes edit editor view diff stop
+    allow_once allow_project deny deny_with_words retry retry_with_hint skip
     """.split()  # noqa: SIM905
 )

@@ -22,7 +22,7 @@ from orchestrator_tui.tui.messages import Happened
 from orchestrator_tui.tui.screens.main_keys import MainKeys
 from orchestrator_tui.tui.setup import Setup
 from orchestrator_tui.tui.slash import Values
-from orchestrator_tui.tui.values import agents_of
+from orchestrator_tui.tui.values import agent_name, agents_of
 from orchestrator_tui.tui.view import AgentView, ProjectView
 from orchestrator_tui.tui.widgets.agent_panes import AgentPanes
 from orchestrator_tui.tui.widgets.input_bar import InputBar
@@ -199,6 +199,11 @@ class MainScreen(MainKeys):
         if feed is not None and not feed.loaded:
             return "Loading what its agents did …"
         return "No agent is at work."
+
+    @property
+    def focused_agent(self) -> str | None:
+        agent_id = self.query_one(AgentPanes).focused_agent
+        return next((agent_name(one) for one in agents_of(self._bridge) if one.agent_id == agent_id), None)
 
     def show_agent(self, agent: AgentView | None) -> None:
         """Give an agent's log the focus; the first one's without `agent`."""

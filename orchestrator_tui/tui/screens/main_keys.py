@@ -22,6 +22,8 @@ class MainKeys(Screen[None]):
     _stop_asked = ("", float("-inf"))
     """Of which project it was last asked whether to stop it, and when."""
 
+    _interrupt_asked = ("", float("-inf"))
+
     @property
     def selected(self) -> ProjectView | None:
         raise NotImplementedError
@@ -69,6 +71,23 @@ class MainKeys(Screen[None]):
     def action_logs(self) -> None:
         """Go to the logs."""
         self.give("/logs")
+
+    @property
+    def focused_agent(self) -> str | None:
+        """What the agent is called whose log has the focus."""
+        raise NotImplementedError
+
+    def action_interrupt(self) -> None:
+        """Interrupt the agent whose log has the focus, or all, when it is asked for twice: see `action_stop`."""
+        name = self.focused_agent or ""
+        about = f"{self.selected.id if self.selected else ''} {name}"
+        asked, self._interrupt_asked = self._interrupt_asked, (about, monotonic())
+        waited = self._interrupt_asked[1] - asked[1]
+        if asked[0] == about and QUIET <= waited <= SECONDS_SHOWN:
+            self.give(f"/interrupt {name}".strip())
+        elif waited >= QUIET:
+            key = self.dashboard_app.keys.shown("interrupt")
+            self.dashboard_app.say(f"Interrupt {name or 'every agent at work'}? {key} again to interrupt.")
 
     def action_cost(self) -> None:
         """Show what was spent."""

@@ -39,7 +39,11 @@ class PermissionScreen(Question):
             self.box.tell_note(f"{hidden} characters in it cannot be seen and are left out here. Be careful.")
 
     def offers(self) -> Iterator[Offer]:
-        yield from (offer for choice, offer in self._OFFERS.items() if choice in self.request.choices)
+        for choice, offer in self._OFFERS.items():
+            if choice in self.request.choices:
+                yield offer
+                if choice is Choice.DENY:
+                    yield Offer("deny_with_words", "Deny, and say why", "Say why", tone="error")
 
     def focus_content(self) -> None:
         self.query_one("#question-body").focus()
@@ -55,3 +59,8 @@ class PermissionScreen(Question):
     def action_deny(self) -> None:
         """Denies it."""
         self.choose(Choice.DENY)
+
+    def action_deny_with_words(self) -> None:
+        """Opens the field for what the agent is told."""
+        if Choice.DENY in self.request.choices:
+            self.ask_words(Choice.DENY, "Why not, or what to do instead")

@@ -193,6 +193,12 @@ class AgentPanes(Widget):
         self._pane_of[agent_id].view.focus()
         return True
 
+    @property
+    def focused_agent(self) -> str | None:
+        """The id of the agent whose log has the focus."""
+        pane = self._focused_pane()
+        return pane.agent.agent_id if pane is not None and pane.agent is not None else None
+
     def focus_first(self) -> bool:
         """Gives the log that was used last the focus, or the first one; False when there is none."""
         if self._current is not None and self._current in self._pane_of:
