@@ -52,7 +52,7 @@ PROMPT_VARIABLES: Mapping[str, frozenset[str]] = {
     "deploy/deploy": _variables("project_name requirements architecture tree verify_command"),
     "recovery/again": _variables("tried different advice detail"),
     "recovery/bouncing": _variables("times items"),
-    **{f"recovery/{trouble}": _variables("") for trouble in Trouble},
+    **{f"recovery/{trouble}": _variables("problem") for trouble in Trouble},
 }
 """The variables that each prompt gets, by `<phase>/<name>`."""
 

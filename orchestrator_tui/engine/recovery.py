@@ -36,11 +36,9 @@ class Ladder:
             return Rung.ESCALATE
         rungs = self._rungs(model, can_hear=can_hear)
         place = len(attempts)
-        if attempts and repeated([*(a.signature for a in attempts), signature]) >= self.same_error:
-            # The same again, however it was tried: nothing less than another kind of attempt.
-            last = attempts[-1].then
-            while place < len(rungs) and rungs[place] is last:
-                place += 1
+        beyond = repeated([*(one.signature for one in attempts), signature]) - self.same_error
+        if beyond >= 0 and attempts:
+            place = max(place, _another_kind(rungs, place - beyond - 1, beyond + 1))
         return rungs[place] if place < len(rungs) else Rung.ESCALATE
 
     def most(self, model: str) -> int:
@@ -51,6 +49,17 @@ class Ladder:
         again = Rung.HINT if can_hear else Rung.FRESH
         rungs = [again] * (self.tries - 2) + ([Rung.FRESH] if self.tries > 1 else [])
         return [*rungs, Rung.STRONGER] if self.stronger is not None and self.stronger != model else rungs
+
+
+def _another_kind(rungs: Sequence[Rung], start: int, steps: int) -> int:
+    """The place of the first rung so many kinds above the one at `start`; behind the last when there is none."""
+    for _ in range(steps):
+        if not 0 <= start < len(rungs):
+            break
+        kind = rungs[start]
+        while start < len(rungs) and rungs[start] is kind:
+            start += 1
+    return start
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -231,7 +231,7 @@ class Attempts:
             "again",
             tried=[_line(number, one) for number, one in enumerate(self._failed, 1)],
             different=_different(last.then, self._ladder.stronger or ""),
-            advice=self._services.render("recovery", last.trouble.value),
+            advice=self._services.render("recovery", last.trouble.value, problem=last.problem),
             detail=detail,
         )
 

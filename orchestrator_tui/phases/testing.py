@@ -12,8 +12,9 @@ from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.conversation import Conversation
+from orchestrator_tui.engine.detection import bounces
 from orchestrator_tui.phases import context, documents
-from orchestrator_tui.phases.answers import TestPlan, TestReport
+from orchestrator_tui.phases.answers import Failure, TestPlan, TestReport
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 from orchestrator_tui.phases.attempts import Attempts, Objection, red, taken
 from orchestrator_tui.phases.base import Phase, PhaseInput
@@ -143,26 +144,46 @@ class TestingPhase(Phase):
     async def _file_failures(
         self, given: PhaseInput, tracker: WorkTracker, report: TestReport, items: Sequence[WorkItem]
     ) -> int:
-        """One work item a failure; a failure filed in this round already is not filed again."""
+        """One work item a failure; a failure filed in this round already is not filed again.
+
+        Raises:
+            PhaseFailed: one of them was repaired as often as the settings allow.
+        """
         filed = {(item.metadata.get("ref"), item.metadata.get("round")) for item in items}
-        taken = {item.metadata.get("ref") for item in items}
+        taken_refs = {item.metadata.get("ref") for item in items}
         fresh = []
         for failure in report.failures:
             if (failure.ref, given.round) in filed:
                 continue
-            ref = failure.ref if failure.ref not in taken else f"{failure.ref}-round-{given.round}"
+            ref = failure.ref if failure.ref not in taken_refs else f"{failure.ref}-round-{given.round}"
+            came_back = self._came_back(given, failure, items)
             fresh.append(
                 WorkItem(
                     id=new_id(),
                     project_id=given.project.id,
                     number=0,
                     title=failure.title,
-                    description=failure.description,
+                    description="\n\n".join(part for part in (failure.description, came_back) if part),
                     acceptance=tuple(failure.acceptance),
                     priority=failure.priority,
                     labels=("found-by-testing",),
-                    metadata={"ref": ref, "round": given.round},
+                    metadata={"ref": ref, "round": given.round, "failure": failure.ref},
                 )
             )
         await tracker.create_work_items(fresh)
         return len(report.failures)
+
+    def _came_back(self, given: PhaseInput, failure: Failure, items: Sequence[WorkItem]) -> str:
+        """What whoever repairs a failure is told when it bounces between done and failing; empty when it is new."""
+        same = [item for item in items if item.metadata.get("failure", item.metadata.get("ref")) == failure.ref]
+        times = bounces([is_done for item in same for is_done in (item.status is WorkItemStatus.DONE, False)])
+        if times >= given.settings.error_recovery.bounce_limit:
+            raise PhaseFailed(
+                f"`{failure.title}` was repaired {times} times and still fails; a person has to look at it.",
+                hint="Mend it by hand and resume, or raise error_recovery.bounce_limit.",
+            )
+        if not times:
+            return ""
+        return self._services.render(
+            "recovery", "bouncing", times=times, items=[f"{item.key} {item.title}" for item in same]
+        )
