@@ -9,6 +9,8 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+ANSWER_TOOL = "StructuredOutput"
+"""What an agent answers with; whoever asks counts how often that does not fit."""
 _LONGEST = 20_000
 _LEAST_ERROR = 12
 """Characters of an error that says anything; an exit code alone does not."""
@@ -119,7 +121,7 @@ class StuckDetector:
     def returned(self, call_id: str, output: str, *, is_error: bool) -> Finding | None:
         """A call has its result."""
         call = self._open.pop(call_id, None)
-        if call is None:
+        if call is None or call.tool == ANSWER_TOOL:
             return None
         self._steps.append((call, signature(output)))
         return self._found(self._same_call() or self._alternation() or self._error(call, output, is_error))

@@ -79,7 +79,7 @@ def decide(scenario: Scenario, session: Session, body: Mapping[str, Any]) -> Spe
     turn = _DONE if place.answered or place.turn >= len(turns) else turns[place.turn]
     fault = _next_fault(session, place, turn)
     if isinstance(fault, StatusFault):
-        text = f"the scenario {scenario.name} answers {fault.status} here"
+        text = fault.message or f"the scenario {scenario.name} answers {fault.status} here"
         return Refusal(fault.status, text, f"status {fault.status}", fault.retry_after, fault.resets_in)
     kind = "done" if turn is _DONE else "turn"
     return Speech(_reply(scenario, turn, body), kind if fault is None else fault.kind, fault)
