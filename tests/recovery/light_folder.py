@@ -4,7 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
+from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace
 from tests.recovery.troubled import BROKEN
@@ -54,6 +56,17 @@ class LightWorkspace(Workspace):
 
     def _files(self) -> set[str]:
         return {file.name for file in self.directory.iterdir() if file.is_file() and not file.name.startswith(".orch")}
+
+
+class NoMirror(Mirror):
+    """Writes no state file."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def write(self, project_id: str) -> None: ...
 
 
 class LightVerifier(Verifier):
