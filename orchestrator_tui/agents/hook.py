@@ -32,6 +32,7 @@ def make_hook(request: SessionRequest, *, judge: gate.Judge, readable: tuple[Pat
             if decision.verdict is Verdict.ASK:
                 decision = await _decided(request.counsel, call, decision)
             if not decision.allowed:
+                turnstile.refuse(str(call_id))
                 return gate.hook_answer(decision)
             words = request.counsel.next_words(str(call_id)) if request.counsel is not None else ""
             if words and call.tool == gate.ANSWER_TOOL:

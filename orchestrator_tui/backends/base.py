@@ -21,6 +21,15 @@ LINK = "link"
 ASKED_FOR = "asked_for"
 """The key in an item's metadata of who wants it done that was not planned so: a person's new or reopened item."""
 
+ATTEMPTS = "attempts"
+"""The key in an item's metadata of the failed attempts at it since somebody last asked for it."""
+
+DECISION = "decision"
+"""The key in a blocked item's metadata of the request about it."""
+
+LEFT_OUT = "left_out"
+"""The key in a blocked item's metadata that says that the project is finished without it."""
+
 
 class WorkTracker(ABC):
     """Keeps the work items of projects. Every change of an item's status is a compare-and-set.

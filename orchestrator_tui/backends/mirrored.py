@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator_tui.backends import dependencies
-from orchestrator_tui.backends.base import ASKED_FOR, TrackerContext
+from orchestrator_tui.backends.base import ASKED_FOR, ATTEMPTS, DECISION, LEFT_OUT, TrackerContext
 from orchestrator_tui.backends.database import LINKS, DatabaseTracker, comment_event, created_event, status_event
 from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.domain import events
@@ -149,7 +149,7 @@ class MirroredTracker(DatabaseTracker):
             return
         if updates.get("status") is WorkItemStatus.TODO:
             # A person who wants it tried again does not mean that only the tries are left which it had.
-            updates["metadata"] = {"failed_tries": 0, ASKED_FOR: PERSON}
+            updates["metadata"] = {ATTEMPTS: [], DECISION: None, LEFT_OUT: None, ASKED_FOR: PERSON}
         changed = await unit.update_item(item.id, updates)
         if changed.status is not item.status:
             unit.record(self.project.id, status_event(changed, item.status, self._reason))

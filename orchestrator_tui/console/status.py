@@ -203,7 +203,14 @@ def _waiting_json(overview: ProjectOverview) -> dict[str, Any] | None:
         return None
     current = overview.project.current_phase
     phase = current.value if current else None
-    return {"kind": overview.state.shutdown_reason, "phase": phase, "title": problem, "request_id": None}
+    resumes_at = overview.state.resumes_at
+    return {
+        "kind": overview.state.shutdown_reason,
+        "phase": phase,
+        "title": problem,
+        "request_id": None,
+        "resumes_at": resumes_at.isoformat() if resumes_at else None,
+    }
 
 
 def _row(overview: ProjectOverview) -> tuple[str, ...]:

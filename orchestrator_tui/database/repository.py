@@ -307,6 +307,9 @@ class SqlStore(Store):
     ) -> SessionLog | None:
         return await self._read(lambda runner: queries.answered_session(runner, project_id, phase, role, prompt_hash))
 
+    async def waiting_projects(self) -> Sequence[str]:
+        return await self._read(queries.waiting_projects)
+
     async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
         return await self._read(lambda runner: queries.open_requests(runner, project_id))
 

@@ -76,6 +76,8 @@ def pipeline_state(row: Row[Any]) -> PipelineState:
         owner=row.owner,
         epoch=row.epoch,
         lease_seconds=row.lease_seconds,
+        resumes_at=row.resumes_at,
+        waits=row.waits,
     )
 
 

@@ -22,6 +22,7 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
+from orchestrator_tui.domain.troubles import Rung, Trouble
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,9 +57,12 @@ class ProjectImported:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineStatusChanged:
+    """With `resumes_at` it goes on by itself then."""
+
     old: PipelineStatus
     new: PipelineStatus
     reason: str | None = None
+    resumes_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -264,6 +268,21 @@ class PermissionChanged:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptFailed:
+    """A try at a task failed, the `number`th of at most `most`; `then` is what follows."""
+
+    phase: PhaseName
+    role: str
+    trouble: Trouble
+    problem: str
+    then: Rung
+    number: int
+    most: int
+    work_item_id: str | None = None
+    work_item_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SwarmMerged:
     """What the aggregator found before an agent writes the final document."""
 
@@ -452,6 +471,7 @@ Event = (
     | InstructionTaken
     | InstructionKept
     | PermissionChanged
+    | AttemptFailed
     | SwarmMerged
     | WorkItemCreated
     | WorkItemStatusChanged

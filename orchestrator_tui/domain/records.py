@@ -17,6 +17,7 @@ from orchestrator_tui.domain.statuses import (
     RequestStatus,
     WorkItemStatus,
 )
+from orchestrator_tui.domain.troubles import Attempt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +96,8 @@ def permissions_of(config: Mapping[str, Any]) -> tuple[str, ...]:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseState:
     """Where one phase stands. `seconds` is time spent running, waiting for people not counted.
-    `feedback` is what a person wants changed in the round that is to come or under way."""
+    `feedback` is what a person wants changed in the round that is to come or under way, `attempts` what has failed in
+    it at tasks that are not done yet (those of work items are kept with the items)."""
 
     phase: PhaseName
     status: PhaseStatus = PhaseStatus.PENDING
@@ -106,6 +108,7 @@ class PhaseState:
     seconds: float = 0.0
     error: str | None = None
     feedback: str | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -127,6 +130,9 @@ class PipelineState:
     """The persisted state of one project's pipeline (the seed's fields, and who runs it).
 
     `lease_seconds` is how long the owner's lease lasts after each heartbeat, by the owner's settings.
+
+    A pipeline that is paused until `resumes_at` goes on by itself then; `waits` is how many such pauses came in a row
+    without anything working in between.
     """
 
     project_id: str
@@ -143,6 +149,8 @@ class PipelineState:
     owner: str | None = None
     epoch: int = 0
     lease_seconds: float | None = None
+    resumes_at: datetime | None = None
+    waits: int = 0
 
     @property
     def last_sign_of_life(self) -> datetime:

@@ -35,7 +35,8 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
     if command.choice in (Choice.REQUEST_CHANGES, Choice.RETRY_WITH_HINT, Choice.ANSWER) and not words:
         raise IllegalTransition(f"{command.choice} needs words.", hint="Say what should be different.")
     async with store.transaction() as unit:
-        # A run that is coming to rest because of this question either sees the answer, or is found resting after it.
+        # First, as a pipeline that is about to pause for this question locks it too: a run that is coming to rest
+        # either sees the answer, or is found resting after it.
         await unit.pipeline(request.project_id)
         answered = await unit.answer_request(
             command.request_id,
@@ -57,7 +58,8 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
             unit.record(
                 request.project_id, events.PermissionChanged(pattern=answered.pattern, allowed=True, by=command.by)
             )
-        if request.phase is not None:
+        # What becomes of a work item is up to the run that holds the project.
+        if request.phase is not None and request.work_item_id is None:
             await _consequence(unit, request, command.choice, words)
     return answered
 

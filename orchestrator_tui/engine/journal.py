@@ -41,6 +41,7 @@ def level_of(event: Event) -> int:
             return logging.ERROR
         case (
             events.LimitNear()
+            | events.AttemptFailed()
             | events.AgentRetried()
             | events.VerifyFinished(passed=False)
             | events.AgentFinished(error=str())

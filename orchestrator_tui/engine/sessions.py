@@ -13,21 +13,23 @@ from pydantic import BaseModel, ValidationError
 from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequest
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import AgentFailed, LimitReached, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
+from orchestrator_tui.domain.errors import AgentFailed, LimitReached, MustWait, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.allowances import Allowance, Budget, Place
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words, shorten
+from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words
+from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
 from orchestrator_tui.engine.hearing import Hearing
 from orchestrator_tui.engine.instructions import release
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.room import require_room
+from orchestrator_tui.engine.shortening import shorten
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -53,6 +55,8 @@ class Sessions:
         stall_seconds: float,
         max_reasks: int,
         liaison: Liaison | None = None,
+        clock: Clock | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -65,8 +69,16 @@ class Sessions:
         self._settle_seconds = settle_seconds
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
+        self._clock = clock or SystemClock()
+        self._thresholds = thresholds or Thresholds()
+        self._answered = False
         self._accounts: dict[str, Account] = {}
         self._closing = False
+
+    @property
+    def have_answered(self) -> bool:
+        """Whether any turn of this run's sessions ended well: the API works."""
+        return self._answered or any(account.turns for account in self._accounts.values())
 
     async def may_begin(self) -> None:
         """Returns at once, or never when the run is about to stop: nothing new begins then."""
@@ -96,6 +108,8 @@ class Sessions:
         item_id = task.item.id if task.item else None
         last = await self._store.last_session(task.project.id, task.phase, task.role, item_id)
         if last is None or last.status is not AgentStatus.INTERRUPTED or last.cli_session_id is None:
+            return None
+        if task.not_before is not None and last.started_at < task.not_before:
             return None
         return last if await self._runtime.keeps(last.cli_session_id, task.directory) else None
 
@@ -152,12 +166,13 @@ class Sessions:
                 # Only its end tells what a turn that was cut short has cost.
                 if account.session is not None:
                     account.usage = account.session.usage
+                    self._answered |= account.turns > 0
                     guard.tell_near()
         except asyncio.CancelledError:
             await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
             raise
-        except (StoreUnavailable, LimitReached) as error:
-            # Its conversation goes on once what it does can be kept again, or more may be used.
+        except (StoreUnavailable, MustWait, LimitReached) as error:
+            # Its conversation goes on once what it does can be kept again, the API answers again, or more may be used.
             await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
             raise
         except AgentFailed as error:
@@ -187,6 +202,8 @@ class Sessions:
             words=self._words,
             stall_seconds=self._stall_seconds,
             max_reasks=self._max_reasks,
+            clock=self._clock,
+            thresholds=self._thresholds,
         )
 
     async def _share_used_up(self, error: AgentFailed, allowance: Allowance) -> LimitReached | None:
@@ -218,7 +235,7 @@ class Sessions:
             attempt=task.resume.attempt if task.resume else task.attempt,
             resume=task.resume.cli_session_id if task.resume else None,
             model=task.model,
-            prompt=task.prompt,
+            prompt=task.opening,
             system_prompt=task.system_prompt,
             directory=task.directory,
             tools=task.tools,
