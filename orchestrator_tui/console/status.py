@@ -204,13 +204,8 @@ def _waiting_json(overview: ProjectOverview) -> dict[str, Any] | None:
     current = overview.project.current_phase
     phase = current.value if current else None
     resumes_at = overview.state.resumes_at
-    return {
-        "kind": overview.state.shutdown_reason,
-        "phase": phase,
-        "title": problem,
-        "request_id": None,
-        "resumes_at": resumes_at.isoformat() if resumes_at else None,
-    }
+    waiting = {"kind": overview.state.shutdown_reason, "phase": phase, "title": problem, "request_id": None}
+    return waiting if resumes_at is None else {**waiting, "resumes_at": resumes_at.isoformat()}
 
 
 def _row(overview: ProjectOverview) -> tuple[str, ...]:

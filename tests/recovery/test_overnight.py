@@ -23,7 +23,7 @@ from tests.recovery.troubled import START, FakeClock, Fault, TroubledRuntime, br
 from tests.running import Watched, launch
 
 SESSIONS = 500
-ITEMS = 170
+ITEMS = 200
 SEED = 20261127
 SAME_ERROR = 3
 FAULTS: Sequence[tuple[Trouble, list[Fault]]] = (
@@ -48,14 +48,14 @@ FAULTS: Sequence[tuple[Trouble, list[Fault]]] = (
 
 @dataclass
 class Night:
-    """Which faults come, by the seed: three sessions of four are in trouble, some of them more than once."""
+    """Which faults come, by the seed: four sessions of five are in trouble, some of them more than once."""
 
     chance: random.Random
     dealt: Counter[Trouble] = field(default_factory=Counter)
 
     def faults_of(self, request: SessionRequest) -> Iterable[Fault]:
         dealt: list[Fault] = []
-        while request.role == "developer" and self.chance.random() < (0.75 if not dealt else 0.3):
+        while request.role == "developer" and self.chance.random() < (0.8 if not dealt else 0.3):
             trouble, faults = self.chance.choice(FAULTS)
             self.dealt[trouble] += 1
             dealt += faults
@@ -151,12 +151,13 @@ def nothing_is_tried_the_same_way_too_often(run: Watched) -> None:
         for index in range(len(steps) - 4):
             assert len(set(steps[index : index + 5])) > 1
         for index in range(len(steps) - 6):
-            assert len(set(steps[index : index + 7])) > 2
+            row = steps[index : index + 7]
+            assert len(set(row)) != 2 or row != (row[:2] * 4)[:7]
 
 
 def nobody_asks_while_the_project_waits(run: Watched, asked: Sequence[datetime]) -> None:
     waits = [event.resumes_at for event in run.all(events.PipelineStatusChanged) if event.resumes_at is not None]
-    assert len(waits) > 20
+    assert len(waits) >= ITEMS // 4
     for resumes_at in waits:
         assert any(moment >= resumes_at for moment in asked)
         before = max(moment for moment in asked if moment < resumes_at)
