@@ -1,7 +1,10 @@
 """Time and identity, in one place so that every record agrees on them."""
 
+import asyncio
 import uuid
-from datetime import UTC, datetime
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 
 def now() -> datetime:
@@ -12,3 +15,44 @@ def now() -> datetime:
 def new_id() -> str:
     """A fresh random identity (UUID 4, lower-case text with dashes)."""
     return str(uuid.uuid4())
+
+
+class Clock(Protocol):
+    """What long waits go by; a test puts its own in place."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, UTC."""
+        ...
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Raises TimeoutError from what is inside when it takes longer."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class SystemClock:
+    """The machine's."""
+
+    def now(self) -> datetime:
+        return now()
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        return asyncio.timeout(seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+LOOK_SECONDS = 20.0
+"""How often a long wait looks at the clock: a machine that slept, or whose clock was set, is noticed so soon."""
+
+
+async def wait_until(moment: datetime, clock: Clock) -> None:
+    """Return once it is `moment`, or once so much time as there was until then has gone by: a clock that was set back
+    makes nobody wait longer."""
+    left = (moment - clock.now()).total_seconds()
+    while left > 0:
+        pause = min(left, LOOK_SECONDS)
+        await clock.sleep(pause)
+        left = min(left - pause, (moment - clock.now()) / timedelta(seconds=1))
