@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,18 @@ from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.domain.clock import Clock, SystemClock
 from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
+from orchestrator_tui.engine.recovery import Pauses
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
@@ -65,10 +69,13 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) -> AsyncIterator[LocalEngine]:
+async def open_engine(
+    launch: Launch, *, runtime: AgentRuntime | None = None, clock: Clock | None = None, wakes: bool = False
+) -> AsyncIterator[LocalEngine]:
     """An engine over this start's settings; leaving the context stops its projects gracefully.
 
-    `runtime` runs the sessions of every project instead of the Claude CLI.
+    `runtime` runs the sessions of every project instead of the Claude CLI. `clock` is what it waits by. With `wakes`
+    every project that waits for the API goes on here when it is time, whoever ran it before.
 
     Raises:
         SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
@@ -78,7 +85,8 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
-        house = _House(launch, settings, store, bus, mirror, stack, runtime)
+        clock = clock or SystemClock()
+        house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
             workspace=settings.project.workspace or launch.paths.workspace,
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
@@ -90,7 +98,9 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             lease_seconds=settings.run.lease_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
         )
-        runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how))
+        runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how, clock))
+        if wakes:
+            await runs.wake_all()
         yield LocalEngine(store, bus, runs, options)
 
 
@@ -106,6 +116,7 @@ class _House:
         mirror: Mirror,
         stack: AsyncExitStack,
         runtime: AgentRuntime | None,
+        clock: Clock,
     ) -> None:
         self._launch = launch
         self._store = store
@@ -113,6 +124,7 @@ class _House:
         self._mirror = mirror
         self._stack = stack
         self._runtime_of_all = runtime
+        self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._runtimes: dict[str | None, AgentRuntime] = {}
 
@@ -149,6 +161,7 @@ class _House:
         render = _renderer(prompt_folders(self._launch.paths))
         workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
+        recovery = settings.error_recovery
         async with EventLog(store) as log:
             sessions = Sessions(
                 store=store,
@@ -158,8 +171,15 @@ class _House:
                 places=self._places,
                 reask=lambda errors: render("common", "invalid_answer", errors=errors),
                 max_sessions=settings.agent.max_sessions,
-                stall_seconds=settings.error_recovery.stall_timeout_minutes * 60,
-                max_reasks=settings.error_recovery.max_consecutive_errors,
+                stall_seconds=recovery.stall_timeout_minutes * 60,
+                max_reasks=recovery.max_consecutive_errors,
+                clock=self._clock,
+                thresholds=Thresholds(
+                    same_error=recovery.same_error_limit,
+                    same_call=recovery.same_call_limit,
+                    alternation=recovery.alternation_limit,
+                    talk=recovery.talk_limit,
+                ),
             )
             services = Services(
                 store=store,
@@ -178,6 +198,13 @@ class _House:
                 workspace=workspace,
                 settings=settings,
                 phases=make_phases(services),
+                sessions=sessions,
+                pauses=Pauses(
+                    first=timedelta(seconds=recovery.first_pause_seconds),
+                    longest=timedelta(minutes=recovery.longest_pause_minutes),
+                    most=recovery.max_pauses,
+                ),
+                clock=self._clock,
             )
             yield Run(
                 project=project,

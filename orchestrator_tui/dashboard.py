@@ -155,7 +155,7 @@ class Opening:
         compose: Any = await asyncio.to_thread(import_module, "orchestrator_tui.compose")
         start: Any = await asyncio.to_thread(import_module, "orchestrator_tui.start")
         with start.keeping_log(self.launch, self.invocation):
-            async with compose.open_engine(self.launch) as engine:
+            async with compose.open_engine(self.launch, wakes=True) as engine:
                 settle_collector()
                 yield engine
 

@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from orchestrator_tui.config.paths import Paths, shipped
 from orchestrator_tui.domain.errors import PromptBroken
+from orchestrator_tui.domain.troubles import Trouble
 
 SUFFIX = ".md"
 
@@ -49,6 +50,9 @@ PROMPT_VARIABLES: Mapping[str, frozenset[str]] = {
     "testing/test_plan": _variables("requirements architecture done_items tree verify_command round"),
     "testing/run_tests": _variables("plan requirements tree verify_command round earlier"),
     "deploy/deploy": _variables("project_name requirements architecture tree verify_command"),
+    "recovery/again": _variables("tried different advice detail"),
+    "recovery/bouncing": _variables("times items"),
+    **{f"recovery/{trouble}": _variables("problem") for trouble in Trouble},
 }
 """The variables that each prompt gets, by `<phase>/<name>`."""
 

@@ -64,10 +64,18 @@ class CalledTool:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Working:
+    """A sign of life that nobody is shown: the model thinks, or types the arguments of a call."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ToolReturned:
+    """The result of a call. `refused`: it was not carried out, `output` says why."""
+
     call_id: str
     is_error: bool
     output: str
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +119,7 @@ class TurnEnded:
     cli_session_id: str | None = None
 
 
-AgentOutput = TextDelta | Said | CalledTool | ToolReturned | ApiRetried | LimitChanged | TurnEnded
+AgentOutput = TextDelta | Working | Said | CalledTool | ToolReturned | ApiRetried | LimitChanged | TurnEnded
 
 
 class AgentSession(Protocol):

@@ -46,6 +46,7 @@ from orchestrator_tui.agents.base import (
     ToolReturned,
     TranscriptStore,
     TurnEnded,
+    Working,
 )
 from orchestrator_tui.agents.cli_file import make_launcher
 from orchestrator_tui.agents.decision import deny
@@ -212,6 +213,8 @@ class ClaudeRuntime:
                 decision = await asyncio.to_thread(self._judge, call)
                 if decision.allowed:
                     await turnstile.enter(str(tool_use_id))
+                else:
+                    turnstile.refuse(str(tool_use_id))
                 answer = gate.hook_answer(decision)
             except Exception:
                 # The CLI runs the tool when a hook fails, so a failure must become a denial here.
@@ -318,19 +321,20 @@ class ClaudeSession:
             async for message in self._client.receive_messages():
                 self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
                 for output in _outputs(message, self._log):
-                    self._pass_turnstile(output)
-                    self._feed.put(output)
+                    self._feed.put(self._past_turnstile(output))
         except Exception as error:
             self._failure = _why(error)
         finally:
             self._turnstile.leave_all()
             self._feed.close()
 
-    def _pass_turnstile(self, output: AgentOutput) -> None:
+    def _past_turnstile(self, output: AgentOutput) -> AgentOutput:
         if isinstance(output, ToolReturned):
             self._turnstile.leave(output.call_id)
-        elif isinstance(output, TurnEnded):
+            return replace(output, refused=self._turnstile.was_refused(output.call_id))
+        if isinstance(output, TurnEnded):
             self._turnstile.leave_all()
+        return output
 
     def _lost(self) -> TurnEnded:
         reason = " ".join([self._failure or "the CLI ended", *self._stderr])
@@ -408,6 +412,8 @@ def _streamed(event: Mapping[str, Any], log: TurnLog) -> Iterator[AgentOutput]:
     match event:
         case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
             yield TextDelta(text=text)
+        case {"type": "content_block_delta"}:
+            yield Working()
 
 
 def _assistant(message: AssistantMessage, log: TurnLog) -> Iterator[AgentOutput]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 
-from orchestrator_tui.agents.base import AgentOutput, TextDelta
+from orchestrator_tui.agents.base import AgentOutput, TextDelta, Working
 
 _LONGEST_DELTA = 4096
 
@@ -22,7 +22,7 @@ class Feed:
                 self._waiting[-1] = TextDelta(text=last.text + output.text)
             else:
                 self._waiting.append(output)
-        else:
+        elif not (isinstance(output, Working) and self._waiting):
             self._waiting.append(output)
         self._news.set()
 

@@ -1,4 +1,5 @@
-"""Where every tool call of a session passes before it runs, so that a stop never comes in the middle of one."""
+"""Where every tool call of a session passes before it runs, so that a stop never comes in the middle of one, and
+where it is remembered which were turned away."""
 
 import asyncio
 
@@ -8,6 +9,7 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._inside: set[str] = set()
+        self._refused: set[str] = set()
         self._empty = asyncio.Event()
         self._empty.set()
         self._closing = False
@@ -18,6 +20,16 @@ class Turnstile:
             await asyncio.Event().wait()
         self._inside.add(call_id)
         self._empty.clear()
+
+    def refuse(self, call_id: str) -> None:
+        """A call may not run."""
+        self._refused.add(call_id)
+
+    def was_refused(self, call_id: str) -> bool:
+        """Whether a call that has its result now was turned away; it is forgotten then."""
+        refused = call_id in self._refused
+        self._refused.discard(call_id)
+        return refused
 
     def leave(self, call_id: str) -> None:
         """A call has returned."""

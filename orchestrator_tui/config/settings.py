@@ -20,6 +20,7 @@ class Expected:
 
 
 PositiveFloat = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
+Repeats = Annotated[int, Field(ge=2, le=100)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 ModelName = Annotated[
     str,
@@ -161,7 +162,25 @@ class ErrorRecoverySettings(Section):
     max_consecutive_errors: Annotated[int, Field(ge=1, le=50)] = 3
     """Failed tries at the same thing (a session, a red check, an answer that does not fit) before giving up on it."""
     stall_timeout_minutes: PositiveFloat = 30
-    """Minutes without a sign of life after which a session is ended."""
+    """Minutes without a sign of life after which a session is ended; a shell command has its own time first."""
+    stronger_model: ModelName | None = None
+    """Model for one more session when all tries have failed; none when not set."""
+    same_error_limit: Repeats = 3
+    """How often the same error (numbers, paths, ids and times aside) may come before something else is tried."""
+    same_call_limit: Repeats = 4
+    """How often in a row an agent may make the same call and get the same answer before it is told so."""
+    alternation_limit: Annotated[int, Field(ge=4, le=100)] = 6
+    """How many calls an agent may go back and forth between the same two before it is told so."""
+    talk_limit: Repeats = 3
+    """How many turns in a row an agent may only talk."""
+    bounce_limit: Repeats = 3
+    """How often testing may find the same failure again that was repaired before, until a person has to look."""
+    first_pause_seconds: PositiveFloat = 60
+    """How long a project waits when the API refuses it without saying until when; twice as long each further time."""
+    longest_pause_minutes: PositiveFloat = 60
+    """The longest of these pauses."""
+    max_pauses: Annotated[int, Field(ge=1, le=10_000)] = 48
+    """How many of them in a row, with nothing working in between, before the phase has failed."""
 
 
 class RunSettings(Section):

@@ -70,6 +70,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
         case events.ArtifactStored():
             where = f": {event.file_path}" if event.file_path else ""
             return ((f"stored {words.title(event.output_type)}{where}", Kind.PLAIN),)
+        case events.AttemptFailed():
+            return ((f"{_on(after, event.work_item_id)}{words.attempt(event)}", Kind.BAD),)
         case events.SwarmMerged():
             return (_merged(event),)
         case events.WorkItemCreated():
@@ -152,7 +154,7 @@ def _created(event: events.ProjectCreated | events.ProjectImported) -> tuple[Sai
 
 
 def _pipeline(event: events.PipelineStatusChanged) -> tuple[Said, ...]:
-    reason = f" ({words.title(event.reason)})" if event.reason else ""
+    reason = f" ({words.why(event.reason, event.resumes_at)})" if event.reason else ""
     match event.new:
         case PipelineStatus.RUNNING:
             return () if event.old is PipelineStatus.NOT_STARTED else ((f"running again{reason}", Kind.PLAIN),)
@@ -161,7 +163,8 @@ def _pipeline(event: events.PipelineStatusChanged) -> tuple[Said, ...]:
         case PipelineStatus.FAILED:
             return ((f"failed{reason}", Kind.BAD),)
         case PipelineStatus.PAUSED:
-            return ((f"paused{reason}", Kind.WAITS),)
+            itself = "; it goes on by itself then" if event.resumes_at is not None else ""
+            return ((f"paused{reason}{itself}", Kind.WAITS),)
         case _:
             return ((f"{event.new.value}{reason}", Kind.PLAIN),)
 

@@ -150,7 +150,8 @@ class Run:
         if overview.waiting_for is not None and self._broker is not None:
             self._ask_wanted.set()
             return None
-        return Ending.WAITING
+        # What goes on by itself is waited for.
+        return Ending.WAITING if overview.state.resumes_at is None else None
 
     async def _status(self) -> PipelineStatus:
         return (await self._engine.overview(self._project_id)).project.status

@@ -167,7 +167,9 @@ def _waiting_json(overview: ProjectOverview) -> dict[str, Any] | None:
         return None
     current = overview.project.current_phase
     phase = current.value if current else None
-    return {"kind": overview.state.shutdown_reason, "phase": phase, "title": problem, "request_id": None}
+    resumes_at = overview.state.resumes_at
+    waiting = {"kind": overview.state.shutdown_reason, "phase": phase, "title": problem, "request_id": None}
+    return waiting if resumes_at is None else {**waiting, "resumes_at": resumes_at.isoformat()}
 
 
 def _row(overview: ProjectOverview) -> tuple[str, ...]:

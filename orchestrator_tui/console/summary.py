@@ -40,14 +40,14 @@ def what_next(overview: ProjectOverview) -> list[str]:
 def _headline(overview: ProjectOverview) -> str:
     project = overview.project
     name = f"Project {project.number} {words.one_line(project.name)}"
-    reason = overview.state.shutdown_reason
+    reason = words.why(overview.state.shutdown_reason, overview.state.resumes_at)
     match project.status:
         case PipelineStatus.COMPLETED:
             return f"{name} is finished."
         case PipelineStatus.FAILED:
             return f"{name} failed{_error(overview)}."
         case _:
-            return f"{name} is {project.status.value}{f' ({words.title(words.one_line(reason))})' if reason else ''}."
+            return f"{name} is {project.status.value}{f' ({reason})' if reason else ''}."
 
 
 def _error(overview: ProjectOverview) -> str:

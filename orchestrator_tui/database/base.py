@@ -30,6 +30,7 @@ from orchestrator_tui.domain.statuses import (
     PipelineStatus,
     WorkItemStatus,
 )
+from orchestrator_tui.domain.troubles import Attempt
 
 
 class UnitOfWork(Protocol):
@@ -74,11 +75,14 @@ class UnitOfWork(Protocol):
         *,
         shutdown_reason: str | None = None,
         told_later: bool = False,
+        resumes_at: datetime | None = None,
+        waits: int | None = None,
     ) -> None:
         """Compare-and-set of the pipeline's status on the project's row; `completed` clears `current_phase`.
         Sets `shutdown_reason` as given, `last_checkpoint` to now, and `shutdown_requested` for `stopping`, which every
         other status but `running` takes back. With `told_later` this is the end of a process that is gone, told for
-        it: what the present owner is asked meanwhile stays.
+        it: what the present owner is asked meanwhile stays. `resumes_at` is when it goes on by itself; `waits` stays as
+        it is when not given.
 
         Raises:
             StaleState: the status is not `expected`.
@@ -107,6 +111,11 @@ class UnitOfWork(Protocol):
         Raises:
             StaleState: the status is not `expected`.
         """
+        ...
+
+    async def save_attempts(self, project_id: str, task: str, attempts: Sequence[Attempt]) -> None:
+        """Keep what has failed at a task of the current phase, instead of what was kept; they are forgotten when the
+        phase ends, or begins a new round."""
         ...
 
     async def save_pipeline(self, project_id: str, **fields: Any) -> None:
@@ -317,6 +326,10 @@ class Store(Protocol):
         self, project_id: str, phase: PhaseName, role: str, prompt_hash: str
     ) -> SessionLog | None:
         """The newest completed session that was given exactly that task."""
+        ...
+
+    async def waiting_projects(self) -> Sequence[str]:
+        """The ids of the projects that are paused and go on by themselves, in order of number."""
         ...
 
     async def session_count(self, project_id: str) -> int: ...

@@ -40,6 +40,8 @@ class ImportWrites(PipelineWrites):
             last_checkpoint=state.last_checkpoint,
             heartbeat=state.heartbeat,
             shutdown_reason=state.shutdown_reason,
+            resumes_at=state.resumes_at,
+            waits=state.waits,
             agent_snapshots=to_plain(state.agent_snapshots),
             interrupted_work_items=to_plain(state.interrupted_work_items),
             last_successful_step=state.last_successful_step,

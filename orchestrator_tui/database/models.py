@@ -90,6 +90,8 @@ class PipelineStateRow(Base):
     heartbeat: Mapped[datetime | None]
     shutdown_requested: Mapped[bool] = mapped_column(server_default=false())
     shutdown_reason: Mapped[str | None] = mapped_column(StorableText)
+    resumes_at: Mapped[datetime | None]
+    waits: Mapped[int] = mapped_column(server_default="0")
     agent_snapshots: Mapped[list[Any]]
     interrupted_work_items: Mapped[list[Any]]
     last_successful_step: Mapped[Prose]

@@ -1,6 +1,6 @@
 """Writes to projects and their pipeline state: creation, transitions, the lease."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from orchestrator_tui.domain.codec import to_plain
 from orchestrator_tui.domain.errors import AlreadyOwned, LeaseLost, StaleState
 from orchestrator_tui.domain.records import Lease, PhaseState, PipelineState, Project
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus
+from orchestrator_tui.domain.troubles import Attempt
 
 # Any number will do; it only has to be the same in every process.
 _NUMBERING_LOCK = 7_203_411_909
@@ -95,6 +96,8 @@ class PipelineWrites(Writes):
         *,
         shutdown_reason: str | None = None,
         told_later: bool = False,
+        resumes_at: datetime | None = None,
+        waits: int | None = None,
     ) -> None:
         state = await self.pipeline(project_id)
         if state.status is not expected:
@@ -104,7 +107,13 @@ class PipelineWrites(Writes):
         wanted = new is PipelineStatus.STOPPING
         if told_later or new is PipelineStatus.RUNNING:
             wanted = state.shutdown_requested
-        await self._checkpoint(project_id, shutdown_requested=wanted, shutdown_reason=shutdown_reason)
+        await self._checkpoint(
+            project_id,
+            shutdown_requested=wanted,
+            shutdown_reason=shutdown_reason,
+            resumes_at=resumes_at,
+            waits=state.waits if waits is None else waits,
+        )
 
     async def set_phase_status(
         self,
@@ -124,10 +133,22 @@ class PipelineWrites(Writes):
             raise StaleState(f"The phase {phase} is {old.status}, not {expected}.")
         changed = _clocked(_moved(old, new, feedback), at or now())
         changed = replace(changed, error=error, round=changed.round if round is None else round)
+        if old.status is PhaseStatus.FAILED or changed.round != old.round or new in _ENDED:
+            # Asked for again, or over.
+            changed = replace(changed, attempts=())
         await self._checkpoint(project_id, phases=to_plain({**state.phases, phase: changed}))
         if new is PhaseStatus.RUNNING:
             await self._set_project(project_id, current_phase=phase.value)
         return changed.seconds
+
+    async def save_attempts(self, project_id: str, task: str, attempts: Sequence[Attempt]) -> None:
+        state = await self.pipeline(project_id)
+        if state.current_phase is None:
+            return
+        phase = state.phases[state.current_phase]
+        kept = tuple(one for one in phase.attempts if one.task != task)
+        changed = replace(phase, attempts=(*kept, *attempts))
+        await self._checkpoint(project_id, phases=to_plain({**state.phases, phase.phase: changed}))
 
     async def save_pipeline(self, project_id: str, **fields: Any) -> None:
         unknown = fields.keys() - _SAVABLE

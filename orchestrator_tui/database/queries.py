@@ -27,7 +27,7 @@ from orchestrator_tui.domain.records import (
     Usage,
     WorkItem,
 )
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, RequestStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus, RequestStatus, WorkItemStatus
 
 
 def pipeline_query(project_id: str) -> Select[Any]:
@@ -156,6 +156,16 @@ async def _newest_session(
     )
     row = (await runner.run(query.order_by(column.session_number.desc()).limit(1))).one_or_none()
     return None if row is None else rows.session_log(row)
+
+
+async def waiting_projects(runner: Runner) -> Sequence[str]:
+    query = (
+        select(projects.c.id)
+        .select_from(projects.join(pipeline_states))
+        .where(projects.c.status == PipelineStatus.PAUSED.value, pipeline_states.c.resumes_at.is_not(None))
+        .order_by(projects.c.number)
+    )
+    return list((await runner.run(query)).scalars())
 
 
 async def session_count(runner: Runner, project_id: str) -> int:

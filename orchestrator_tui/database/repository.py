@@ -272,6 +272,9 @@ class SqlStore(Store):
     ) -> SessionLog | None:
         return await self._read(lambda runner: queries.answered_session(runner, project_id, phase, role, prompt_hash))
 
+    async def waiting_projects(self) -> Sequence[str]:
+        return await self._read(queries.waiting_projects)
+
     async def session_count(self, project_id: str) -> int:
         return await self._read(lambda runner: queries.session_count(runner, project_id))
 

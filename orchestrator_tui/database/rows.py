@@ -71,6 +71,8 @@ def pipeline_state(row: Row[Any]) -> PipelineState:
         last_successful_step=row.last_successful_step,
         owner=row.owner,
         epoch=row.epoch,
+        resumes_at=row.resumes_at,
+        waits=row.waits,
     )
 
 

@@ -1,6 +1,9 @@
 """Every error the program raises on purpose. A docstring is the default message; `title` and `hint` are for display."""
 
+from datetime import datetime
 from pathlib import Path
+
+from orchestrator_tui.domain.troubles import Trouble
 
 
 class OrchestratorError(Exception):
@@ -193,14 +196,54 @@ class DiskFull(StoreUnavailable):
 
 
 class AgentFailed(OrchestratorError):
-    """A Claude session ended with an error."""
+    """A Claude session ended with an error. `summary` is what it had done until then, for whoever follows it."""
 
     title = "Agent"
 
-    def __init__(self, message: str, *, kind: str = "unknown", status: int | None = None, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str = "unknown",
+        status: int | None = None,
+        hint: str = "",
+        trouble: Trouble = Trouble.UNKNOWN,
+        summary: str = "",
+    ) -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
         self.status = status
+        self.trouble = trouble
+        self.summary = summary
+
+
+class GaveUp(AgentFailed):
+    """A task was tried in every way there is. `report` says how, as Markdown."""
+
+    def __init__(self, message: str, *, trouble: Trouble, report: str) -> None:
+        super().__init__(message, kind="gave_up", trouble=trouble, hint="Its report says what was tried.")
+        self.report = report
+
+
+class MustWait(OrchestratorError):
+    """The API takes no requests for now. `resets_at` says until when, if anybody knows."""
+
+    title = "Waiting"
+
+    def __init__(self, message: str, *, trouble: Trouble, resets_at: datetime | None = None) -> None:
+        super().__init__(message, hint="The project goes on by itself.")
+        self.trouble = trouble
+        self.resets_at = resets_at
+
+
+class DecisionAwaited(OrchestratorError):
+    """All that can be done without a person is done. `requests` are the ids of what waits for them."""
+
+    title = "Decision"
+
+    def __init__(self, message: str, *, requests: frozenset[str]) -> None:
+        super().__init__(message)
+        self.requests = requests
 
 
 class LimitReached(OrchestratorError):

@@ -20,6 +20,7 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
+from orchestrator_tui.domain.troubles import Rung, Trouble
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,9 +55,12 @@ class ProjectImported:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineStatusChanged:
+    """With `resumes_at` it goes on by itself then."""
+
     old: PipelineStatus
     new: PipelineStatus
     reason: str | None = None
+    resumes_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,6 +199,21 @@ class AgentFinished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptFailed:
+    """A try at a task failed, the `number`th of at most `most`; `then` is what follows."""
+
+    phase: PhaseName
+    role: str
+    trouble: Trouble
+    problem: str
+    then: Rung
+    number: int
+    most: int
+    work_item_id: str | None = None
+    work_item_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SwarmMerged:
     """What the aggregator found before an agent writes the final document."""
 
@@ -316,6 +335,7 @@ Event = (
     | AgentToolReturned
     | AgentRetried
     | AgentFinished
+    | AttemptFailed
     | SwarmMerged
     | WorkItemCreated
     | WorkItemStatusChanged

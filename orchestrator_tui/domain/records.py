@@ -15,6 +15,7 @@ from orchestrator_tui.domain.statuses import (
     RequestStatus,
     WorkItemStatus,
 )
+from orchestrator_tui.domain.troubles import Attempt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +73,8 @@ class Project:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseState:
     """Where one phase stands. `seconds` is time spent running, waiting for people not counted.
-    `feedback` is what a person wants changed in the round that is to come or under way."""
+    `feedback` is what a person wants changed in the round that is to come or under way, `attempts` what has failed in
+    it at tasks that are not done yet (those of work items are kept with the items)."""
 
     phase: PhaseName
     status: PhaseStatus = PhaseStatus.PENDING
@@ -83,6 +85,7 @@ class PhaseState:
     seconds: float = 0.0
     error: str | None = None
     feedback: str | None = None
+    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,7 +104,11 @@ class AgentSnapshot:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineState:
-    """The persisted state of one project's pipeline (the seed's fields, and who runs it)."""
+    """The persisted state of one project's pipeline (the seed's fields, and who runs it).
+
+    A pipeline that is paused until `resumes_at` goes on by itself then; `waits` is how many such pauses came in a row
+    without anything working in between.
+    """
 
     project_id: str
     status: PipelineStatus
@@ -116,6 +123,8 @@ class PipelineState:
     last_successful_step: str = ""
     owner: str | None = None
     epoch: int = 0
+    resumes_at: datetime | None = None
+    waits: int = 0
 
     @property
     def last_sign_of_life(self) -> datetime:

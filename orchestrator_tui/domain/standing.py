@@ -37,8 +37,8 @@ def phase_of(overview: ProjectOverview) -> str:
 
 def reason(overview: ProjectOverview) -> str:
     """Why a project rests, such as `budget`; "" when it does not or nobody knows."""
-    why = overview.state.shutdown_reason
-    return words.title(words.one_line(why)) if why and overview.project.status in RESTING else ""
+    state = overview.state
+    return words.why(state.shutdown_reason, state.resumes_at) if overview.project.status in RESTING else ""
 
 
 def pause_problem(overview: ProjectOverview) -> str | None:
@@ -46,6 +46,8 @@ def pause_problem(overview: ProjectOverview) -> str | None:
     project, state = overview.project, overview.state
     if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
         return None
+    if state.resumes_at is not None:
+        return f"{words.why(state.shutdown_reason, state.resumes_at)}; it goes on by itself then"
     phase = state.phases[project.current_phase] if project.current_phase else None
     return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
 

@@ -65,6 +65,7 @@ class PauseReason(StrEnum):
     ERROR = "error"
     BUDGET = "budget"
     USAGE_LIMIT = "usage_limit"
+    API_UNAVAILABLE = "api_unavailable"
     USER_REQUEST = "user_request"
 
 

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
+from orchestrator_tui.domain.events import AttemptFailed
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.text import clean, one_line
+from orchestrator_tui.domain.troubles import Rung
 
 __all__ = ["clean", "duration", "last_line", "money", "one_line", "spent", "table", "title", "tokens"]
 
@@ -57,6 +60,32 @@ def takeover(name: str, seconds: float) -> str:
 def title(name: str) -> str:
     """`task_breakdown` as people write it; what is no name but words already, such as a path, stays as it is."""
     return name.replace("_", " ") if _NAME.fullmatch(name) else name
+
+
+def why(reason: str | None, resumes_at: datetime | None = None) -> str:
+    """Why a project rests, such as `budget`, or `usage limit until 14:05`; "" when nobody knows."""
+    text = title(one_line(reason)) if reason else ""
+    return f"{text} until {local_time(resumes_at)}".strip() if resumes_at is not None else text
+
+
+def local_time(moment: datetime) -> str:
+    """`14:05`; on another day than today `Nov 28 14:05`."""
+    local = moment.astimezone()
+    return f"{local:%H:%M}" if local.date() == datetime.now(local.tzinfo).date() else f"{local:%b %d %H:%M}"
+
+
+ATTEMPT_FOLLOWS = {
+    Rung.HINT: "it is told what to do differently",
+    Rung.FRESH: "a new session follows",
+    Rung.STRONGER: "a session with the stronger model follows",
+    Rung.ESCALATE: "given up",
+}
+
+
+def attempt(event: AttemptFailed) -> str:
+    """That a try failed, and what follows."""
+    count = f"try {event.number} of at most {event.most}"
+    return f"{title(event.trouble)}, {count}: {one_line(event.problem, 160)}; {ATTEMPT_FOLLOWS[event.then]}"
 
 
 def plural(number: int, one: str) -> str:

@@ -33,6 +33,8 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
     if command.choice in (Choice.REQUEST_CHANGES, Choice.RETRY_WITH_HINT, Choice.ANSWER) and not words:
         raise IllegalTransition(f"{command.choice} needs words.", hint="Say what should be different.")
     async with store.transaction() as unit:
+        # First, as a pipeline that is about to pause for this question locks it too.
+        await unit.pipeline(request.project_id)
         answered = await unit.answer_request(
             command.request_id,
             content_hash=command.content_hash,
@@ -46,7 +48,8 @@ async def answer(store: Store, command: AnswerRequest) -> InputRequest:
                 request_id=request.id, kind=request.kind, choice=command.choice, text=words or None, by=command.by
             ),
         )
-        if request.phase is not None:
+        # What becomes of a work item is up to the run that holds the project.
+        if request.phase is not None and request.work_item_id is None:
             await _consequence(unit, request, command.choice, words)
     return answered
 

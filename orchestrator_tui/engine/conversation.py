@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -21,23 +21,30 @@ from orchestrator_tui.agents.base import (
     TextDelta,
     ToolReturned,
     TurnEnded,
+    Working,
 )
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.clock import Clock, now
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.engine import classification, detection, failures
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.detection import Finding, StuckDetector, Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.shortening import shorten, shorten_value, summarize_call
 
 A = TypeVar("A", bound=BaseModel)
 
 DELTA_SECONDS = 1 / 30
 SHOWN_PROMPT = 4_000
 SHOWN_OUTPUT = 8_000
-SHOWN_ARGUMENT = 4_000
 KEPT_TOOL_CALLS = 500
+SUMMARIZED_CALLS = 20
+SUMMARIZED_WORDS = 2_000
+LEAST_REFUSALS = 2
+"""Refused calls of an agent that runs in circles after which that is what it runs against."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +52,7 @@ class Task:
     """What one agent is to do: its place in the pipeline, what it may use, what it must answer.
 
     `resume` is the interrupted session whose conversation goes on; `resume_prompt` is said to it in place of `prompt`.
+    `hint` follows either, when the task was tried before. Only a session that began after `not_before` is gone on with.
     """
 
     project: Project
@@ -62,6 +70,13 @@ class Task:
     max_turns: int | None = None
     resume: SessionLog | None = None
     resume_prompt: str = ""
+    hint: str = ""
+    not_before: datetime | None = None
+
+    @property
+    def opening(self) -> str:
+        """The first message of a new session."""
+        return f"{self.prompt}\n\n{self.hint}" if self.hint else self.prompt
 
     @property
     def prompt_hash(self) -> str:
@@ -71,7 +86,8 @@ class Task:
 
 @dataclass(kw_only=True, slots=True)
 class Account:
-    """What a running session has done so far."""
+    """What a running session has done so far. `running` are the calls without a result, `refusals` what those calls
+    were told that were not carried out, `turns` how many ended well."""
 
     log: SessionLog
     task: Task
@@ -81,6 +97,10 @@ class Account:
     last_call: str = ""
     calls: dict[str, ToolCall] = field(default_factory=dict)
     called_at: dict[str, float] = field(default_factory=dict)
+    running: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+    limit: LimitChanged | None = None
+    turns: int = 0
     last_text: str = ""
     usage: Usage = field(default_factory=Usage)
     cli_session_id: str | None = None
@@ -101,6 +121,8 @@ class Conversation:
         reask: Callable[[list[str]], str],
         stall_seconds: float,
         max_reasks: int,
+        clock: Clock,
+        thresholds: Thresholds,
     ) -> None:
         self._session = session
         self._task = task
@@ -110,6 +132,8 @@ class Conversation:
         self._reask = reask
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
+        self._clock = clock
+        self._stuck = StuckDetector(thresholds)
         self._resume_prompt = task.resume_prompt
         self._delta = ""
         self._delta_at = 0.0
@@ -119,7 +143,9 @@ class Conversation:
         """Say `prompt`; the structured answer, asked for again with the validation errors until it fits.
 
         Raises:
-            AgentFailed: the session ended with an error, stalled, or never answered as asked.
+            AgentFailed: the session ended with an error, stalled, ran in circles, or never answered as asked. After
+                `looping` and `blocked_command` it can still be spoken to.
+            MustWait: the API takes no requests for now.
         """
         if self._resume_prompt:
             prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
@@ -130,36 +156,80 @@ class Conversation:
                 self._account.answer = valid.model_dump(mode="json")
                 return valid
             except ValidationError as error:
+                if (finding := self._stuck.end_turn()) is not None:
+                    raise self._looping(finding) from error
                 prompt, kind = self._reask(complaints(error, ended)), "invalid_answer"
-        raise AgentFailed(
+        raise self._failed(
             f"The {self._task.role} agent gave no valid answer in {self._max_reasks + 1} tries.", kind="invalid_answer"
         )
+
+    @property
+    def refusals(self) -> list[str]:
+        """What the agent was told about calls that were not carried out, oldest first."""
+        return self._account.refusals
+
+    def summary(self) -> str:
+        """What the session has done so far, for one that follows it."""
+        account = self._account
+        calls = [f"- {call.tool} {call.summary}" for call in list(account.calls.values())[-SUMMARIZED_CALLS:]]
+        said = ["", "Its last words:", shorten(account.last_text, SUMMARIZED_WORDS)] if account.last_text else []
+        return "\n".join(["Its last calls:", *(calls or ["- none"]), *said])
 
     async def _turn(self, prompt: str, kind: str) -> TurnEnded:
         agent_id = self._account.log.id
         self._emit(events.AgentPrompted(agent_id=agent_id, kind=kind, text=shorten(prompt, SHOWN_PROMPT)))
+        self._stuck.begin_turn()
+        self._account.running.clear()
         outputs = aiter(self._session.turn(prompt))
+        found: Finding | None = None
         while True:
-            try:
-                async with asyncio.timeout(self._stall_seconds):
-                    output = await anext(outputs)
-            except TimeoutError as error:
-                raise AgentFailed(
-                    f"The {self._task.role} agent gave no sign of life for {self._stall_seconds / 60:.0f} minutes.",
-                    kind="stalled",
-                ) from error
+            output = await self._next(outputs)
             if isinstance(output, TurnEnded):
+                if found is not None and output.error_kind == "interrupted":
+                    self._flush_delta()
+                    raise self._looping(found)
                 return self._end_turn(output)
-            self._take(output)
+            finding = self._take(output)
+            if finding is not None and found is None:
+                found = finding
+                await self._session.interrupt()
+
+    async def _next(self, outputs: AsyncIterator[AgentOutput]) -> AgentOutput:
+        """What the agent does next.
+
+        Raises:
+            AgentFailed: it gives no sign of life.
+        """
+        seconds = detection.patience(self._stall_seconds, self._account.running.values())
+        try:
+            async with self._clock.timeout(seconds):
+                return await anext(outputs)
+        except TimeoutError as error:
+            raise self._failed(
+                f"The {self._task.role} agent gave no sign of life for {seconds / 60:.0f} minutes.", kind="stalled"
+            ) from error
+
+    def _failed(self, text: str, *, kind: str) -> AgentFailed:
+        trouble = classification.of_session(kind, None, text, None)
+        return AgentFailed(text, kind=kind, trouble=trouble, summary=self.summary())
+
+    def _looping(self, finding: Finding) -> AgentFailed:
+        """An agent that ran in circles; when it ran against refusals, these are the trouble."""
+        kind = "blocked_command" if len(self._account.refusals) >= LEAST_REFUSALS else "looping"
+        reason = f" It was refused: {self._account.refusals[-1]}" if kind == "blocked_command" else ""
+        self._account.refusals.clear()
+        return self._failed(f"{finding.text}.{reason}", kind=kind)
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()
         self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
         if ended.error_kind is not None:
-            raise failure_of(ended)
+            account = self._account
+            raise failures.of_turn(ended, account.limit, now=self._clock.now(), summary=self.summary())
+        self._account.turns += 1
         return ended
 
-    def _take(self, output: AgentOutput) -> None:
+    def _take(self, output: AgentOutput) -> Finding | None:
         account, agent_id = self._account, self._account.log.id
         account.last_activity = now()
         match output:
@@ -169,32 +239,10 @@ class Conversation:
                 self._flush_delta()
                 account.last_text = text
                 self._emit(events.AgentSaid(agent_id=agent_id, text=text))
-            case CalledTool(call_id=call_id, tool=tool, arguments=arguments):
-                self._flush_delta()
-                call = ToolCall(call_id=call_id, tool=tool, summary=self._summary(tool, arguments))
-                account.last_call = f"{tool} ({call.summary})" if call.summary else tool
-                if len(account.calls) < KEPT_TOOL_CALLS:
-                    account.calls[call_id] = call
-                account.called_at[call_id] = time.monotonic()
-                shown = {key: shorten_value(value) for key, value in arguments.items()}
-                self._emit(
-                    events.AgentCalledTool(
-                        agent_id=agent_id, call_id=call_id, tool=tool, summary=call.summary, arguments=shown
-                    )
-                )
-            case ToolReturned(call_id=call_id, is_error=is_error, output=text):
-                seconds = round(time.monotonic() - account.called_at.pop(call_id, time.monotonic()), 3)
-                if call_id in account.calls:
-                    account.calls[call_id] = replace(account.calls[call_id], is_error=is_error, seconds=seconds)
-                self._emit(
-                    events.AgentToolReturned(
-                        agent_id=agent_id,
-                        call_id=call_id,
-                        is_error=is_error,
-                        output=shorten(text, SHOWN_OUTPUT),
-                        seconds=seconds,
-                    )
-                )
+            case CalledTool():
+                self._called(output)
+            case ToolReturned():
+                return self._returned(output)
             case ApiRetried():
                 self._emit(
                     events.AgentRetried(
@@ -205,8 +253,47 @@ class Conversation:
                         error=output.error,
                     )
                 )
-            case LimitChanged() | TurnEnded():
+            case LimitChanged():
+                account.limit = output
+            case Working() | TurnEnded():
                 pass
+        return None
+
+    def _called(self, output: CalledTool) -> None:
+        self._flush_delta()
+        account, call_id = self._account, output.call_id
+        call = ToolCall(call_id=call_id, tool=output.tool, summary=self._summary(output.tool, output.arguments))
+        account.last_call = f"{output.tool} ({call.summary})" if call.summary else output.tool
+        if len(account.calls) < KEPT_TOOL_CALLS:
+            account.calls[call_id] = call
+        account.called_at[call_id] = time.monotonic()
+        account.running[call_id] = (output.tool, output.arguments)
+        self._stuck.called(call_id, output.tool, output.arguments)
+        shown = {key: shorten_value(value) for key, value in output.arguments.items()}
+        self._emit(
+            events.AgentCalledTool(
+                agent_id=account.log.id, call_id=call_id, tool=output.tool, summary=call.summary, arguments=shown
+            )
+        )
+
+    def _returned(self, output: ToolReturned) -> Finding | None:
+        account, call_id = self._account, output.call_id
+        seconds = round(time.monotonic() - account.called_at.pop(call_id, time.monotonic()), 3)
+        account.running.pop(call_id, None)
+        if call_id in account.calls:
+            account.calls[call_id] = replace(account.calls[call_id], is_error=output.is_error, seconds=seconds)
+        if output.refused:
+            account.refusals.append(one_line(output.output, 300))
+        self._emit(
+            events.AgentToolReturned(
+                agent_id=account.log.id,
+                call_id=call_id,
+                is_error=output.is_error,
+                output=shorten(output.output, SHOWN_OUTPUT),
+                seconds=seconds,
+            )
+        )
+        return self._stuck.returned(call_id, output.output, is_error=output.is_error)
 
     def _summary(self, tool: str, arguments: Mapping[str, Any]) -> str:
         return summarize_call(tool, arguments).replace(f"{self._task.directory}/", "")
@@ -234,24 +321,6 @@ class Conversation:
             self._delta_at = time.monotonic()
 
 
-HINTS = {
-    "authentication_failed": "Correct CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY in the environment, then resume.",
-    "billing_error": "Look at the account's plan and balance, then resume.",
-    "rate_limit": "The account's limit is reached. Resume when it has been reset.",
-    "store": "The database did not take the conversation; it is tried again once it can be written.",
-    "max_turns": "Raise agent.max_turns, or make the work items smaller.",
-}
-
-
-def failure_of(ended: TurnEnded) -> AgentFailed:
-    """The error of a turn that ended with one."""
-    assert ended.error_kind is not None
-    text = ended.error or ended.text or ended.error_kind
-    if ended.error_kind == "authentication_failed":
-        text = f"Claude refused the credentials: {text}."
-    return AgentFailed(text, kind=ended.error_kind, status=ended.status, hint=HINTS.get(ended.error_kind, ""))
-
-
 def complaints(error: ValidationError, ended: TurnEnded) -> list[str]:
     """What is wrong with a structured answer, a line each, in words an agent can act on."""
     if ended.structured is None:
@@ -261,29 +330,3 @@ def complaints(error: ValidationError, ended: TurnEnded) -> list[str]:
         for problem in error.errors(include_url=False, include_input=False)
     ]
     return lines[:20]
-
-
-def shorten(text: str, limit: int) -> str:
-    """`text` with its middle left out when it is longer than `limit` characters."""
-    if len(text) <= limit:
-        return text
-    half = (limit - 40) // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
-
-
-def shorten_value(value: Any) -> Any:
-    """A tool's argument, short enough to be stored with the event."""
-    if isinstance(value, str):
-        return shorten(value, SHOWN_ARGUMENT)
-    if isinstance(value, dict | list):
-        return value if len(str(value)) <= SHOWN_ARGUMENT else shorten(str(value), SHOWN_ARGUMENT)
-    return value
-
-
-def summarize_call(tool: str, arguments: Mapping[str, Any]) -> str:
-    """A tool call in one line: its file, command or pattern."""
-    for key in ("file_path", "command", "pattern", "path", "summary"):
-        value = arguments.get(key)
-        if isinstance(value, str):
-            return one_line(value, 400)
-    return ""

@@ -38,7 +38,12 @@ def level_of(event: Event) -> int:
     match event:
         case events.ErrorOccurred():
             return logging.ERROR
-        case events.AgentRetried() | events.VerifyFinished(passed=False) | events.AgentFinished(error=str()):
+        case (
+            events.AttemptFailed()
+            | events.AgentRetried()
+            | events.VerifyFinished(passed=False)
+            | events.AgentFinished(error=str())
+        ):
             return logging.WARNING
         case _:
             return logging.DEBUG if isinstance(event, _DEBUG) else logging.INFO

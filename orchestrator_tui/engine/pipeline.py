@@ -7,12 +7,18 @@ from datetime import datetime
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.base import Store, UnitOfWork
-from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import LeaseLost, LimitReached, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain import events, words
+from orchestrator_tui.domain.clock import Clock, now
+from orchestrator_tui.domain.errors import (
+    DecisionAwaited,
+    LeaseLost,
+    LimitReached,
+    MustWait,
+    OrchestratorError,
+    StoreUnavailable,
+)
 from orchestrator_tui.domain.records import (
     Artifact,
-    InputRequest,
     PhaseResult,
     PhaseState,
     Project,
@@ -21,29 +27,26 @@ from orchestrator_tui.domain.records import (
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     Autonomy,
-    Choice,
     PauseReason,
     PhaseName,
     PhaseStatus,
     PipelineStatus,
-    RequestKind,
 )
+from orchestrator_tui.domain.troubles import Trouble
 from orchestrator_tui.domain.words import plural
-from orchestrator_tui.engine import machine
+from orchestrator_tui.engine import machine, questions
 from orchestrator_tui.engine.answers import LEFT_OUT
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
+from orchestrator_tui.engine.recovery import Pauses
+from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 from orchestrator_tui.phases.base import Phase, PhaseInput
 
-APPROVAL_CHOICES = (Choice.APPROVE, Choice.REQUEST_CHANGES, Choice.STOP)
-ERROR_CHOICES = (Choice.RETRY, Choice.RETRY_WITH_HINT, Choice.SKIP, Choice.STOP)
-INDISPENSABLE = frozenset({PhaseName.TASK_BREAKDOWN, PhaseName.INITIALIZE})
-"""Without these there is nothing to implement, or nothing to check it with."""
 STARTS_AT_A_COMMIT = frozenset({PhaseName.TESTING, PhaseName.DEPLOY})
 """Phases whose agents change files that are committed when they are done."""
-BODY_LIMIT = 100_000
+LIMITS = frozenset({Trouble.RATE_LIMIT, Trouble.USAGE_LIMIT})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,9 @@ class PipelineParts:
     workspace: Workspace
     settings: SettingsModel
     phases: Mapping[PhaseName, Phase]
+    sessions: Sessions
+    pauses: Pauses
+    clock: Clock
 
 
 class Pipeline:
@@ -107,11 +113,14 @@ class Pipeline:
         for phase in state.phases.values():
             if phase.status is not PhaseStatus.RUNNING:
                 continue
-            kept = ""
-            if phase.phase in STARTS_AT_A_COMMIT:
-                patch = await self._parts.workspace.set_aside(phase.phase.value, now())
-                kept = f"; its unfinished work is kept in {patch.name}" if patch else ""
-            await self.put_back(phase, reason=f"{reason}{kept}", at=at)
+            await self.put_back(phase, reason=await self._set_aside(phase, reason), at=at)
+
+    async def _set_aside(self, phase: PhaseState, reason: str) -> str:
+        """Keep what the phase's agent had not finished as a patch; `reason`, and where that is."""
+        if phase.phase not in STARTS_AT_A_COMMIT:
+            return reason
+        patch = await self._parts.workspace.set_aside(phase.phase.value, now())
+        return f"{reason}; its unfinished work is kept in {patch.name}" if patch else reason
 
     async def put_back(self, phase: PhaseState, *, reason: str, at: datetime | None = None) -> None:
         """A running or failed phase becomes `pending`; `at` is when its run ended, now when not given."""
@@ -172,6 +181,11 @@ class Pipeline:
         except (LeaseLost, StoreUnavailable):
             # No failure of the phase: it is taken up again where it stood.
             raise
+        except MustWait as error:
+            await self._wait(phase, error)
+            return False
+        except DecisionAwaited as error:
+            return await self._await_decision(phase, error)
         except LimitReached as error:
             await self._give_up(phase, error, PauseReason.BUDGET)
             return False
@@ -183,6 +197,45 @@ class Pipeline:
             await self._go_back(phase, result, artifact)
             return True
         return await self._store_result(phase, result, artifact)
+
+    async def _wait(self, phase: PhaseState, error: MustWait) -> None:
+        """The API takes no requests: pause until it does, with the time when that is; fail when that never comes."""
+        await self._parts.log.flush()
+        state = await self._store.pipeline_state(self._project.id)
+        number = 1 if self._parts.sessions.have_answered else state.waits + 1
+        resumes_at = self._parts.pauses.until(self._parts.clock.now(), error.resets_at, number)
+        if resumes_at is None:
+            await self._give_up(phase, error, None)
+            return
+        reason = PauseReason.USAGE_LIMIT if error.trouble in LIMITS else PauseReason.API_UNAVAILABLE
+        why = await self._set_aside(phase, error.message)
+        async with self._store.transaction() as unit:
+            await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=why)
+            unit.record(
+                self._project.id,
+                events.ErrorOccurred(
+                    title=error.title,
+                    message=error.message,
+                    hint=f"The project goes on by itself at {words.local_time(resumes_at)}.",
+                    phase=phase.phase,
+                ),
+            )
+            await self._rest(unit, PipelineStatus.PAUSED, reason, resumes_at=resumes_at, waits=number)
+        await self.mirror()
+
+    async def _await_decision(self, phase: PhaseState, error: DecisionAwaited) -> bool:
+        """Pause for the questions about work items, unless one was answered since they were looked at."""
+        await self._parts.log.flush()
+        async with self._store.transaction() as unit:
+            # Locks the project: an answer is either seen here, or sees that the project is paused.
+            await unit.pipeline(self._project.id)
+            still = {request.id for request in await self._store.open_requests(self._project.id)}
+            await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=error.message)
+            waits = error.requests <= still
+            if waits:
+                await self._rest(unit, PipelineStatus.PAUSED, PauseReason.ERROR)
+        await self.mirror()
+        return not waits
 
     async def _input(self, phase: PhaseState) -> PhaseInput:
         artifacts: dict[PhaseName, Artifact] = {}
@@ -218,7 +271,9 @@ class Pipeline:
             unit.record(self._project.id, stored_event(artifact))
             await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.AWAITING_APPROVAL)
             if asks:
-                await self._open(unit, self._approval(phase, artifact, result.markdown))
+                await questions.open_request(
+                    unit, questions.approval(self._project, phase.phase, artifact, result.markdown)
+                )
                 await self._rest(unit, PipelineStatus.PAUSED, PauseReason.APPROVAL)
         await self.mirror()
         return not asks
@@ -272,52 +327,11 @@ class Pipeline:
                 events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint, phase=phase.phase),
             )
             if asks:
-                await self._open(unit, self._error_decision(phase, error))
+                await questions.open_request(unit, questions.about_phase(self._project, phase.phase, error))
             await self._rest(
                 unit, PipelineStatus.PAUSED if reason else PipelineStatus.FAILED, reason or PauseReason.ERROR
             )
         await self.mirror()
-
-    def _approval(self, phase: PhaseState, artifact: Artifact, markdown: str) -> InputRequest:
-        return InputRequest(
-            id=new_id(),
-            project_id=self._project.id,
-            kind=RequestKind.APPROVAL,
-            phase=phase.phase,
-            title=f"Approve the {artifact.output_type.replace('_', ' ')} of {self._project.name}",
-            body=markdown[:BODY_LIMIT],
-            choices=APPROVAL_CHOICES,
-            content_hash=artifact.content_hash,
-            artifact_id=artifact.id,
-            created_at=now(),
-        )
-
-    def _error_decision(self, phase: PhaseState, error: OrchestratorError) -> InputRequest:
-        return InputRequest(
-            id=new_id(),
-            project_id=self._project.id,
-            kind=RequestKind.ERROR_DECISION,
-            phase=phase.phase,
-            title=f"The {phase.phase.replace('_', ' ')} phase of {self._project.name} failed",
-            body=error.line(),
-            choices=tuple(c for c in ERROR_CHOICES if c is not Choice.SKIP or phase.phase not in INDISPENSABLE),
-            content_hash=new_id(),
-            created_at=now(),
-        )
-
-    async def _open(self, unit: UnitOfWork, request: InputRequest) -> None:
-        await unit.open_request(request)
-        unit.record(
-            self._project.id,
-            events.InputRequested(
-                request_id=request.id,
-                kind=request.kind,
-                phase=request.phase,
-                title=request.title,
-                content_hash=request.content_hash,
-                choices=request.choices,
-            ),
-        )
 
     async def _move_phase(self, phase: PhaseState, new: PhaseStatus, *, reason: str | None = None) -> None:
         async with self._store.transaction() as unit:
@@ -346,17 +360,39 @@ class Pipeline:
             ),
         )
 
-    async def _rest(self, unit: UnitOfWork, new: PipelineStatus, reason: PauseReason) -> None:
+    async def _rest(
+        self,
+        unit: UnitOfWork,
+        new: PipelineStatus,
+        reason: PauseReason,
+        *,
+        resumes_at: datetime | None = None,
+        waits: int | None = None,
+    ) -> None:
         """`running → new`; a pipeline that is being stopped meanwhile comes to rest as stopped."""
         if (await unit.pipeline(self._project.id)).status is not PipelineStatus.STOPPING:
-            await self._change_status(unit, PipelineStatus.RUNNING, new, reason.value)
+            await self._change_status(
+                unit, PipelineStatus.RUNNING, new, reason.value, resumes_at=resumes_at, waits=waits
+            )
 
     async def _change_status(
-        self, unit: UnitOfWork, old: PipelineStatus, new: PipelineStatus, reason: str | None
+        self,
+        unit: UnitOfWork,
+        old: PipelineStatus,
+        new: PipelineStatus,
+        reason: str | None,
+        *,
+        resumes_at: datetime | None = None,
+        waits: int | None = None,
     ) -> None:
         machine.check(old, new, what=f"Project {self._project.name}")
-        await unit.set_pipeline_status(self._project.id, old, new, shutdown_reason=reason)
-        unit.record(self._project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))
+        await unit.set_pipeline_status(
+            self._project.id, old, new, shutdown_reason=reason, resumes_at=resumes_at, waits=waits
+        )
+        unit.record(
+            self._project.id,
+            events.PipelineStatusChanged(old=old, new=new, reason=reason, resumes_at=resumes_at),
+        )
 
     async def mirror(self) -> None:
         """Copy the state into the project's folder; the database stays the truth when that fails."""

@@ -20,10 +20,13 @@ from orchestrator_tui.engine.pipeline import Pipeline
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.workspace import Workspace, verified_commit
+from orchestrator_tui.phases.attempts import ATTEMPTS
+from orchestrator_tui.phases.decisions import DECISION, LEFT_OUT
 
 USER_REQUEST = "user_request"
 CRASH = "crash"
 """Why a project stopped whose process is gone."""
+_AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 _STARTABLE = (
     PipelineStatus.NOT_STARTED,
     PipelineStatus.PAUSED,
@@ -60,9 +63,11 @@ class Run:
                 return True
             if not await self.pipeline.has_enabled_skipped():
                 return False
-        if project.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING):
+        if project.status in _AT_WORK:
             await self._after_crash(project.status, last_sign_of_life)
-        await self._give_blocked_another_try()
+        goes_on_by_itself = state.resumes_at is not None or project.status in _AT_WORK
+        if not goes_on_by_itself:
+            await self._give_blocked_another_try()
         await self.pipeline.take_up_skipped()
         if project.status in _STARTABLE:
             await self._set_status(project.status, PipelineStatus.RUNNING, None)
@@ -268,7 +273,9 @@ class Run:
 
     async def _give_blocked_another_try(self) -> None:
         for item in await self.tracker.list_work_items(self.project.id, status=WorkItemStatus.BLOCKED, limit=5000):
-            await self._back_to_todo(item, {"failed_tries": 0}, "resumed")
+            # What a person has decided about, or is asked about, is not up to us.
+            if not (item.metadata.get(LEFT_OUT) or item.metadata.get(DECISION)):
+                await self._back_to_todo(item, {ATTEMPTS: []}, "resumed")
 
     async def _back_to_todo(self, item: WorkItem, metadata: dict[str, object], reason: str) -> None:
         await self.tracker.update_work_item(

@@ -12,6 +12,7 @@ from typing import Self
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events, owner
+from orchestrator_tui.domain.clock import Clock, SystemClock
 from orchestrator_tui.domain.errors import (
     AlreadyOwned,
     DiskFull,
@@ -24,6 +25,7 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, PipelineState, Project
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import room
+from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
@@ -79,7 +81,9 @@ class Runs:
     """At most one run of each project, under this process's lease. An async context manager: leaving it stops all of
     them gracefully, and none can be started after that."""
 
-    def __init__(self, store: Store, bus: Bus, open_run: OpenRun, options: RunOptions) -> None:
+    def __init__(
+        self, store: Store, bus: Bus, open_run: OpenRun, options: RunOptions, clock: Clock | None = None
+    ) -> None:
         self._store = store
         self._bus = bus
         self._open_run = open_run
@@ -90,6 +94,7 @@ class Runs:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
+        self._alarms = Alarms(store, clock or SystemClock(), self._begin)
 
     async def __aenter__(self) -> Self:
         return self
@@ -98,6 +103,7 @@ class Runs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        self._alarms.close()
         for order in self._being_taken_up:
             order.give("shutdown")
         for lock in list(self._locks.values()):
@@ -109,14 +115,23 @@ class Runs:
             one.stop.give("shutdown")
         for one in running:
             await one.ended()
+        await self._alarms.ended()
 
     async def start(self, project_id: str) -> None:
-        """Take the lease and run the project in a task of its own; it is running when this returns.
+        """Take the lease and run the project in a task of its own; it is running when this returns, unless it waits
+        for the API: then it goes on by itself when it is time.
 
         Raises:
             AlreadyOwned: another process runs it, or may do so.
             StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
         """
+        if await self._alarms.is_early(project_id):
+            self._alarms.set(project_id)
+        else:
+            await self._begin(project_id)
+
+    async def _begin(self, project_id: str) -> None:
+        """As `start`, whatever the clock says."""
         async with self._locks[project_id]:
             project = await self._store.find_project(project_id)
             if self._closing.is_set() or await self.is_running(project):
@@ -133,6 +148,11 @@ class Runs:
             task = running.task = asyncio.create_task(self._run(project, turn), name=f"pipeline-{project.slug}")
             self._running[project.id] = running
             task.add_done_callback(lambda _: self._running.pop(project.id, None))
+
+    async def wake_all(self) -> None:
+        """Every project that waits for the API goes on here when it is time."""
+        for project_id in await self._store.waiting_projects():
+            self._alarms.set(project_id)
 
     def _stop_order(self) -> StopOrder:
         return StopOrder(self._options.stop_seconds)
@@ -175,6 +195,7 @@ class Runs:
         while turn is not None:
             try:
                 await self._go(project, turn)
+                self._alarms.set(project.id)
                 return
             except asyncio.CancelledError:
                 raise
@@ -219,6 +240,9 @@ class Runs:
         wait = FIRST_LOOK_SECONDS
         while not order.wanted.is_set():
             try:
+                if await self._alarms.is_early(project.id):
+                    self._alarms.set(project.id)
+                    return None
                 return await self._taken_up(project, order)
             except StoreUnavailable:
                 with suppress(TimeoutError):

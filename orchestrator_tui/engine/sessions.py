@@ -12,16 +12,18 @@ from pydantic import BaseModel, ValidationError
 from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequest
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import LimitReached, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
+from orchestrator_tui.domain.errors import LimitReached, MustWait, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
 from orchestrator_tui.domain.statuses import AgentStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.conversation import Account, Conversation, Task, shorten
+from orchestrator_tui.engine.conversation import Account, Conversation, Task
+from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.room import require_room
+from orchestrator_tui.engine.shortening import shorten
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -45,6 +47,8 @@ class Sessions:
         max_sessions: int,
         stall_seconds: float,
         max_reasks: int,
+        clock: Clock | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -55,8 +59,16 @@ class Sessions:
         self._max_sessions = max_sessions
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
+        self._clock = clock or SystemClock()
+        self._thresholds = thresholds or Thresholds()
+        self._answered = False
         self._accounts: dict[str, Account] = {}
         self._closing = False
+
+    @property
+    def have_answered(self) -> bool:
+        """Whether any turn of this run's sessions ended well: the API works."""
+        return self._answered or any(account.turns for account in self._accounts.values())
 
     async def may_begin(self) -> None:
         """Returns at once, or never when the run is about to stop: nothing new begins then."""
@@ -78,6 +90,8 @@ class Sessions:
         item_id = task.item.id if task.item else None
         last = await self._store.last_session(task.project.id, task.phase, task.role, item_id)
         if last is None or last.status is not AgentStatus.INTERRUPTED or last.cli_session_id is None:
+            return None
+        if task.not_before is not None and last.started_at < task.not_before:
             return None
         return last if await self._runtime.keeps(last.cli_session_id, task.directory) else None
 
@@ -114,11 +128,12 @@ class Sessions:
                         yield self._conversation(session, task, account)
                     finally:
                         account.usage = session.usage
+                        self._answered |= account.turns > 0
             except asyncio.CancelledError:
                 await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
                 raise
-            except StoreUnavailable as error:
-                # Its conversation goes on once what it does can be kept again.
+            except (StoreUnavailable, MustWait) as error:
+                # Its conversation goes on once what it does can be kept again, or the API answers again.
                 await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
                 raise
             except OrchestratorError as error:
@@ -141,6 +156,8 @@ class Sessions:
             reask=self._reask,
             stall_seconds=self._stall_seconds,
             max_reasks=self._max_reasks,
+            clock=self._clock,
+            thresholds=self._thresholds,
         )
 
     def _request(self, task: Task, agent_id: str) -> SessionRequest:
@@ -153,7 +170,7 @@ class Sessions:
             attempt=task.resume.attempt if task.resume else task.attempt,
             resume=task.resume.cli_session_id if task.resume else None,
             model=task.model,
-            prompt=task.prompt,
+            prompt=task.opening,
             system_prompt=task.system_prompt,
             directory=task.directory,
             tools=task.tools,

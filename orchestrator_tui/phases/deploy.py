@@ -2,16 +2,18 @@
 
 import re
 import shlex
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
 from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.phases import context, documents
 from orchestrator_tui.phases.answers import Deployed
+from orchestrator_tui.phases.attempts import Attempts, Objection, red
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.implement import verify_command
 from orchestrator_tui.phases.planning import architecture_text, requirements_text
@@ -49,11 +51,16 @@ class DeployPhase(Phase):
         )
         task = services.task(input_data, self.name, "deployer", prompt, Deployed, writes=True, attempt=input_data.round)
 
-        async def ask() -> tuple[Deployed, str]:
-            async with services.conversation(task) as conversation:
-                return await self._until_sound(input_data, conversation, prompt, command)
-
-        answer, built = await services.persistently(input_data, ask)
+        attempts = Attempts(services, input_data, task)
+        try:
+            answer = await attempts.work(Deployed, partial(self._objection, input_data, command, attempts))
+        except GaveUp as error:
+            raise PhaseFailed(f"The deployment files could not be made sound: {error.message}") from error
+        built = (
+            "The image was built with Docker."
+            if await self._docker_answers()
+            else "The image was not built: no Docker engine answers on this machine."
+        )
         await services.commit(input_data, "Deployment files")
         checks = [
             "Every file named above exists.",
@@ -68,29 +75,16 @@ class DeployPhase(Phase):
             markdown=documents.deployment(answer, checks),
         )
 
-    async def _until_sound(
-        self, given: PhaseInput, conversation: Conversation, prompt: str, command: str
-    ) -> tuple[Deployed, str]:
-        """The answer once everything that can be checked is right, and what became of the image."""
-        tries = given.settings.error_recovery.max_consecutive_errors
-        kind = "task"
-        problems: list[str] = []
-        for attempt in range(1, tries + 1):
-            answer = await conversation.ask(prompt, Deployed, kind=kind)
-            if problems := file_problems(answer, self._services.workspace.directory):
-                prompt, kind = self._services.render("common", "invalid_answer", errors=problems), "invalid_answer"
-                continue
-            verdict = await self._services.verify(given, command)
-            if verdict.passed and await self._docker_answers():
-                command_line = f"docker build --quiet --file {_dockerfile(answer)} ."
-                verdict = await self._services.verify(given, command_line)
-                if verdict.passed:
-                    return answer, "The image was built with Docker."
-            elif verdict.passed:
-                return answer, "The image was not built: no Docker engine answers on this machine."
-            problems = [f"`{verdict.command}` ended with exit code {verdict.exit_code}"]
-            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
-        raise PhaseFailed(f"The deployment files were not sound after {tries} tries: {'; '.join(problems)}.")
+    async def _objection(
+        self, given: PhaseInput, command: str, attempts: Attempts, answer: Deployed, conversation: Conversation
+    ) -> Objection | None:
+        """What is wrong with the answer, as far as it can be checked here."""
+        if problems := file_problems(answer, self._services.workspace.directory):
+            return Objection.invalid(self._services, problems)
+        verdict = await self._services.verify(given, command)
+        if verdict.passed and await self._docker_answers():
+            verdict = await self._services.verify(given, f"docker build --quiet --file {_dockerfile(answer)} .")
+        return None if verdict.passed else red(self._services, verdict, attempts)
 
     async def _docker_answers(self) -> bool:
         verdict = await self._services.verifier.run("docker info", self._services.workspace.directory)

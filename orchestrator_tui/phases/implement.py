@@ -1,30 +1,32 @@
 """Implement: one session an item, and the engine's own check decides whether it is done."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import AgentFailed, LeaseLost, PhaseFailed, StoreUnavailable
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.errors import DecisionAwaited, GaveUp, LeaseLost, PhaseFailed, StoreUnavailable
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
-from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.handback import hand_back
 from orchestrator_tui.engine.workspace import verified
 from orchestrator_tui.phases import context
 from orchestrator_tui.phases.answers import WorkDone
+from orchestrator_tui.phases.attempts import ATTEMPTS, ENGINE, Attempts, ItemBook, Objection, red, refused
 from orchestrator_tui.phases.base import Phase, PhaseInput
+from orchestrator_tui.phases.decisions import DECISION, Decisions, leave_out
 from orchestrator_tui.phases.repair import Repair
-from orchestrator_tui.phases.services import FINAL, Services, content_of
+from orchestrator_tui.phases.services import Services, content_of
 
-ENGINE = "engine"
 DEVELOPER = "developer"
 NOTHING_CHANGED = (
     "no file of the project has changed, so nothing was done for this item. Do it; if it is fulfilled already, "
     "add the test that proves its acceptance criteria, or answer `blocked` and say why"
 )
-OUTPUT_IN_COMMENT = 3_000
 
 
 class ImplementPhase(Phase):
@@ -43,7 +45,13 @@ class ImplementPhase(Phase):
     ) -> PhaseResult:
         given, command = input_data, verify_command(input_data)
         await self._repair.make_green(given, command)
-        while (item := await self._next(given, work_tracker)) is not None:
+        decisions = Decisions(self._services, work_tracker)
+        while True:
+            # Before an item is looked for: what is decided after that is decided for the next run.
+            waiting = await decisions.act(given.project.id)
+            item = await self._next(given, work_tracker)
+            if item is None:
+                return await self._result(given, work_tracker, waiting)
             try:
                 await self._work(given, work_tracker, item, command)
             except (LeaseLost, StoreUnavailable):
@@ -54,7 +62,6 @@ class ImplementPhase(Phase):
                 raise
             await self._progress(given, work_tracker)
             await self._repair.make_green(given, command)
-        return await self._result(given, work_tracker)
 
     async def _next(self, given: PhaseInput, tracker: WorkTracker) -> WorkItem | None:
         await self._services.sessions.may_begin()
@@ -67,52 +74,38 @@ class ImplementPhase(Phase):
     async def _work(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> None:
         if await self._finished_before(given, tracker, item, command):
             return
-        tries = given.settings.error_recovery.max_consecutive_errors
-        failure = ""
-        for _ in range(tries):
-            item = await tracker.get_work_item(item.id)
-            if int(item.metadata.get("failed_tries", 0)) >= tries:
-                break
-            prompt = await self._prompt(given, tracker, item, command)
-            task = self._task(given, item, prompt)
-            try:
-                async with self._services.conversation(task) as conversation:
-                    outcome = await self._until_green(given, tracker, conversation, task, command)
-            except AgentFailed as error:
-                if error.kind in FINAL:
-                    raise
-                failure = error.message
-                await self._failed_try(tracker, item, f"The session failed: {error.message}")
-                continue
-            if outcome is not None:
-                await self._finish(given, tracker, item, outcome)
-                return
-        await self._block(given, tracker, item, failure)
+        task = self._task(given, item, await self._prompt(given, tracker, item, command))
+        attempts = Attempts(self._services, given, task, ItemBook(tracker, item))
+        try:
+            answer = await attempts.work(WorkDone, partial(self._objection, given, item, command, attempts))
+        except GaveUp as error:
+            await self._block(given, tracker, item, error.message, error.report)
+            return
+        if answer.status == "blocked":
+            await self._block(given, tracker, item, answer.summary, answer.summary)
+            return
+        commit = await self._services.workspace.commit(f"{item.key}: {item.title}", item_id=item.id)
+        if commit is not None:
+            self._services.tell(given, self._services.committed(given, commit, item))
+        await self._done(given, tracker, item, answer.summary, answer.notes)
 
-    async def _until_green(
-        self, given: PhaseInput, tracker: WorkTracker, conversation: Conversation, task: Task, command: str
-    ) -> WorkDone | None:
-        """The agent's answer once the check is green; None when its tries are used up."""
-        assert task.item is not None
-        tries = given.settings.error_recovery.max_consecutive_errors
-        prompt, kind = task.prompt, "task"
-        for attempt in range(task.attempt, tries + 1):
-            answer = await conversation.ask(prompt, WorkDone, kind=kind)
-            if answer.status == "blocked":
-                return answer
-            verdict = await self._services.verify(given, command, task.item)
-            if verdict.passed and await self._services.workspace.changes():
-                return answer
-            if verdict.passed:
-                await self._failed_try(tracker, task.item, NOTHING_CHANGED, attempt)
-                prompt = self._services.render("common", "invalid_answer", errors=[NOTHING_CHANGED])
-                kind = "nothing_changed"
-                continue
-            ending = verdict.output[-OUTPUT_IN_COMMENT:]
-            await self._failed_try(
-                tracker, task.item, f"`{command}` ended with exit code {verdict.exit_code}:\n\n{ending}", attempt
-            )
-            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
+    async def _objection(
+        self,
+        given: PhaseInput,
+        item: WorkItem,
+        command: str,
+        attempts: Attempts,
+        answer: WorkDone,
+        conversation: Conversation,
+    ) -> Objection | None:
+        """What keeps an answer from being taken: the check is red, or nothing was done."""
+        if answer.status == "blocked":
+            return refused(conversation, answer.summary)
+        verdict = await self._services.verify(given, command, item)
+        if not verdict.passed:
+            return red(self._services, verdict, attempts)
+        if not await self._services.workspace.changes():
+            return replace(Objection.invalid(self._services, [NOTHING_CHANGED]), kind="nothing_changed")
         return None
 
     def _task(self, given: PhaseInput, item: WorkItem, prompt: str) -> Task:
@@ -124,7 +117,6 @@ class ImplementPhase(Phase):
             WorkDone,
             writes=True,
             subject=str(item.metadata.get("ref", item.key)),
-            attempt=1 + int(item.metadata.get("failed_tries", 0)),
             item=item,
         )
 
@@ -148,15 +140,6 @@ class ImplementPhase(Phase):
             if len(text) <= context.PROMPT_LIMIT:
                 break
         return text
-
-    async def _finish(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, answer: WorkDone) -> None:
-        if answer.status == "blocked":
-            await self._block(given, tracker, item, answer.summary)
-            return
-        commit = await self._services.workspace.commit(f"{item.key}: {item.title}", item_id=item.id)
-        if commit is not None:
-            self._services.tell(given, self._services.committed(given, commit, item))
-        await self._done(given, tracker, item, answer.summary, answer.notes)
 
     async def _done(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, summary: str, notes: str) -> None:
         head = await self._services.workspace.head()
@@ -183,46 +166,48 @@ class ImplementPhase(Phase):
         await self._done(given, tracker, item, "Its commit was there already, and the check is green.", "")
         return True
 
-    async def _failed_try(self, tracker: WorkTracker, item: WorkItem, comment: str, attempt: int | None = None) -> None:
-        # What fails on a full disk is no fault of the work.
+    async def _block(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, reason: str, report: str) -> None:
+        """Give an item up: its half-made work is kept as a patch, and a person decides where one is asked."""
         self._services.workspace.require_room()
-        tried = attempt if attempt is not None else int(item.metadata.get("failed_tries", 0)) + 1
-        await tracker.add_comment(item.id, comment, author=ENGINE)
-        await tracker.update_work_item(item.id, {"metadata": {"failed_tries": tried}})
-
-    async def _block(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, reason: str) -> None:
-        self._services.workspace.require_room()
-        text = reason or "The check was still red after every try."
         patch = await self._services.workspace.set_aside(item.key, now())
         kept = (
             f" Its unfinished work is kept in {patch.relative_to(self._services.workspace.directory)}." if patch else ""
         )
-        await tracker.add_comment(item.id, f"Blocked. {text}{kept}", author=ENGINE)
-        await tracker.update_work_item(
+        asks = given.settings.autonomy.mode is Autonomy.CHECKPOINT
+        await tracker.add_comment(item.id, f"Blocked. {report}{kept}", author=ENGINE)
+        blocked = await tracker.update_work_item(
             item.id,
-            {"status": WorkItemStatus.BLOCKED, "metadata": {"failed_tries": 0}},
+            {
+                "status": WorkItemStatus.BLOCKED,
+                "metadata": {ATTEMPTS: [], DECISION: new_id() if asks else None},
+            },
             expected=WorkItemStatus.IN_PROGRESS,
-            reason=text[:300],
+            reason=reason[:300],
         )
         self._services.tell(
             given,
             events.ErrorOccurred(
                 title="Work item blocked",
-                message=f"{item.key} {item.title}: {text}{kept}",
+                message=f"{item.key} {item.title}: {reason}{kept}",
                 hint="Independent items go on.",
                 phase=self.name,
                 work_item_id=item.id,
             ),
         )
+        if asks:
+            await Decisions(self._services, tracker).ask(blocked, f"{report}{kept}")
 
     async def _progress(self, given: PhaseInput, tracker: WorkTracker) -> None:
         counts = await tracker.get_progress_summary(given.project.id)
         self._services.tell(given, events.PhaseProgressed(phase=self.name, done=counts.done, total=counts.total))
 
-    async def _result(self, given: PhaseInput, tracker: WorkTracker) -> PhaseResult:
+    async def _result(self, given: PhaseInput, tracker: WorkTracker, waiting: frozenset[str]) -> PhaseResult:
+        if waiting:
+            raise DecisionAwaited("A person has to decide what becomes of blocked work items.", requests=waiting)
+        left_out = await leave_out(tracker, given.project.id)
         counts = await tracker.get_progress_summary(given.project.id)
         content = {"done": counts.done, "total": counts.total, "blocked": counts.blocked}
-        if counts.done < counts.total:
+        if counts.done < counts.total and not left_out:
             raise PhaseFailed(
                 f"{counts.total - counts.done} of {counts.total} work items could not be finished "
                 f"({counts.blocked} blocked, the others wait for them).",

@@ -1,16 +1,18 @@
 """Initialize: a repository, a scaffold, and a check that the engine can run and has seen pass."""
 
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
 from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.engine.verify import objection
 from orchestrator_tui.phases import documents
 from orchestrator_tui.phases.answers import Initialized
+from orchestrator_tui.phases.attempts import Attempts, Objection, red
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.planning import architecture_text, requirements_text
 from orchestrator_tui.phases.services import Services
@@ -52,11 +54,14 @@ class InitializePhase(Phase):
             attempt=input_data.round,
         )
 
-        async def ask() -> Initialized:
-            async with services.conversation(task) as conversation:
-                return await self._until_green(input_data, conversation, prompt)
-
-        answer = await services.persistently(input_data, ask)
+        attempts = Attempts(services, input_data, task)
+        try:
+            answer = await attempts.work(Initialized, partial(self._objection, input_data, attempts))
+        except GaveUp as error:
+            raise PhaseFailed(
+                f"The scaffold and its check could not be made: {error.message}",
+                hint="The session's log has its output; resume to try again.",
+            ) from error
         await services.commit(input_data, f"Scaffold of {input_data.project.name}")
         content = answer.model_dump()
         return PhaseResult(
@@ -66,24 +71,13 @@ class InitializePhase(Phase):
             markdown=documents.initialization(content),
         )
 
-    async def _until_green(self, given: PhaseInput, conversation: Conversation, prompt: str) -> Initialized:
-        tries = given.settings.error_recovery.max_consecutive_errors
-        kind = "task"
-        for attempt in range(1, tries + 1):
-            answer = await conversation.ask(prompt, Initialized, kind=kind)
-            if problems := await self._problems(answer):
-                problem = "; ".join(problems)
-                prompt, kind = self._services.render("common", "invalid_answer", errors=problems), "invalid_answer"
-                continue
-            verdict = await self._services.verify(given, answer.verify_command)
-            if verdict.passed:
-                return answer
-            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
-            problem = f"`{answer.verify_command}` ended with exit code {verdict.exit_code}"
-        raise PhaseFailed(
-            f"The scaffold's check was not green after {tries} tries: {problem}.",
-            hint="The session's log has its output; resume to try again.",
-        )
+    async def _objection(
+        self, given: PhaseInput, attempts: Attempts, answer: Initialized, conversation: Conversation
+    ) -> Objection | None:
+        if problems := await self._problems(answer):
+            return Objection.invalid(self._services, problems)
+        verdict = await self._services.verify(given, answer.verify_command)
+        return None if verdict.passed else red(self._services, verdict, attempts)
 
     async def _problems(self, answer: Initialized) -> list[str]:
         """What is missing from the scaffold, whatever its check says."""

@@ -16,6 +16,7 @@ from orchestrator_tui.engine import aggregator
 from orchestrator_tui.engine.swarm import SwarmAnswers, run_swarm
 from orchestrator_tui.phases import documents
 from orchestrator_tui.phases.answers import Architecture, Draft, Requirements
+from orchestrator_tui.phases.attempts import Attempts, taken
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.services import Services, content_of
 
@@ -122,7 +123,7 @@ class PlanningPhase(Phase):
         task = self._services.task(given, self.name, role, text, answer, writes=False, attempt=given.round)
         if (before := await self._services.sessions.answered(task, answer)) is not None:
             return before
-        return await self._services.persistently(given, lambda: self._services.answer(task, answer))
+        return await Attempts(self._services, given, task).work(answer, taken)
 
 
 class IdeationPhase(PlanningPhase):

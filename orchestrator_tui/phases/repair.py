@@ -1,11 +1,16 @@
 """Looks whether what is there still works, and has it repaired when it does not."""
 
-from orchestrator_tui.domain.errors import PhaseFailed
+from dataclasses import replace
+
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.engine.conversation import Conversation
 from orchestrator_tui.engine.verify import Verdict
 from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases import context
 from orchestrator_tui.phases.answers import WorkDone
+from orchestrator_tui.phases.attempts import Attempts, Objection, red
 from orchestrator_tui.phases.base import PhaseInput
 from orchestrator_tui.phases.services import Services
 
@@ -43,7 +48,6 @@ class Repair:
 
     async def _repair(self, given: PhaseInput, command: str, verdict: Verdict, green: str | None, changes: str) -> None:
         services = self._services
-        tries = given.settings.error_recovery.max_consecutive_errors
         prompt = services.render(
             "implement",
             "repair",
@@ -55,21 +59,18 @@ class Repair:
             tree=await services.workspace.tree(context.TREE_LIMIT),
         )
         task = services.task(given, PhaseName.IMPLEMENT, "repairer", prompt, WorkDone, writes=True)
+        # A conversation about what was red before is about something else.
+        attempts = Attempts(services, given, replace(task, not_before=now()))
 
-        async def ask() -> bool:
-            text, kind = prompt, "task"
-            async with services.sessions.open(task) as conversation:
-                for attempt in range(1, tries + 1):
-                    answer = await conversation.ask(text, WorkDone, kind=kind)
-                    result = await services.verify(given, command)
-                    if result.passed:
-                        await services.commit(given, f"Repair: {answer.summary.splitlines()[0][:100]}")
-                        return True
-                    text, kind = services.failed_output(result, attempt, tries), "verify_failed"
-            return False
+        async def still_red(answer: WorkDone, conversation: Conversation) -> Objection | None:
+            result = await services.verify(given, command)
+            return None if result.passed else red(services, result, attempts)
 
-        if not await services.persistently(given, ask):
+        try:
+            answer = await attempts.work(WorkDone, still_red)
+        except GaveUp as error:
             raise PhaseFailed(
-                f"The project's check `{command}` is red and could not be repaired in {tries} tries.",
+                f"The project's check `{command}` is red and could not be repaired: {error.message}",
                 hint="Look at the last verify output, mend it by hand and resume.",
-            )
+            ) from error
+        await services.commit(given, f"Repair: {answer.summary.splitlines()[0][:100]}")

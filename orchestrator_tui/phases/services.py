@@ -1,10 +1,10 @@
 """The hands of the phases: sessions, prompts, the folder, the check, the store; one set for each running project."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -22,9 +22,6 @@ from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
 
-A = TypeVar("A", bound=BaseModel)
-T = TypeVar("T")
-
 TOLD_SEPARATELY = frozenset({PhaseName.INITIALIZE, PhaseName.IMPLEMENT, PhaseName.TESTING, PhaseName.DEPLOY})
 """Phases whose prompts do not show a person's words themselves."""
 
@@ -33,9 +30,6 @@ FILES_ARE_AWAY = (
     "The project has moved on since, so your uncommitted changes of then are not in the files any more; "
     "they are kept in {patch}."
 )
-
-FINAL = frozenset({"authentication_failed", "billing_error", "rate_limit", "interrupted"})
-"""Kinds of failure that trying again at once cannot mend."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +85,6 @@ class Services:
             max_turns=given.settings.agent.max_turns,
         )
 
-    async def answer(self, task: Task, answer: type[A]) -> A:
-        """One session, one validated answer."""
-        async with self.conversation(task) as conversation:
-            return await conversation.ask(task.prompt, answer)
-
     @asynccontextmanager
     async def conversation(self, task: Task) -> AsyncIterator[Conversation]:
         """The conversation about `task` that was interrupted, with the files as its agent left them; else a new one.
@@ -118,6 +107,8 @@ class Services:
             is_back = await self.workspace.put_back(patch)
             files = FILES_ARE_BACK if is_back else FILES_ARE_AWAY.format(patch=patch)
         resume_prompt = self.render("common", "resumed", files=files)
+        if task.hint:
+            resume_prompt = f"{resume_prompt}\n\n{task.hint}"
         try:
             return await stack.enter_async_context(
                 self.sessions.open(replace(task, resume=interrupted, resume_prompt=resume_prompt))
@@ -136,28 +127,6 @@ class Services:
             patch = task.item.metadata.get("patch")
             return Path(str(patch)) if patch is not None else None
         return await self.workspace.newest_patch(task.phase.value, since=interrupted.started_at)
-
-    async def persistently(self, given: PhaseInput, ask: Callable[[], Awaitable[T]]) -> T:
-        """Try a session again when it fails for a reason that may pass.
-
-        Raises:
-            AgentFailed: it failed as often as the settings allow, or in a way that trying again cannot mend.
-        """
-        tries = given.settings.error_recovery.max_consecutive_errors
-        for attempt in range(1, tries + 1):
-            try:
-                return await ask()
-            except AgentFailed as error:
-                self.workspace.require_room()
-                if error.kind in FINAL or attempt == tries:
-                    raise
-                self.tell(
-                    given,
-                    events.ErrorOccurred(
-                        title=error.title, message=error.message, hint=f"Try {attempt + 1} of {tries} follows."
-                    ),
-                )
-        raise AssertionError("the last try either returned or raised")
 
     async def verify(self, given: PhaseInput, command: str, item: WorkItem | None = None) -> Verdict:
         """Run the project's check, with its events.

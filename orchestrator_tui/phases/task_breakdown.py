@@ -9,13 +9,15 @@ from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import BreakdownSettings, PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.records import Artifact, PhaseResult, Project, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
+from orchestrator_tui.domain.troubles import Trouble
 from orchestrator_tui.engine import aggregator
-from orchestrator_tui.engine.conversation import Conversation
+from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.phases import documents
 from orchestrator_tui.phases.answers import Breakdown, PlannedItem, parents_first, planned_items
+from orchestrator_tui.phases.attempts import Attempts, Objection
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.planning import DOCUMENT_LIMIT, architecture_text, requirements_text
 from orchestrator_tui.phases.services import Services
@@ -158,32 +160,33 @@ class TaskBreakdownPhase(Phase):
             attempt=given.round,
         )
 
-        async def ask() -> Breakdown:
-            before = await self._services.sessions.answered(task, Breakdown)
-            if before is not None and not plan.problems(before.items):
-                return before
-            async with self._services.conversation(task) as conversation:
-                return await self._checked(conversation, prompt, plan, config.max_rounds)
-
-        answer = await self._services.persistently(given, ask)
+        answer = await self._services.sessions.answered(task, Breakdown)
+        if answer is None or plan.problems(answer.items):
+            answer = await self._asked(given, task, plan)
         return answer, plan.take(answer.items)
+
+    async def _asked(self, given: PhaseInput, task: Task, plan: Plan) -> Breakdown:
+        """An answer whose links all hold; the planner gets the exact complaint until then."""
+
+        async def fits(answer: Breakdown, conversation: Conversation) -> Objection | None:
+            if not (problems := plan.problems(answer.items)):
+                return None
+            prompt = self._services.render("task_breakdown", "complaint", complaints=problems)
+            text = "; ".join(problems)
+            return Objection(trouble=Trouble.INVALID_ANSWER, problem=text, prompt=prompt, kind="complaint", output=text)
+
+        try:
+            return await Attempts(self._services, given, task).work(Breakdown, fits)
+        except GaveUp as error:
+            if error.trouble is not Trouble.INVALID_ANSWER:
+                raise
+            raise PhaseFailed(f"The planner's work items still do not fit together: {error.message}") from error
 
     def _previous(self, given: PhaseInput) -> str | None:
         if given.feedback is None or given.previous is None:
             return None
         content = given.previous.content
         return preview(given.project, planned_items(content), content["ids"])[:DOCUMENT_LIMIT]
-
-    async def _checked(self, conversation: Conversation, prompt: str, plan: Plan, rounds: int) -> Breakdown:
-        """An answer whose links all hold; the planner gets the exact complaint until then."""
-        kind = "task"
-        for _ in range(rounds):
-            answer = await conversation.ask(prompt, Breakdown, kind=kind)
-            problems = plan.problems(answer.items)
-            if not problems:
-                return answer
-            prompt, kind = self._services.render("task_breakdown", "complaint", complaints=problems), "complaint"
-        raise PhaseFailed(f"The planner's work items still do not fit together: {'; '.join(problems[:5])}.")
 
 
 async def all_items(work_tracker: WorkTracker, project_id: str, status: WorkItemStatus | None = None) -> list[WorkItem]:

@@ -1,19 +1,22 @@
 """Testing: a plan, whole-program tests; what fails becomes work items, and the pipeline goes back to implement."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import PhaseSettings, TestingSettings
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.records import PhaseResult, WorkItem
 from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus, WorkItemStatus
 from orchestrator_tui.engine.conversation import Conversation
+from orchestrator_tui.engine.detection import bounces
 from orchestrator_tui.phases import context, documents
-from orchestrator_tui.phases.answers import TestPlan, TestReport
+from orchestrator_tui.phases.answers import Failure, TestPlan, TestReport
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
+from orchestrator_tui.phases.attempts import Attempts, Objection, red, taken
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.implement import verify_command
 from orchestrator_tui.phases.planning import architecture_text, parse, requirements_text
@@ -91,7 +94,7 @@ class TestingPhase(Phase):
         task = self._services.task(
             given, self.name, "test_planner", prompt, TestPlan, writes=False, subject=str(given.round)
         )
-        made = await self._services.persistently(given, lambda: self._services.answer(task, TestPlan))
+        made = await Attempts(self._services, given, task).work(TestPlan, taken)
         await self._keep(given, PLAN, made.model_dump(), documents.test_plan(made))
         return made
 
@@ -119,56 +122,68 @@ class TestingPhase(Phase):
             given, self.name, "tester", prompt, TestReport, writes=True, subject=str(given.round)
         )
 
-        async def ask() -> TestReport:
-            async with self._services.conversation(task) as conversation:
-                return await self._until_green(given, conversation, prompt, command)
-
-        report = await self._services.persistently(given, ask)
+        attempts = Attempts(self._services, given, task)
+        try:
+            report = await attempts.work(TestReport, partial(self._objection, given, command, attempts))
+        except GaveUp as error:
+            await self._services.workspace.set_aside(f"testing-{given.round}", now())
+            raise PhaseFailed(f"The whole-program tests could not be made: {error.message}") from error
         await self._services.commit(given, f"Whole-program tests, round {given.round}")
         return report
 
-    async def _until_green(
-        self, given: PhaseInput, conversation: Conversation, prompt: str, command: str
-    ) -> TestReport:
-        """A report that fits itself and leaves the check green."""
-        tries = given.settings.error_recovery.max_consecutive_errors
-        kind = "task"
-        for attempt in range(1, tries + 1):
-            report = await conversation.ask(prompt, TestReport, kind=kind)
-            if report.failed and not report.failures:
-                problem = f"failed is {report.failed}, but failures is empty: describe each failure there"
-                prompt, kind = self._services.render("common", "invalid_answer", errors=[problem]), "invalid_answer"
-                continue
-            verdict = await self._services.verify(given, command)
-            if verdict.passed:
-                return report
-            prompt, kind = self._services.failed_output(verdict, attempt, tries), "verify_failed"
-        await self._services.workspace.set_aside(f"testing-{given.round}", now())
-        raise PhaseFailed(f"The whole-program tests left the check `{command}` red in {tries} tries.")
+    async def _objection(
+        self, given: PhaseInput, command: str, attempts: Attempts, report: TestReport, conversation: Conversation
+    ) -> Objection | None:
+        """A report has to fit itself and leave the check green."""
+        if report.failed and not report.failures:
+            problem = f"failed is {report.failed}, but failures is empty: describe each failure there"
+            return Objection.invalid(self._services, [problem])
+        verdict = await self._services.verify(given, command)
+        return None if verdict.passed else red(self._services, verdict, attempts)
 
     async def _file_failures(
         self, given: PhaseInput, tracker: WorkTracker, report: TestReport, items: Sequence[WorkItem]
     ) -> int:
-        """One work item a failure; a failure filed in this round already is not filed again."""
+        """One work item a failure; a failure filed in this round already is not filed again.
+
+        Raises:
+            PhaseFailed: one of them was repaired as often as the settings allow.
+        """
         filed = {(item.metadata.get("ref"), item.metadata.get("round")) for item in items}
-        taken = {item.metadata.get("ref") for item in items}
+        taken_refs = {item.metadata.get("ref") for item in items}
         fresh = []
         for failure in report.failures:
             if (failure.ref, given.round) in filed:
                 continue
-            ref = failure.ref if failure.ref not in taken else f"{failure.ref}-round-{given.round}"
+            ref = failure.ref if failure.ref not in taken_refs else f"{failure.ref}-round-{given.round}"
+            came_back = self._came_back(given, failure, items)
             fresh.append(
                 WorkItem(
                     id=new_id(),
                     project_id=given.project.id,
                     number=0,
                     title=failure.title,
-                    description=failure.description,
+                    description="\n\n".join(part for part in (failure.description, came_back) if part),
                     acceptance=tuple(failure.acceptance),
                     priority=failure.priority,
                     labels=("found-by-testing",),
-                    metadata={"ref": ref, "round": given.round},
+                    metadata={"ref": ref, "round": given.round, "failure": failure.ref},
                 )
             )
         await tracker.create_work_items(fresh)
         return len(report.failures)
+
+    def _came_back(self, given: PhaseInput, failure: Failure, items: Sequence[WorkItem]) -> str:
+        """What whoever repairs a failure is told when it bounces between done and failing; empty when it is new."""
+        same = [item for item in items if item.metadata.get("failure", item.metadata.get("ref")) == failure.ref]
+        times = bounces([is_done for item in same for is_done in (item.status is WorkItemStatus.DONE, False)])
+        if times >= given.settings.error_recovery.bounce_limit:
+            raise PhaseFailed(
+                f"`{failure.title}` was repaired {times} times and still fails; a person has to look at it.",
+                hint="Mend it by hand and resume, or raise error_recovery.bounce_limit.",
+            )
+        if not times:
+            return ""
+        return self._services.render(
+            "recovery", "bouncing", times=times, items=[f"{item.key} {item.title}" for item in same]
+        )

@@ -137,6 +137,8 @@ def _said(event: Event, names: Names) -> Said | None:
             return _of_item(event)
         case events.VerifyStarted() | events.VerifyFinished() | events.CommitMade():
             return _of_check(event, names)
+        case events.AttemptFailed():
+            return Said(Kind.ERROR, _BAD, words.attempt(event), event.work_item_key or "", event.problem)
         case events.InputRequested() | events.InputAnswered() | events.InputWithdrawn():
             return _of_question(event)
         case events.ErrorOccurred():
@@ -192,7 +194,7 @@ def _of_phase(
 
 
 def _pipeline(event: events.PipelineStatusChanged) -> Said:
-    reason = f": {words.title(event.reason)}" if event.reason else ""
+    reason = f": {words.why(event.reason, event.resumes_at)}" if event.reason else ""
     kind = Kind.ERROR if event.new is PipelineStatus.FAILED else Kind.PHASE
     return Said(kind, glyphs.PIPELINES[event.new], f"project {words.title(event.new)}{reason}")
 

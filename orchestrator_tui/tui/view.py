@@ -73,6 +73,7 @@ class ProjectView:
     rehearsal: bool
     status: PipelineStatus
     reason: str | None = None
+    resumes_at: datetime | None = None
     current_phase: PhaseName | None = None
     phases: Mapping[PhaseName, PhaseView] = field(default_factory=lambda: {name: PhaseView() for name in PHASE_ORDER})
     items: ItemCounts = field(default_factory=ItemCounts)
@@ -140,6 +141,7 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
         rehearsal=project.rehearsal,
         status=project.status,
         reason=state.shutdown_reason,
+        resumes_at=state.resumes_at,
         current_phase=project.current_phase,
         phases={
             name: PhaseView(
@@ -223,10 +225,17 @@ def _rank(project: ProjectView) -> tuple[bool, bool, int]:
 
 def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectView:
     match event:
-        case events.PipelineStatusChanged(new=new, reason=reason):
+        case events.PipelineStatusChanged(new=new, reason=reason, resumes_at=resumes_at):
             current = None if new is PipelineStatus.COMPLETED else project.current_phase
             steps = project.stop_steps if new is PipelineStatus.STOPPED else ()
-            return replace(project, status=new, reason=reason, current_phase=current, stop_steps=steps)
+            return replace(
+                project,
+                status=new,
+                reason=reason,
+                resumes_at=resumes_at,
+                current_phase=current,
+                stop_steps=steps,
+            )
         case events.LeaseTaken(owner=owner):
             return replace(project, owner=owner)
         case events.StopProgressed():

@@ -131,7 +131,7 @@ class FatedSession(ReplaySession):
                 yield self._answer({"summary": "Slow.", "passed": 1, "failed": 1, "failures": [failure]})
             case _:
                 self.prompts += 1
-                yield TurnEnded(text="", structured=None, usage=self.usage, error_kind="server_error", error="Broken.")
+                yield TurnEnded(text="", structured=None, usage=self.usage, error_kind="unknown", error="Broken.")
 
     def _answer(self, structured: object) -> TurnEnded:
         return TurnEnded(text="", structured=structured, usage=self.usage)

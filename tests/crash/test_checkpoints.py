@@ -97,7 +97,8 @@ async def test_on_any_error_its_details_and_the_retry_count_are_saved(tmp_path: 
     works, second_try = Fate.WORKS, 5
     fates = (works, works, works, Fate.BREAKS)
     async with left_at(tmp_path, "AgentStarted", *fates, nth=second_try) as left:
-        assert (await left.item()).metadata["failed_tries"] == 1
+        (attempt,) = (await left.item()).metadata["attempts"]
+        assert (attempt["trouble"], attempt["then"], attempt["problem"]) == ("unknown", "fresh", "Broken.")
         assert await left.comments() == ["The session failed: Broken."]
         failed = (await left.sessions())[-2]
         assert (failed.status, failed.error) == (AgentStatus.FAILED, "Broken.")

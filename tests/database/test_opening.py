@@ -254,8 +254,10 @@ async def test_a_database_of_an_older_program_keeps_what_is_in_it(empty_url: str
 async def made_by_the_first_program(url: str) -> None:
     """Takes away what later versions of the schema brought."""
     async with open_database(url) as database, connected(database.writes, database.place) as runner:
-        for column in ("attempt", "prompt_hash", "answer"):
-            await runner.run(text(f"ALTER TABLE session_logs DROP COLUMN {column}"))
+        added = {"session_logs": ("attempt", "prompt_hash", "answer"), "pipeline_states": ("resumes_at", "waits")}
+        for table, columns in added.items():
+            for column in columns:
+                await runner.run(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
         await runner.run(text("UPDATE alembic_version SET version_num = '0001'"))
         await runner.commit()
 

@@ -19,6 +19,7 @@ from tests.running import FAST, NO_PLANNING, Watched, launch, watched
 from tests.scenarios import answer, structured, write_scenario
 
 NEVER = structured(status="blocked", summary="It cannot be done.", notes="")
+BREAKS = Fate.BREAKS
 AFTER_AN_ERROR = {"error_recovery": {"max_consecutive_errors": 1}}
 
 
@@ -32,7 +33,7 @@ async def played(start: Launch, *fates: Fate) -> AsyncIterator[Watched]:
         yield run
 
 
-async def test_a_phase_that_failed_can_be_left_out_and_stays_out(tmp_path: Path) -> None:
+async def test_an_item_that_was_given_up_can_be_left_out_and_stays_out(tmp_path: Path) -> None:
     scenario = write_scenario(
         tmp_path / "s", answer("implement", "developer", NEVER, subject="item00002", attempt=1), items=2
     )
@@ -44,11 +45,21 @@ async def test_a_phase_that_failed_can_be_left_out_and_stays_out(tmp_path: Path)
         assert await run.until_rest() is PipelineStatus.PAUSED
         await run.answer(Choice.SKIP)
         assert await run.until_rest() is PipelineStatus.COMPLETED
+        overview = await run.engine.overview(run.project_id)
+        assert overview.state.phases[PhaseName.IMPLEMENT].status is PhaseStatus.COMPLETED
+        assert (overview.items.done, overview.items.blocked) == (1, 1)
+        await run.engine.submit(ResumeProject(project_id=run.project_id))
+        assert (await run.engine.overview(run.project_id)).items == overview.items
+
+
+async def test_a_phase_that_failed_can_be_left_out_and_stays_out(tmp_path: Path) -> None:
+    async with played(launch(tmp_path / "home", None, autonomy="checkpoint", **FAST, **AFTER_AN_ERROR), BREAKS) as run:
+        await run.answer(Choice.SKIP)
+        assert await run.until_rest() is PipelineStatus.PAUSED
         phases = (await run.engine.overview(run.project_id)).state.phases
-        assert phases[PhaseName.IMPLEMENT].status is PhaseStatus.SKIPPED
+        assert phases[PhaseName.IDEATION].status is PhaseStatus.SKIPPED
         skipped = [event for event in run.all(events.PhaseStatusChanged) if event.new is PhaseStatus.SKIPPED]
-        assert skipped[-1].reason in ("left out by a person", "disabled in the settings")
-        assert "left out by a person" in [event.reason for event in skipped]
+        assert [event.reason for event in skipped] == ["left out by a person"]
 
 
 async def test_what_nothing_can_do_without_cannot_be_left_out(tmp_path: Path) -> None:

@@ -165,8 +165,9 @@ def rehearsal_mark(project: ProjectView, width: int) -> str:
 
 def _reason(project: ProjectView) -> str:
     """Why it rests; "" when the person wanted it so."""
-    reason = one_line(project.reason or "", 24)
-    return "" if reason == PauseReason.USER_REQUEST else words.title(reason)
+    if project.reason == PauseReason.USER_REQUEST:
+        return ""
+    return one_line(words.why(project.reason, project.resumes_at), 24 if project.resumes_at is None else 36)
 
 
 def _age(project: ProjectView, at: datetime | None) -> str:

@@ -1,0 +1,93 @@
+"""Has projects go on by themselves that wait for the API until a certain time."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.clock import Clock, wait_until
+from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.records import PipelineState
+from orchestrator_tui.domain.statuses import PipelineStatus
+
+logger = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 5.0
+"""How long it takes until a project is tried to be woken again when the database was away."""
+
+
+class Alarms:
+    """At most one for each project. When it rings, `start` is called if the project still waits for it; another process
+    that has set one for the same project may be first."""
+
+    def __init__(self, store: Store, clock: Clock, start: Callable[[str], Awaitable[None]]) -> None:
+        self._store = store
+        self._clock = clock
+        self._start = start
+        self._asleep: dict[str, asyncio.Task[None]] = {}
+        self._tasks = set[asyncio.Task[None]]()
+        self._closed = False
+
+    async def is_early(self, project_id: str) -> bool:
+        """Whether the project waits and it is not time yet.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        state = await self._store.pipeline_state(project_id)
+        return _waits(state) and state.resumes_at is not None and state.resumes_at > self._clock.now()
+
+    def set(self, project_id: str) -> None:
+        """Have the project go on when it is time, if it waits."""
+        if self._closed or project_id in self._asleep:
+            return
+        task = asyncio.create_task(self._wake(project_id), name=f"alarm-{project_id}")
+        self._asleep[project_id] = task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _wake(self, project_id: str) -> None:
+        try:
+            while (state := await self._state(project_id)) is not None and state.resumes_at is not None:
+                await wait_until(state.resumes_at, self._clock)
+                again = await self._state(project_id)
+                if again is not None and again.resumes_at == state.resumes_at:
+                    break
+        finally:
+            self._asleep.pop(project_id, None)
+        if state is not None:
+            await self._ring(project_id)
+
+    async def _state(self, project_id: str) -> PipelineState | None:
+        """How the project stands, once that can be read; None when it does not wait."""
+        while True:
+            try:
+                state = await self._store.pipeline_state(project_id)
+                return state if _waits(state) else None
+            except StoreUnavailable:
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _ring(self, project_id: str) -> None:
+        while not self._closed:
+            try:
+                await self._start(project_id)
+                return
+            except StoreUnavailable:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except OrchestratorError as error:
+                logger.warning("%s does not go on here: %s", project_id, error.line())
+                return
+
+    def close(self) -> None:
+        """Let none ring any more."""
+        self._closed = True
+        for task in self._asleep.values():
+            task.cancel()
+
+    async def ended(self) -> None:
+        """Wait until none is at work any more."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _waits(state: PipelineState) -> bool:
+    return state.status is PipelineStatus.PAUSED and state.resumes_at is not None
