@@ -18,10 +18,15 @@ _DONE = Turn(say="Done.")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that was told where the model is; `served` counts how often each fault was played."""
+    """A session that was told where the model is; `served` counts how often each fault was played in its conversation,
+    which may have begun in another session."""
 
     request: SessionRequest
     served: Counter[tuple[int, int, int]] = field(default_factory=Counter)
+
+    @property
+    def conversation(self) -> str:
+        return self.request.resume or self.request.agent_id
 
 
 class Sessions:
@@ -34,7 +39,9 @@ class Sessions:
     def add(self, request: SessionRequest) -> str:
         """The path segment that stands for `request` from now on."""
         path = secrets.token_urlsafe(18)
-        self._by_path[path] = Session(request)
+        session = Session(request)
+        before = [one for one in self._by_path.values() if one.conversation == session.conversation]
+        self._by_path[path] = Session(request, before[-1].served) if before and request.resume else session
         if len(self._by_path) > self._limit:
             self._by_path.popitem(last=False)
         return path
@@ -79,7 +86,7 @@ def decide(scenario: Scenario, session: Session, body: Mapping[str, Any]) -> Spe
     turn = _DONE if place.answered or place.turn >= len(turns) else turns[place.turn]
     fault = _next_fault(session, place, turn)
     if isinstance(fault, StatusFault):
-        text = f"the scenario {scenario.name} answers {fault.status} here"
+        text = fault.message or f"the scenario {scenario.name} answers {fault.status} here"
         return Refusal(fault.status, text, f"status {fault.status}", fault.retry_after, fault.resets_in)
     kind = "done" if turn is _DONE else "turn"
     return Speech(_reply(scenario, turn, body), kind if fault is None else fault.kind, fault)

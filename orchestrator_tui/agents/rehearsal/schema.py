@@ -35,6 +35,7 @@ class StatusFault(Table):
     """An HTTP error instead of an answer, `times` times; `retry_after` (seconds) becomes the header of that name.
 
     With `resets_in` (seconds) it is the usage limit of a subscription that resets so long after the answer.
+    `message` is the error's text, such as `prompt is too long: 210000 tokens > 200000 maximum`.
     """
 
     kind: Literal["status"]
@@ -42,6 +43,7 @@ class StatusFault(Table):
     times: Count = 1
     retry_after: Seconds | None = None
     resets_in: Seconds | None = None
+    message: Text | None = None
 
     @model_validator(mode="after")
     def _only_a_429_resets(self) -> "StatusFault":
