@@ -28,7 +28,8 @@ _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|ANTHROPIC", re.
 class Shell(Protocol):
     """What a rule asks of the command line around it.
 
-    `read`, `write` and `make` (for what compilers make) check a path, `run`, `script` and `script_file` what is run;
+    `read`, `read_through` (with what links lead to), `write` and `make` (for what compilers make) check a path,
+    `run`, `script` and `script_file` what is run;
     each raises `Refused`. `ask` keeps a question for a person. `exists` looks for a file, here or above in the project.
     `moved` is the same shell in another folder.
     """
@@ -38,6 +39,8 @@ class Shell(Protocol):
     def write(self, path: Word) -> None: ...
 
     def make(self, path: Word) -> None: ...
+
+    def read_through(self, path: Word) -> None: ...
 
     def ask(self, question: str) -> None: ...
 
@@ -164,6 +167,19 @@ def check_argument(argument: Word, call: Call) -> None:
     for candidate in _paths_in(argument.text):
         if candidate.strip():
             call.shell.read(Word(candidate, argument.glob))
+
+
+def following(options: str, rule: Rule) -> Rule:
+    """`rule`; with an option that matches `options`, links below the folders that are named are followed."""
+    pattern = re.compile(options)
+
+    def checked(call: Call) -> None:
+        rule(call)
+        if any(pattern.fullmatch(str(argument)) for argument in call.arguments):
+            for argument in call.positional():
+                call.shell.read_through(argument)
+
+    return checked
 
 
 def reads_after_pattern(*pattern_options: str) -> Rule:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator_tui.agents import command_rules, program_rules
+from orchestrator_tui.agents.links import leads_out
 from orchestrator_tui.agents.sandbox import READ_ONLY_NAMES, Boundary
 from orchestrator_tui.agents.shell_words import SUBSTITUTED, Refused, Word, literal
 
@@ -143,6 +144,13 @@ class FolderView:
         if not all(folder.is_relative_to(self.line.boundary.root) for folder in there):
             raise Refused(f"{text} is outside the project. Stay in {self.line.boundary.root}.")
         return FolderView(self.line, there, self.questions)
+
+    def read_through(self, path: Word) -> None:
+        """Check a folder that is read with all that links in it lead to."""
+        self.read(path)
+        for folder in self.here:
+            if path.text is not None and leads_out(Path(os.path.realpath(folder / path.text)), self.line.boundary.root):
+                raise Refused(f"A link below {path} leads out of the project. Do not follow links.")
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file, here or in a folder of the project above."""

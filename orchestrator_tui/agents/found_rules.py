@@ -62,6 +62,7 @@ def _prints_more(command: Sequence[Word]) -> bool:
 
 def find(call: Call) -> None:
     arguments = list(call.arguments)
+    follows = any(str(argument) in ("-L", "-H", "-follow") for argument in arguments)
     while arguments:
         argument = arguments.pop(0)
         text = str(argument)
@@ -79,6 +80,8 @@ def find(call: Call) -> None:
             arguments = _run_for_found(call, arguments)
         elif text.startswith("-") or text in ("(", ")", "!", ","):
             continue
+        elif follows:
+            call.shell.read_through(argument)
         else:
             check_argument(argument, call)
 
@@ -194,7 +197,7 @@ class _Nowhere:
     def _refuse(self, *_: object) -> None:
         raise Refused("not allowed")
 
-    read = write = make = run = script = script_file = ask = _refuse
+    read = read_through = write = make = run = script = script_file = ask = _refuse
 
     def exists(self, path: str) -> bool:
         return False

@@ -9,7 +9,21 @@ from orchestrator_tui.agents.shell_words import Word
 INLINE = "code in the command itself. Write it into a file of the project with the Write tool, then run that."
 _STDIN = "it reads its code from its input. Write it into a file of the project, then run that."
 _PLAIN_IMPORT = re.compile(r"[\w:.-]*(=[\w,:]+)?")
-_MODULES_OF_CODE = frozenset({"timeit", "code", "asyncio", "webbrowser", "ftplib", "telnetlib", "smtplib", "idlelib"})
+_MODULES_OF_CODE = frozenset(
+    {
+        "timeit",
+        "code",
+        "asyncio",
+        "webbrowser",
+        "ftplib",
+        "telnetlib",
+        "smtplib",
+        "idlelib",
+        "runpy",
+        "IPython",
+        "bpython",
+    }
+)
 
 
 def interpreter(
@@ -74,7 +88,8 @@ def _cluster(call: Call, letters: str, arguments: list[Word], inline: str, value
                 attached = str(arguments.pop(0))
             if letter in imports and _PLAIN_IMPORT.fullmatch(attached) is None:
                 call.ask(INLINE)
-            check_argument(Word(attached), call)
+            for value in (attached, attached.partition("=")[2]):
+                check_argument(Word(value), call)
             return False
     return False
 
@@ -116,7 +131,10 @@ def python(pip: Callable[[Call], None]) -> Rule:
 
 def _module(call: Call, module: Word, arguments: Sequence[Word], pip: Callable[[Call], None]) -> None:
     name = str(module)
-    if name in ("pip", "ensurepip"):
+    if name == "ensurepip":
+        call.ask("it installs pip.")
+        return
+    if name == "pip":
         pip(call.rest(arguments, "pip"))
         return
     if module.text is None or name in _MODULES_OF_CODE:

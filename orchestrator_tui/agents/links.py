@@ -51,6 +51,25 @@ def names_of(file: os.stat_result, root: Path) -> list[Path]:
     return found
 
 
+def leads_out(folder: Path, root: Path) -> bool:
+    """Whether a link below `folder` leads out of `root`, or there is too much below it to know."""
+    waiting, seen = [str(folder)], 0
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    seen += 1
+                    if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+                        return True
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:
+            continue
+        if seen > _MOST_ENTRIES:
+            return True
+    return False
+
+
 def _is_in_any(path: str, folders: Sequence[Path]) -> bool:
     plain = Path(os.path.normpath(path))
     return any(plain.is_relative_to(folder) or Path(path).is_relative_to(folder) for folder in folders)

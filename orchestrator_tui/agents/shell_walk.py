@@ -141,6 +141,7 @@ class Line:
         self.rules.check_denied(command, name)
         questions: list[str] = []
         view = FolderView(self, here, questions)
+        _check_patterns(arguments, view)
         if "/" in name:
             view.program(Word(name), arguments)
         else:
@@ -198,6 +199,7 @@ class Line:
             self._word(part, here)
         [body] = [child for child in node.children if child.type in ("do_group", "compound_statement")]
         said = words(parts, self.variables.known)
+        _check_patterns(said, FolderView(self, here, []))
         values = said if said and len(said) <= _MOST_TURNS and self.depth < _DEEPEST_LOOP else [UNKNOWN]
         inner = replace(self, depth=self.depth + 1)
         for value in dict.fromkeys(values):
@@ -435,3 +437,10 @@ class Line:
             self.variables.known[written] = value
         elif written in FOLDER_OF_SHELL:
             self.variables.known.pop(written, None)
+
+
+def _check_patterns(parts: Sequence[Word], view: FolderView) -> None:
+    """Check patterns of names, which the shell itself looks up, whatever they are given to."""
+    for part in parts:
+        if part.glob and (str(part).startswith(("/", "~")) or ".." in str(part)):
+            view.read(part)

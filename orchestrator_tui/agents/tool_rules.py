@@ -43,6 +43,8 @@ def tool(
         if name in denying or (len(texts) > 1 and f"{name}:{texts[1]}" in denying):
             raise call.refuse(f"{name} is not done by agents, as it reaches beyond the project.")
         rule(call)
+        if {"-e", "--eval"} & set(texts) and call.name in ("mix", "bun"):
+            call.ask(INLINE)
         if name in frees:
             return
         if name in asking or not rest_free or not name or name.startswith("-"):
@@ -83,7 +85,9 @@ def npm(call: Call) -> None:
         raise call.refuse("options that change other folders or what runs scripts are not allowed.")
     arguments = list(call.arguments)
     while arguments and (str(arguments[0]) in ("--silent", "-s", "--prefix", "-C") or "--prefix=" in str(arguments[0])):
-        if str(arguments.pop(0)) in ("--prefix", "-C") and arguments:
+        option = arguments.pop(0)
+        check_argument(option, call)
+        if str(option) in ("--prefix", "-C") and arguments:
             call.shell.read(arguments.pop(0))
     if texts[:1] == ["init"] and set(texts[1:]) <= {"-y", "--yes"}:
         return
