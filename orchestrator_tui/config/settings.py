@@ -65,8 +65,8 @@ class BackendSettings(Section):
     """Where work items are kept."""
 
     type: TrackerName = "database"
-    """The tracker of new projects: `database`; `json`, a file to read and edit in each project's folder; or one that is
-    installed as a plugin. `orchestrator-tui tracker move` takes a project that is there to another one."""
+    """The tracker of new projects: `database`; `json`, a file to edit in each project's folder; or an installed one.
+    The command `tracker move` takes a project to another one."""
 
 
 class AutonomySettings(Section):
