@@ -30,6 +30,9 @@ DECISION = "decision"
 LEFT_OUT = "left_out"
 """The key in a blocked item's metadata that says that the project is finished without it."""
 
+HELD = "held"
+"""The key in an item's metadata of who blocked it, when that was a person: a resume does not try it again."""
+
 
 class WorkTracker(ABC):
     """Keeps the work items of projects. Every change of an item's status is a compare-and-set.

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator_tui.backends.base import ATTEMPTS, DECISION, LEFT_OUT, WorkTracker
+from orchestrator_tui.backends.base import ATTEMPTS, DECISION, HELD, LEFT_OUT, WorkTracker
 from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StaleState, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import (
@@ -326,7 +327,10 @@ class Run:
     async def _give_blocked_another_try(self) -> None:
         for item in await self.tracker.list_work_items(self.project.id, status=WorkItemStatus.BLOCKED, limit=5000):
             # What a person has decided about, or is asked about, is not up to us.
-            if not (item.metadata.get(LEFT_OUT) or item.metadata.get(DECISION)):
+            if any(item.metadata.get(name) for name in (HELD, LEFT_OUT, DECISION)):
+                continue
+            # A person may have set it to something else in this moment: that stands.
+            with suppress(StaleState):
                 await self._back_to_todo(item, {ATTEMPTS: []}, "resumed")
 
     async def _back_to_todo(self, item: WorkItem, metadata: dict[str, object], reason: str) -> None:

@@ -97,6 +97,8 @@ class ImplementPhase(Phase):
         except GaveUp as error:
             await self._block(given, tracker, item, error.message, error.report)
             return
+        if not await self._is_claimed(tracker, item):
+            raise DecidedByPerson(f"{item.key} was set to something else meanwhile.")
         if answer.status == "blocked":
             await self._block(given, tracker, item, answer.summary, answer.summary)
             return
@@ -115,12 +117,10 @@ class ImplementPhase(Phase):
         answer: WorkDone,
         conversation: Conversation,
     ) -> Objection | None:
-        """What keeps an answer from being taken: the check is red, or nothing was done.
-
-        Raises:
-            DecidedByPerson: somebody has set the item to something else meanwhile.
-        """
-        await self._require_claim(tracker, item)
+        """What keeps an answer from being taken: the check is red, or nothing was done. It does not matter any more
+        when somebody has set the item to something else meanwhile."""
+        if not await self._is_claimed(tracker, item):
+            return None
         if answer.status == "blocked":
             return refused(conversation, answer.summary)
         verdict = await self._services.verify(given, command, item)
@@ -199,12 +199,9 @@ class ImplementPhase(Phase):
         await self._done(given, tracker, item, "Its commit was there already, and the check is green.", "")
         return True
 
-    async def _require_claim(self, tracker: WorkTracker, item: WorkItem) -> None:
-        """Raises DecidedByPerson when the item is not being worked on any more, because somebody set it to something
-        else in its tracker."""
-        current = await tracker.get_work_item(item.id)
-        if current.status is not WorkItemStatus.IN_PROGRESS:
-            raise DecidedByPerson(f"{item.key} was set to {current.status} meanwhile.")
+    async def _is_claimed(self, tracker: WorkTracker, item: WorkItem) -> bool:
+        """Whether the item is still to be worked on: a person may have set it to something else in its tracker."""
+        return (await tracker.get_work_item(item.id)).status is WorkItemStatus.IN_PROGRESS
 
     async def _leave(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> None:
         """A person decided about the item while an agent was at work on it: that stands. What the agent has made is
