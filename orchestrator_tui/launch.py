@@ -22,7 +22,7 @@ from orchestrator_tui.console.past import Past
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import CreateProject, ImportProject
+from orchestrator_tui.domain.commands import CreateProject, ImportProject, MoveTracker, SyncTracker
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.ownership import as_it_is
@@ -61,7 +61,7 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         return 0
     if isinstance(invocation, cli.UseTracker):
         async with compose.open_engine(given) as engine:
-            _print(await tracker.used(engine, invocation))
+            _print(await _use_tracker(invocation, engine))
         return 0
     async with _front(invocation, given) as front:
         match invocation:
@@ -84,6 +84,25 @@ async def _import(invocation: cli.ImportFolder, given: Launch) -> str:
     if invocation.options.json:
         return json.dumps(status.imported_json(overview, told, now()), ensure_ascii=False) + "\n"
     return "\n".join(status.imported(overview, told, now())) + "\n"
+
+
+async def _use_tracker(invocation: cli.UseTracker, engine: EngineClient) -> str:
+    """Look at a project's tracker, sync it, or move its items; returns what there is to say about it."""
+    project, as_json = await pick.newest(engine, invocation.reference), invocation.options.json
+    if invocation.action == "move":
+        assert invocation.to is not None
+        if invocation.dry_run:
+            planned = await engine.tracker_plan(project.id, invocation.to)
+            if as_json:
+                return json.dumps({"type": "tracker_plan", "lines": list(planned)}, ensure_ascii=False) + "\n"
+            return "\n".join([*planned, "Nothing was done."]) + "\n"
+        await engine.submit(MoveTracker(project_id=project.id, kind=invocation.to, force=invocation.force))
+    elif invocation.action == "sync":
+        await engine.submit(SyncTracker(project_id=project.id))
+    project, state = await engine.find_project(project.id), await engine.tracker(project.id)
+    if as_json:
+        return json.dumps(tracker.as_json(project, state), ensure_ascii=False) + "\n"
+    return "\n".join(tracker.lines(project, state)) + "\n"
 
 
 def _folder(invocation: cli.ImportFolder, given: Launch) -> Path:

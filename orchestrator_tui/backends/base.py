@@ -21,6 +21,9 @@ LINK = "link"
 ASKED_FOR = "asked_for"
 """The key in an item's metadata of who wants it done that was not planned so: a person's new or reopened item."""
 
+HELD = "held"
+"""The key in an item's metadata of who blocked it, when that was a person: a resume does not try it again."""
+
 
 class WorkTracker(ABC):
     """Keeps the work items of projects. Every change of an item's status is a compare-and-set.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator_tui.backends import dependencies
-from orchestrator_tui.backends.base import ASKED_FOR, TrackerContext
+from orchestrator_tui.backends.base import ASKED_FOR, HELD, TrackerContext
 from orchestrator_tui.backends.database import LINKS, DatabaseTracker, comment_event, created_event, status_event
 from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.domain import events
@@ -126,7 +126,7 @@ class MirroredTracker(DatabaseTracker):
 
     async def _add_new(self, unit: UnitOfWork, items: Sequence[WorkItem]) -> None:
         missing = [
-            replace(item, metadata={**item.metadata, ASKED_FOR: PERSON})
+            replace(item, metadata={**item.metadata, **_marks(item.status), ASKED_FOR: PERSON})
             for item in items
             if not await _exists(unit, item.id)
         ]
@@ -147,9 +147,8 @@ class MirroredTracker(DatabaseTracker):
                 unit.record(self.project.id, self._conflict(item, name, ours, theirs))
         if not updates:
             return
-        if updates.get("status") is WorkItemStatus.TODO:
-            # A person who wants it tried again does not mean that only the tries are left which it had.
-            updates["metadata"] = {"failed_tries": 0, ASKED_FOR: PERSON}
+        if "status" in updates:
+            updates["metadata"] = _marks(updates["status"])
         changed = await unit.update_item(item.id, updates)
         if changed.status is not item.status:
             unit.record(self.project.id, status_event(changed, item.status, self._reason))
@@ -207,6 +206,18 @@ class MirroredTracker(DatabaseTracker):
             parents[change.item_id] = change.fields.get("parent_id", parents[change.item_id])
         if problems := dependencies.complaints(links, parents, ()):
             raise UnknownDependency("; ".join(problems))
+
+
+def _marks(status: WorkItemStatus) -> dict[str, Any]:
+    """What an item's metadata keeps of a status that a person gave it."""
+    match status:
+        case WorkItemStatus.TODO:
+            # Who wants it tried again does not mean that only the tries are left which it had.
+            return {"failed_tries": 0, ASKED_FOR: PERSON, HELD: None}
+        case WorkItemStatus.BLOCKED:
+            return {HELD: PERSON}
+        case _:
+            return {HELD: None}
 
 
 async def _exists(unit: UnitOfWork, item_id: str) -> bool:

@@ -1,7 +1,10 @@
 """Gives an item back whose work was interrupted: to the queue, with a comment, its changes kept as a patch."""
 
+from contextlib import suppress
+
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import StaleState
 from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.domain.statuses import WorkItemStatus
 from orchestrator_tui.engine.workspace import Workspace
@@ -17,9 +20,11 @@ async def hand_back(tracker: WorkTracker, workspace: Workspace, item: WorkItem, 
         return
     kept = f"; what was changed in the folder is kept in {patch.relative_to(workspace.directory)}" if patch else ""
     await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
-    await tracker.update_work_item(
-        item.id,
-        {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True, "patch": str(patch) if patch else None}},
-        expected=WorkItemStatus.IN_PROGRESS,
-        reason="interrupted",
-    )
+    # A person may have set it to something else in this moment: that stands.
+    with suppress(StaleState):
+        await tracker.update_work_item(
+            item.id,
+            {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True, "patch": str(patch) if patch else None}},
+            expected=WorkItemStatus.IN_PROGRESS,
+            reason="interrupted",
+        )

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.backends.base import HELD, WorkTracker
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StaleState, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus, WorkItemStatus
@@ -271,7 +272,11 @@ class Run:
 
     async def _give_blocked_another_try(self) -> None:
         for item in await self.tracker.list_work_items(self.project.id, status=WorkItemStatus.BLOCKED, limit=5000):
-            await self._back_to_todo(item, {"failed_tries": 0}, "resumed")
+            if item.metadata.get(HELD):
+                continue
+            # A person may have set it to something else in this moment: that stands.
+            with suppress(StaleState):
+                await self._back_to_todo(item, {"failed_tries": 0}, "resumed")
 
     async def _back_to_todo(self, item: WorkItem, metadata: dict[str, object], reason: str) -> None:
         await self.tracker.update_work_item(

@@ -1,7 +1,7 @@
 """A project's tracker from outside of its run: how it stands, synced on request, its items moved to another one."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
@@ -108,7 +108,7 @@ async def _source(
     Raises:
         TrackerUnusable: it cannot be used, without `force`.
     """
-    async with open_if_usable(project, store, project.tracker, open_tracker, force=force) as source:
+    async with _open_if_usable(project, store, project.tracker, open_tracker, force=force) as source:
         if source is not None:
             state = await source.sync(project.id)
             if state.last_error is not None and not force:
@@ -117,22 +117,18 @@ async def _source(
 
 
 @asynccontextmanager
-async def open_if_usable(
+async def _open_if_usable(
     project: Project, store: Store, kind: str, open_tracker: OpenTrackerOf, *, force: bool
 ) -> AsyncIterator[WorkTracker | None]:
     """The tracker of that kind; with `force` None when it cannot be opened."""
-    opening = open_tracker(project, store, kind)
-    try:
-        tracker = await opening.__aenter__()
-    except OrchestratorError as error:
-        if not force:
-            raise _unusable(kind, error.line()) from error
-        yield None
-        return
-    try:
+    async with AsyncExitStack() as stack:
+        tracker: WorkTracker | None = None
+        try:
+            tracker = await stack.enter_async_context(open_tracker(project, store, kind))
+        except OrchestratorError as error:
+            if not force:
+                raise _unusable(kind, error.line()) from error
         yield tracker
-    finally:
-        await opening.__aexit__(None, None, None)
 
 
 async def _fill(project: Project, store: Store, kind: str, open_tracker: OpenTrackerOf) -> SyncState:
@@ -155,7 +151,7 @@ async def _fill(project: Project, store: Store, kind: str, open_tracker: OpenTra
 async def _leave(project: Project, store: Store, open_tracker: OpenTrackerOf, *, force: bool) -> None:
     """The end of a move that was cut short."""
     assert project.leaving is not None
-    async with open_if_usable(project, store, project.leaving, open_tracker, force=force) as source:
+    async with _open_if_usable(project, store, project.leaving, open_tracker, force=force) as source:
         if source is not None:
             await _retire(project, project.tracker, store, source)
 

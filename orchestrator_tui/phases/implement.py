@@ -99,6 +99,8 @@ class ImplementPhase(Phase):
                 failure = error.message
                 await self._failed_try(tracker, item, f"The session failed: {error.message}")
                 continue
+            if not await self._is_claimed(tracker, item):
+                raise DecidedByPerson(f"{item.key} was set to something else meanwhile.")
             if outcome is not None:
                 await self._finish(given, tracker, item, outcome)
                 return
@@ -107,13 +109,14 @@ class ImplementPhase(Phase):
     async def _until_green(
         self, given: PhaseInput, tracker: WorkTracker, conversation: Conversation, task: Task, command: str
     ) -> WorkDone | None:
-        """The agent's answer once the check is green; None when its tries are used up."""
+        """The agent's answer once the check is green; None when its tries are used up, or a person decides instead."""
         assert task.item is not None
         tries = given.settings.error_recovery.max_consecutive_errors
         prompt, kind = task.prompt, "task"
         for attempt in range(task.attempt, tries + 1):
             answer = await conversation.ask(prompt, WorkDone, kind=kind)
-            await self._require_claim(tracker, task.item)
+            if not await self._is_claimed(tracker, task.item):
+                return None
             if answer.status == "blocked":
                 return answer
             verdict = await self._services.verify(given, command, task.item)
@@ -210,12 +213,9 @@ class ImplementPhase(Phase):
         await self._done(given, tracker, item, "Its commit was there already, and the check is green.", "")
         return True
 
-    async def _require_claim(self, tracker: WorkTracker, item: WorkItem) -> None:
-        """Raises DecidedByPerson when the item is not being worked on any more, because somebody set it to something
-        else in its tracker."""
-        current = await tracker.get_work_item(item.id)
-        if current.status is not WorkItemStatus.IN_PROGRESS:
-            raise DecidedByPerson(f"{item.key} was set to {current.status} meanwhile.")
+    async def _is_claimed(self, tracker: WorkTracker, item: WorkItem) -> bool:
+        """Whether the item is still to be worked on: a person may have set it to something else in its tracker."""
+        return (await tracker.get_work_item(item.id)).status is WorkItemStatus.IN_PROGRESS
 
     async def _leave(self, given: PhaseInput, tracker: WorkTracker, item: WorkItem, command: str) -> None:
         """A person decided about the item while an agent was at work on it: that stands. What the agent has made is

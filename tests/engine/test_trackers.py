@@ -151,6 +151,27 @@ async def test_an_item_added_to_a_finished_project_is_done_when_it_is_resumed(tm
         assert (await items(run))["TASK-2"].status is WorkItemStatus.DONE
 
 
+async def test_what_a_person_blocked_is_not_tried_again_by_a_resume_until_they_let_go(
+    tmp_path: Path,
+) -> None:
+    start = launch(tmp_path / "home", None, **JSON)
+    played = Held(light_scenario(2))
+    async with open_engine(start, runtime=played) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await played.at_work.wait()
+        await engine.submit(SyncTracker(project_id=run.project_id))
+        await edit(run, lambda found: found[1].update(status="blocked"))
+        played.let_go.set()
+        assert await run.until_rest() is PipelineStatus.FAILED
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert await run.until_rest() is PipelineStatus.FAILED
+        assert (await items(run))["TASK-2"].status is WorkItemStatus.BLOCKED
+        await edit(run, lambda found: found[1].update(status="todo"))
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+
+
 async def test_the_items_of_a_project_move_to_a_file_and_back(tmp_path: Path) -> None:
     start = launch(tmp_path / "home", None, **NO_PLANNING)
     async with open_engine(start, runtime=ReplayRuntime(light_scenario(2))) as engine:

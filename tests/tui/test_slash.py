@@ -59,8 +59,8 @@ def offered(text: str) -> list[str]:
 def test_every_command_of_the_design_is_there_once() -> None:
     assert [command.usage for command in COMMANDS] == [
         "/projects", "/status [id]", "/resume <id>", "/stop [id]", "/approve", "/reject [words]", "/edit",
-        "/view [phase]", "/logs [agent]", "/items [item]", "/diff [item]", "/cost [id]", "/retry [hint]", "/skip",
-        "/config [setting] [value]", "/theme [name]", "/replay <id>", "/help [command]", "/quit",
+        "/view [phase]", "/logs [agent]", "/items [item]", "/sync [id]", "/diff [item]", "/cost [id]", "/retry [hint]",
+        "/skip", "/config [setting] [value]", "/theme [name]", "/replay <id>", "/help [command]", "/quit",
     ]  # fmt: skip
     names = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(names) == len(set(names))

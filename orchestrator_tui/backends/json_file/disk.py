@@ -117,18 +117,14 @@ def remove_drafts(file: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def set_aside(file: Path, word: str, moment: datetime) -> Path:
-    """Give the file another name that says why; returns its new path.
-
-    Raises:
-        OSError: it cannot be renamed.
-    """
+def aside(file: Path, word: str, moment: datetime) -> Path:
+    """A free name for the file under which it is kept, that says why."""
     wanted = f"{file.stem}.{word}-{moment:%Y%m%dT%H%M%SZ}"
-    aside, number = file.with_name(f"{wanted}{file.suffix}"), 1
-    while os.path.lexists(aside):
+    free, number = file.with_name(f"{wanted}{file.suffix}"), 1
+    while os.path.lexists(free):
         number += 1
-        aside = file.with_name(f"{wanted}-{number}{file.suffix}")
-    return file.rename(aside)
+        free = file.with_name(f"{wanted}-{number}{file.suffix}")
+    return free
 
 
 class _Changed(Exception):

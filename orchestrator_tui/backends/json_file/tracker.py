@@ -116,6 +116,7 @@ class JsonTracker(MirroredTracker):
 
     async def retire(self, project_id: str) -> None:
         async with self._turn:
+            self._ready = self._failing = False
             await finish(asyncio.to_thread(self._put_away))
 
     def changed(self, items: Sequence[WorkItem]) -> None:
@@ -132,6 +133,8 @@ class JsonTracker(MirroredTracker):
                 async with asyncio.timeout(AGAIN_SECONDS if self._failing else None):
                     await self._wake.wait()
             self._wake.clear()
+            if not (self._ready or self._failing):
+                continue
             began = loop.time()
             try:
                 await self._reconciled()
@@ -282,10 +285,13 @@ class JsonTracker(MirroredTracker):
         return Known(project_id=self.project.id, items=self._items, entries=entries, comments=comments)
 
     async def _refuse(self, bad: BadEdit) -> None:
-        aside = await asyncio.to_thread(disk.set_aside, self._file, REFUSED, now())
+        aside = disk.aside(self._file, REFUSED, now())
         told = f"{self._file}, line {bad.line}: {bad.reason}. Your edit is kept as {aside.name}."
-        self._refused = aside, told
         logger.warning(told, extra={"project": self.project.id})
+        # Told first: an edit must not vanish from its place without a word, whenever the program ends.
+        await self.report(last_error=told)
+        self._file.rename(aside)
+        self._refused = aside, told
 
     async def _tell_missing(self, missing: Sequence[WorkItem]) -> None:
         keys = ", ".join(item.key for item in missing[:20]) + (" …" if len(missing) > 20 else "")
@@ -348,7 +354,7 @@ class JsonTracker(MirroredTracker):
 
     def _put_away(self) -> None:
         if self._file.exists():
-            disk.set_aside(self._file, "moved", now())
+            self._file.rename(disk.aside(self._file, "moved", now()))
         for file in (self._file.with_suffix(".journal"), self._file.with_suffix(".lock")):
             file.unlink(missing_ok=True)
 
