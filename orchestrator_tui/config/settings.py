@@ -101,8 +101,8 @@ class BackendSettings(Section):
     """Where work items are kept."""
 
     type: TrackerName = "database"
-    """The tracker of new projects: `database`; `json`, a file to read and edit in each project's folder; `linear`;
-    or an installed plugin. `orchestrator-tui tracker move` takes a project that is there to another one."""
+    """The tracker of new projects: `database`; `json`, a file to edit in each project's folder; `linear`; or an
+    installed one. The command `tracker move` takes a project to another one."""
     linear: LinearSettings = LinearSettings()
 
 

@@ -46,7 +46,7 @@ def problems(
         ("phases.testing.model = ''", 'FILE: phases.testing.model is ""; expected sonnet, opus, haiku, default or a '
          "full name that starts with claude-."),
         ("autonomy.mode = 'half'", 'FILE: autonomy.mode is "half"; expected "full" or "checkpoint".'),
-        ("backend.type = 'JSON'", 'FILE: backend.type is "JSON"; expected database, json, or the name of an '
+        ("backend.type = 'JSON'", 'FILE: backend.type is "JSON"; expected database, json, linear, or the name of an '
          "installed tracker."),
         ("log.max_megabytes = inf", "FILE: log.max_megabytes is inf; expected a number above 0 up to 1,000,000."),
         ("project.name = 2024-01-01", "FILE: project.name is 2024-01-01; expected text in quotes."),
@@ -115,7 +115,8 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
          "LINEAR_API_KEY only."),
         ("ORCHESTRATOR_PROJECT__NAME", "lin_api_abcdef", "project.name is a credential, and credentials are not kept "
          "in settings; take it out and set it in the environment as CLAUDE_CODE_OAUTH_TOKEN or ANTHROPIC_API_KEY or "
-         "LINEAR_API_KEY or DATABASE_URL."),
+         "LINEAR_API_KEY or "
+         "LINEAR_WEBHOOK_SECRET or DATABASE_URL."),
     ],
 )  # fmt: skip
 def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str, line: str) -> None:

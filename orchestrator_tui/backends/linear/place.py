@@ -77,7 +77,7 @@ async def find_place(client: LinearClient, settings: LinearSettings, project: Pr
         LinearAway, RateLimited, LinearDenied, LinearRefused: see `LinearClient.execute`.
     """
     team = await _team(client, settings.team)
-    own_id = mapping.fixed_id(project.id, "project")
+    own_id = own_project_id(project)
     name = settings.project or project.name
     found, labels = await _surroundings(client, team, name, own_id)
     chosen = [one for one in found if one.id == own_id] or [one for one in found if settings.project]
@@ -87,6 +87,11 @@ async def find_place(client: LinearClient, settings: LinearSettings, project: Pr
         place = Place(team=team, project=await _create(client, team, name, own_id), is_new=True)
     _learn(place, labels)
     return place
+
+
+def own_project_id(project: Project) -> str:
+    """The id in Linear of the project that is made for a project."""
+    return mapping.fixed_id(project.id, "project")
 
 
 async def refresh_labels(client: LinearClient, place: Place) -> None:

@@ -11,8 +11,18 @@ from orchestrator_tui.backends.base import TrackerContext
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.errors import LinearDenied, LinearError, LinearMissing, RateLimited
 from orchestrator_tui.backends.linear.limits import backoff
-from orchestrator_tui.backends.linear.links import ISSUE, PROJECT, TRACKER, IssueLink, ProjectLink, project_link
-from orchestrator_tui.backends.linear.place import Place, find_place
+from orchestrator_tui.backends.linear.links import (
+    BEGINNING,
+    ISSUE,
+    PROJECT,
+    TRACKER,
+    IssueLink,
+    ProjectLink,
+    issue_link,
+    project_link,
+)
+from orchestrator_tui.backends.linear.mapping import differing, of_item
+from orchestrator_tui.backends.linear.place import Place, find_place, own_project_id
 from orchestrator_tui.backends.linear.receiver import Receiver
 from orchestrator_tui.backends.linear.requests import COMMENT, CREATE, PROGRESS, UPDATE
 from orchestrator_tui.backends.linear.sender import Sender
@@ -60,15 +70,17 @@ class LinearTracker(MirroredTracker):
         self._linked = set(await self._store.tracker_links(self.project.id, TRACKER, ISSUE))
 
     async def initialize(self, project_id: str, project_dir: Path) -> Project:
-        missing = [item for item in await self.all_items(self.project.id) if item.id not in self._linked]
-        if missing:
-            async with self._store.transaction() as unit:
-                await self._enqueue_new(unit, missing)
-            self._linked |= {item.id for item in missing}
+        await self._catch_up()
         self._ready.set()
         await self._sender.take_back_what_was_set_aside()
         await self._in_time(AT_ONCE_SECONDS)
         return await self._store.find_project(project_id)
+
+    async def preview(self, project_id: str) -> Sequence[str]:
+        items = await self.all_items(self.project.id)
+        missing = sum(item.id not in self._linked for item in items)
+        name, team = self._settings.project or self.project.name, self._settings.team or "the key's only team"
+        return (f"the project {name} in Linear, in {team}, gets {missing} issues; {len(items) - missing} have one",)
 
     async def sync(self, project_id: str) -> SyncState:
         await self._sender.take_back_what_was_set_aside()
@@ -187,10 +199,28 @@ class LinearTracker(MirroredTracker):
         place = self._place
         link = project_link(await self._store.tracker_links(self.project.id, TRACKER, PROJECT))
         if link is None or link.remote_id != place.project.id:
-            link = ProjectLink(remote_id=place.project.id, url=place.project.url, since=now())
+            # In a project of its own there are no issues but those of its items.
+            is_own = place.project.id == own_project_id(self.project)
+            since = BEGINNING if is_own else now()
+            link = ProjectLink(remote_id=place.project.id, url=place.project.url, since=since)
             async with self._store.transaction() as unit:
                 await unit.save_links([link.stored(self.project.id)])
         return place, link
+
+    async def _catch_up(self) -> None:
+        """Put into the outbox what was changed while the items were kept elsewhere: new ones with their comments."""
+        links = await self._store.tracker_links(self.project.id, TRACKER, ISSUE)
+        common = {item_id: issue_link(link).common for item_id, link in links.items()}
+        items = await self.all_items(self.project.id)
+        missing = [item for item in items if item.id not in common]
+        behind = [item.id for item in items if (known := common.get(item.id)) and differing(of_item(item), known)]
+        comments = [comment for item in missing for comment in await self._store.list_comments(item.id)]
+        if missing or behind:
+            async with self._store.transaction() as unit:
+                await self._enqueue_new(unit, missing)
+                await unit.enqueue([self._entry(UPDATE, item_id) for item_id in behind])
+                await unit.enqueue([self._entry(COMMENT, one.work_item_id, comment_id=one.id) for one in comments])
+            self._linked |= {item.id for item in missing}
 
     async def _pending(self) -> int:
         return await self._store.outbox_size(self.project.id, TRACKER)

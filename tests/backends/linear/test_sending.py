@@ -171,12 +171,21 @@ async def test_items_that_were_there_before_the_tracker_become_issues(
     open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
 ) -> None:
     async with sqlite_store.transaction() as unit:
-        await unit.add_work_items([item(here.id, "Old", status=DONE), item(here.id, "Older")])
+        old, _ = await unit.add_work_items([item(here.id, "Old", status=DONE), item(here.id, "Older")])
+        await unit.add_comment(old.id, "From then.", author="developer")
     async with open_linear() as tracker:
         await ready(tracker)
         await settled(tracker)
         assert fake.world.state_of(fake.world.by_title("Old")) == "completed"
+        assert fake.world.comments_of(fake.world.by_title("Old")) == ["**developer**\n\nFrom then."]
         assert len(fake.world.issues) == 2
+    async with sqlite_store.transaction() as unit:
+        await unit.update_item(old.id, {"title": "Renamed elsewhere"})
+    async with open_linear() as tracker:
+        assert "gets 0 issues; 2 have one" in (await tracker.preview(here.id))[0]
+        await ready(tracker)
+        await settled(tracker)
+        assert fake.world.by_title("Renamed elsewhere") and len(fake.world.issues) == 2
 
 
 async def test_a_database_that_was_built_again_finds_its_issues(
