@@ -148,7 +148,7 @@ class MirroredTracker(DatabaseTracker):
         if not updates:
             return
         if "status" in updates:
-            updates["metadata"] = _marks(updates["status"])
+            updates["metadata"] = {**updates.get("metadata", {}), **_marks(updates["status"])}
         changed = await unit.update_item(item.id, updates)
         if changed.status is not item.status:
             unit.record(self.project.id, status_event(changed, item.status, self._reason))

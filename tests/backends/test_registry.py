@@ -26,7 +26,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("plugins")
 def test_a_tracker_of_a_package_is_found_by_its_name_and_those_of_the_program_cannot_be_replaced() -> None:
-    assert registry.names() == ("database", "json", "gone", "jira", "wrong")
+    assert registry.names() == ("database", "json", "linear", "gone", "jira", "wrong")
     assert registry.find_tracker("jira") is database.open_tracker
     assert registry.find_tracker("json").__module__.endswith("json_file.tracker")
 
