@@ -104,8 +104,8 @@ def kills(call: Call) -> None:
         raise call.refuse("only what the same command started, as in `server & … kill $!` or `kill %1`.")
 
 
-def kills_children(call: Call) -> None:
-    """`pkill`: only children of this shell, which `-P $$` says."""
+def kills_by_name(call: Call) -> None:
+    """`pkill` and `killall`: what they end is not known by its name."""
     raise call.refuse("other processes are left alone. End your own with `kill $!` or `kill %1`, or use timeout.")
 
 
@@ -260,7 +260,7 @@ BASIC_RULES: Mapping[str, Rule] = {
     "unzip": unpacks,
     "patch": asks("changes files that only the patch names. Use the Edit tool, or git apply.", writes),
     "kill": kills,
-    "pkill": kills_children,
-    "killall": kills_children,
+    "pkill": kills_by_name,
+    "killall": kills_by_name,
     "ps": lists_processes,
 }

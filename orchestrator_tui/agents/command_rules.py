@@ -29,9 +29,8 @@ class Shell(Protocol):
     """What a rule asks of the command line around it.
 
     `read`, `read_through` (with what links lead to), `write` and `make` (for what compilers make) check a path,
-    `run`, `script` and `script_file` what is run;
-    each raises `Refused`. `ask` keeps a question for a person. `exists` looks for a file, here or above in the project.
-    `moved` is the same shell in another folder.
+    `run`, `script` and `script_file` what is run; each raises `Refused`. `ask` keeps a question for a person. `exists`
+    looks for a file, here or above in the project. `moved` is the same shell in another folder.
     """
 
     def read(self, path: Word) -> None: ...

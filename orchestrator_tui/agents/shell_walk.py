@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from tree_sitter import Node
 
 from orchestrator_tui.agents import program_rules
-from orchestrator_tui.agents.command_rules import CODE_FOLDERS, Call, check_name, check_shown
+from orchestrator_tui.agents.command_rules import CODE_FOLDERS, Call, check_name, check_shown, is_assignment
 from orchestrator_tui.agents.folder_view import Folders, FolderView, Traces
 from orchestrator_tui.agents.found_rules import FOUND, xargs_command
 from orchestrator_tui.agents.rules import Rules
@@ -135,7 +135,13 @@ class Line:
     def run(self, command: Sequence[Word], here: Folders) -> None:
         """Check one simple command: its name, then its arguments by the rule of that name, then the user's rules."""
         first, *arguments = command
-        if first.text is None or first.glob or not first.text:
+        while arguments and first.text is not None and is_assignment(first.text):
+            name, _, value = first.text.partition("=")
+            check_name(name.rstrip("+"), value)
+            first, *arguments = arguments
+            if name in CODE_FOLDERS:
+                self._code_folders(Word(value), here)
+        if first.text is None or is_assignment(first.text) or first.glob or not first.text:
             raise Refused("The name of a command is only known when the shell runs it. Write the name out.")
         name = program_name(first.text)
         self.rules.check_denied(command, name)
@@ -211,7 +217,9 @@ class Line:
     def _counting(self, node: Node, here: Folders) -> _After:
         [body] = [child for child in node.children if child.type in ("do_group", "compound_statement")]
         head = source(node)[: body.start_byte - node.start_byte]
-        self._arithmetic(re.sub(r"^\s*for\b|\bdo\s*$", "", head))
+        inner = re.sub(r"^\s*for\s*\(\(|\)\)[\s;]*(\bdo)?\s*$", "", head)
+        for part in inner.split(";"):
+            self._arithmetic(part)
         return self._unmoved(body, here, "a loop")
 
     def _unset(self, node: Node, here: Folders) -> _After:

@@ -13,7 +13,9 @@ _RUNS_TEXT = re.compile(r"\b(?:source|eval|trap)\b|(?:^|[\s;&|({])\.\s")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _NUMBER = re.compile(r"\d+|\$\(\(.*\)\)")
 _LOOP_NUMBERS = re.compile(r"\d+|\{\d+\.\.\d+\}|\$\(seq [\d ]+\)")
-_ARITHMETIC = re.compile(r"[\w\s$+\-*/%()<>=!&|?:,;]*")
+_ARITHMETIC = re.compile(r"[\w\s$+\-*/%()<>=!&|?:,]*")
+_NO_ARITHMETIC = re.compile(r"\$(?![A-Za-z_])|\w\s+\w|\)\s*\(|\s/\w")
+"""What a command in two pairs of parentheses has, and no calculation."""
 
 
 @dataclass(slots=True)
@@ -77,9 +79,11 @@ class Variables:
     def counts(self, expression: str) -> bool:
         """Whether an arithmetic expression holds nothing but numbers; the text of any other variable would be run."""
         names = set(_NAME.findall(expression))
-        known = not names if self.unsure is None else names & self.touched <= self.counters
+        # What is not set here is empty; written small it would rather be a command in parentheses.
+        unset = {name for name in names - self.touched if name.isupper()}
+        known = not names if self.unsure is None else names - unset <= self.counters
         inner = re.sub(r"^\s*\$?\(\(", "", expression)
-        return known and _ARITHMETIC.fullmatch(inner) is not None and re.search(r"\$(?![A-Za-z_])", inner) is None
+        return known and _ARITHMETIC.fullmatch(inner) is not None and _NO_ARITHMETIC.search(inner) is None
 
 
 def loop_variable(node: Node) -> str:

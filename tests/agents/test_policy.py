@@ -1,4 +1,5 @@
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ SIMPLE_DENIED = ["sudo ls", "rm -rf .git", "cat /etc/passwd", "git push --force"
 SIMPLE_ASKED = ["npm install", "python3 -c 'print(1)'", "curl https://example.com", "git push", "frobnicate x"]
 
 
+def is_whole(command: str) -> bool:
+    """Whether what stands around a command cannot become part of its quotes."""
+    try:
+        closed = command.count("(") == command.count(")") and not command.rstrip().endswith(("|", "&&"))
+        return closed and "\n" not in command and bool(shlex.split(command)) and not command.startswith(">")
+    except ValueError:
+        return False
+
+
+SEVERE = [one.text for one in commands() if one.expected is not Verdict.ALLOW and is_whole(one.text)]
+STAYING = [wrapping for wrapping in WRAPPINGS if "cd " not in wrapping]
+"""Wrappings in which a path means what it means alone."""
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return make_project(tmp_path / "project")
@@ -74,15 +89,9 @@ def test_every_question_and_denial_says_why(project: Path) -> None:
 
 
 @FAST
-@given(
-    command=st.sampled_from(DENIED),
-    prefix=st.sampled_from(["{}"]),
-    wrappings=st.lists(st.sampled_from(WRAPPINGS), max_size=3),
-)
-def test_wrapping_a_denied_command_never_makes_it_allowed(
-    project: Path, command: str, prefix: str, wrappings: list[str]
-) -> None:
-    text = wrapped(command, [prefix, *wrappings])
+@given(command=st.sampled_from(DENIED), wrappings=st.lists(st.sampled_from(WRAPPINGS), max_size=3))
+def test_wrapping_a_denied_command_never_makes_it_allowed(project: Path, command: str, wrappings: list[str]) -> None:
+    text = wrapped(command, wrappings)
     assert policy.decide(text, directory=project).verdict is Verdict.DENY, text
 
 
@@ -109,27 +118,21 @@ def test_a_program_that_runs_another_is_as_severe_as_that(
 
 
 @FAST
-@given(
-    command=st.sampled_from([command for command in commands() if command.expected is not Verdict.ALLOW]),
-    wrapping=st.sampled_from(WRAPPINGS),
-)
-def test_no_command_of_the_corpus_is_allowed_in_a_wrapping(project: Path, command: Command, wrapping: str) -> None:
-    text = wrapped(command.text, [wrapping])
+@given(command=st.sampled_from(SEVERE), wrapping=st.sampled_from(STAYING))
+def test_no_command_of_the_corpus_is_allowed_in_a_wrapping(project: Path, command: str, wrapping: str) -> None:
+    text = wrapped(command, [wrapping])
     assert not policy.decide(text, directory=project).allowed, text
 
 
 @FAST
 @given(
-    first=st.sampled_from(commands()),
+    first=st.sampled_from([*DENIED, *ASKED]),
     second=st.sampled_from(commands()),
     between=st.sampled_from(["; ", " && ", " | ", "\n"]),
 )
-def test_two_commands_are_never_milder_than_one_of_them(
-    project: Path, first: Command, second: Command, between: str
-) -> None:
-    text = first.text + between + second.text
-    least = max((first.expected, second.expected), key=SEVERITY.__getitem__)
-    assert policy.decide(text, directory=project).allowed <= (least is Verdict.ALLOW), text
+def test_what_follows_a_command_makes_it_no_milder(project: Path, first: str, second: Command, between: str) -> None:
+    text = first + between + second.text
+    assert not policy.decide(text, directory=project).allowed, text
 
 
 @FAST
