@@ -134,13 +134,19 @@ class Workspace:
         """What differs from the last commit, a line a file (git's short status); empty when nothing does."""
         return (await self._git("status", "--porcelain", "--untracked-files=all")).rstrip()
 
-    async def commit(self, message: str, *, item_id: str | None = None) -> Commit | None:
-        """Commit everything; None when there is nothing to commit. `item_id` goes into a trailer."""
+    async def has_changed(self, since: str | None) -> bool:
+        """Whether anything was changed since commit `since` (None: since the last one), in the files or by commits that
+        somebody else made."""
+        return bool(await self.changes()) or (since is not None and await self.head() != since)
+
+    async def commit(self, message: str, *, item_id: str | None = None, since: str | None = None) -> Commit | None:
+        """Commit everything; None when nothing has changed since commit `since` (None: since the last one). Where others
+        have committed it all, an empty commit says what for. `item_id` goes into a trailer."""
         await self._git("add", "-A")
-        if not await self.changes():
+        if not await self.has_changed(since):
             return None
         text = f"{message}\n\n{TRAILER}: {item_id}\n" if item_id else f"{message}\n"
-        await self._git(*await self._identity(), "commit", "-q", "--no-verify", "-m", text)
+        await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
         return await self._describe(message)
 
     async def commit_of(self, item_id: str) -> str | None:

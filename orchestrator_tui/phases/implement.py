@@ -102,7 +102,9 @@ class ImplementPhase(Phase):
         if answer.status == "blocked":
             await self._block(given, tracker, item, answer.summary, answer.summary)
             return
-        commit = await self._services.workspace.commit(f"{item.key}: {item.title}", item_id=item.id)
+        # The agent may have committed by itself.
+        before = await self._repair.last_green(given)
+        commit = await self._services.workspace.commit(f"{item.key}: {item.title}", item_id=item.id, since=before)
         if commit is not None:
             self._services.tell(given, self._services.committed(given, commit, item))
         await self._done(given, tracker, item, answer.summary, answer.notes)
@@ -126,7 +128,7 @@ class ImplementPhase(Phase):
         verdict = await self._services.verify(given, command, item)
         if not verdict.passed:
             return red(self._services, verdict, attempts)
-        if not await self._services.workspace.changes():
+        if not await self._services.workspace.has_changed(await self._repair.last_green(given)):
             return replace(Objection.invalid(self._services, [NOTHING_CHANGED]), kind="nothing_changed")
         return None
 

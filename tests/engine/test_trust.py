@@ -19,12 +19,13 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.errors import DirectoryUnusable
 from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.troubles import Rung
 from orchestrator_tui.engine import run as running
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.logs import configure_logging
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
-from tests.scenarios import Answer, answer, structured, write, write_scenario
+from tests.scenarios import Answer, answer, bash, structured, write, write_scenario
 
 ROOT = Path(__file__).parent.parent.parent
 DONE = structured(status="done", summary="Done.", notes="")
@@ -57,10 +58,25 @@ async def test_an_agent_that_only_says_done_has_done_nothing(tmp_path: Path) -> 
         assert await run.until_rest() is PipelineStatus.FAILED
         (item,) = await engine.items(run.project_id)
         assert item.status is WorkItemStatus.BLOCKED
-        told = [event.text for event in run.all(events.AgentPrompted) if event.kind == "nothing_changed"]
-        assert len(told) == 2
-        assert "no file of the project has changed" in told[0]
+        (told,) = [event.text for event in run.all(events.AgentPrompted) if event.kind == "nothing_changed"]
+        assert "no file of the project has changed" in told
+        assert [event.then for event in run.all(events.AttemptFailed)] == [Rung.HINT, Rung.FRESH, Rung.ESCALATE]
         assert not [event for event in run.all(events.CommitMade) if event.work_item_id]
+
+
+async def test_what_an_agent_has_committed_by_itself_is_work_done_and_its_commit_is_found_again(tmp_path: Path) -> None:
+    commit = bash("git add -A && git -c user.name=a -c user.email=a@localhost commit -q -m mine")
+    turns = (write("mine.txt", "mine"), commit, DONE)
+    runtime = runtime_of(tmp_path / "s", answer("implement", "developer", *turns), role="developer")
+    async with open_engine(start(tmp_path / "home"), runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        (item,) = await engine.items(run.project_id)
+        assert item.status is WorkItemStatus.DONE
+        newest, mine, *_ = await engine.commits(run.project_id)
+        assert (newest.subject, newest.work_item_id) == (f"{item.key}: {item.title}", item.id)
+        assert mine.subject == "mine"
 
 
 @pytest.mark.parametrize(

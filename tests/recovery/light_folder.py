@@ -31,7 +31,7 @@ class LightWorkspace(Workspace):
     async def changes(self) -> str:
         return "\n".join(sorted(self._files() - self.kept[self.directory]))
 
-    async def commit(self, message: str, *, item_id: str | None = None) -> Commit | None:
+    async def commit(self, message: str, *, item_id: str | None = None, since: str | None = None) -> Commit | None:
         new = self._files() - self.kept[self.directory]
         if not new:
             return None

@@ -58,7 +58,7 @@ async def test_errors_of_the_api_have_their_class(tmp_path: Path, turn: dict[str
 
 
 async def test_a_refused_call_is_told_as_refused(tmp_path: Path) -> None:
-    async with rehearsed(tmp_path, [bash("curl http://127.0.0.1"), bash("ls missing"), {"say": "end"}]) as rig:
+    async with rehearsed(tmp_path, [bash("sudo ls"), bash("ls missing"), {"say": "end"}]) as rig:
         outputs = await rig.turn()
     refused = [output.refused for output in outputs if hasattr(output, "refused")]
     assert refused == [True, False]
