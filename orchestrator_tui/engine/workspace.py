@@ -140,8 +140,8 @@ class Workspace:
         return bool(await self.changes()) or (since is not None and await self.head() != since)
 
     async def commit(self, message: str, *, item_id: str | None = None, since: str | None = None) -> Commit | None:
-        """Commit everything; None when nothing has changed since commit `since` (None: since the last one). Where others
-        have committed it all, an empty commit says what for. `item_id` goes into a trailer."""
+        """Commit everything; None when nothing has changed since commit `since` (None: since the last one). Where
+        others have committed it all, an empty commit says what for. `item_id` goes into a trailer."""
         await self._git("add", "-A")
         if not await self.has_changed(since):
             return None
