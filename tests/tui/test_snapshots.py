@@ -125,7 +125,7 @@ SCENES: Mapping[str, Scene] = {
     "palette-search": scene(press("ctrl+p"), types("cost"), sees("/cost")),
     "help": scene(command("/help"), sees("/projects")),
     "settings": scene(*SETTINGS),
-    "settings-field": scene(*SETTINGS, press("enter"), sees("autonomy", "checkpoint")),
+    "settings-field": scene(*SETTINGS, press("enter"), sees("backend", "database")),
     "theme-picker": scene(command("/theme"), sees("high-contrast")),
     "status": scene(command("/status"), sees("Last activity", "deploy")),
     "status-waiting": scene(command("/status 6"), sees("Waits for you", "deploy")),
