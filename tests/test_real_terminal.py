@@ -75,7 +75,7 @@ def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is
     with terminal(home, "--resume", "1", width=width, height=height) as window:
         approve(window, "Architecture")
         approve(window, "breakdown")
-        window.until(lambda shown: "completed" in shown, seconds=240)
+        window.until(lambda shown: "mdcheck  ✓ completed" in shown, seconds=240)
         window.shows("done", "17")
         window.press("C-q")
         window.shows("mdcheck: completed, in", "ended with 0")

@@ -237,6 +237,7 @@ class ClaudeSession:
         self._feed = Feed()
         self._log = TurnLog(cli_session_id=request.resume)
         self._in_turn = False
+        self._over = asyncio.Event()
         self._failure: str | None = None
         self._reader = asyncio.create_task(self._read(), name=f"agent {request.agent_id} messages")
 
@@ -253,6 +254,7 @@ class ClaudeSession:
         """Say `prompt` and yield what the agent does; the last value is a `TurnEnded`, always exactly one."""
         self._feed.clear()
         self._log.begin()
+        self._over.clear()
         self._in_turn = True
         try:
             await self._client.query(prompt)
@@ -290,12 +292,18 @@ class ClaudeSession:
     async def close(self) -> None:
         """End the CLI and everything it left running."""
         if self._in_turn:
+            heard = False
+            self._log.interrupted = True
             try:
                 async with asyncio.timeout(_GOODBYE_SECONDS):
                     await self._client.interrupt()
+                    heard = True
+                    # What it keeps of the conversation comes before the end of the turn.
+                    await self._over.wait()
             except Exception:
-                # It does not listen any more: nobody waits for it.
-                await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
+                if not heard:
+                    # It does not listen any more: nobody waits for it.
+                    await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
         try:
             await self._client.disconnect()
         finally:
@@ -318,6 +326,7 @@ class ClaudeSession:
             self._failure = _why(error)
         finally:
             self._turnstile.leave_all()
+            self._over.set()
             self._feed.close()
 
     def _past_turnstile(self, output: AgentOutput) -> AgentOutput:
@@ -326,6 +335,7 @@ class ClaudeSession:
             return replace(output, refused=self._turnstile.was_refused(output.call_id))
         if isinstance(output, TurnEnded):
             self._turnstile.leave_all()
+            self._over.set()
         return output
 
     def _lost(self) -> TurnEnded:

@@ -61,7 +61,8 @@ async def test_a_graceful_stop_ends_a_tool_call_that_is_under_way_and_begins_no_
         state = (await run.engine.overview(run.project_id)).state
         (snapshot,) = state.agent_snapshots
         assert snapshot.current_work_item == "TASK-1"
-        assert "slow.txt" in (snapshot.last_tool_call or "")
+        # The call after it may have been told of, and was not let in.
+        assert any(name in (snapshot.last_tool_call or "") for name in ("slow.txt", "after.txt"))
         (item,) = await run.engine.items(run.project_id)
         assert item.status is WorkItemStatus.TODO
         assert state.interrupted_work_items == (item.id,)

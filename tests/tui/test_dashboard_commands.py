@@ -33,7 +33,7 @@ async def test_every_command_that_shows_something_opens_it_by_name_alias_and_arg
         await opens(it, "/costs 1", "CostPage", "Cost · small", "you pay 0")
         await opens(it, "/replay 1", "ReplayPage", "Replay · small")
         await it.send("/sync")
-        await it.says("small: database")
+        await it.until(lambda: any(str(told.message) == "small: database" for told in it.app._notifications))
         await opens(it, "/help resume", "HelpPage", "/resume <id>", "Let a project go on.")
         await opens(it, "/set agent.mod", "SettingsPage", "Model for all phases that do not name their own.")
         await opens(it, "/themes", "ThemePicker", "high-contrast")
@@ -42,7 +42,7 @@ async def test_every_command_that_shows_something_opens_it_by_name_alias_and_arg
 async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_and_stays(tmp_path: Path) -> None:
     async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
         await it.rests(DONE)
-        await it.refused("/nope", "There is no command /nope.", "/help")
+        await it.refused("/zzzz", "There is no command /zzzz.", "/help")
         await it.refused("/staus", "Did you mean /status [id]?")
         await it.refused("/resume", "/resume needs <id>.", "Usage: /resume <id>")
         await it.refused("/projects now", "does not take 'now' as well", "Usage: /projects")
@@ -53,7 +53,7 @@ async def test_a_command_that_cannot_be_carried_out_says_what_would_be_possible_
         await it.refused("/logs agent-99", "There is no agent 'agent-99'.")
         await it.refused("/config agent.modle", "There is no setting 'agent.modle'.", "Did you mean agent.model?")
         await it.refused("/theme drak", "There is no theme 'drak'.", "Did you mean dark?")
-        await it.refused("/help nope", "There is no command /nope.")
+        await it.refused("/help zzzz", "There is no command /zzzz.")
         await it.refused("quit", "“quit” alone is a command.", "Type /quit for it")
         for command in ("/approve", "/reject too long", "/edit", "/retry", "/retry a hint", "/skip"):
             await it.refused(command, "small does not wait for that.", "/projects shows how every project stands.")

@@ -77,9 +77,9 @@ async def test_it_scrolls_while_the_field_has_the_focus(tmp_path: Path) -> None:
     async with app.run_test(size=SMALL) as pilot:
         await app.push_screen(HelpPage(context(NO_ENGINE, tmp_path)))
         await until(pilot, lambda: "How it goes" in text_of(pilot))
-        await pilot.press("down", "down", "pagedown")
+        await pilot.press("down", "down", "pagedown", "pagedown")
         await until(pilot, lambda: "/quit" in text_of(pilot) and "How it goes" not in text_of(pilot))
-        await pilot.press("pageup", "pageup", "up")
+        await pilot.press("pageup", "pageup", "pageup", "up")
         await until(pilot, lambda: "How it goes" in text_of(pilot))
 
 

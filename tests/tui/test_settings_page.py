@@ -214,7 +214,7 @@ async def test_settings_are_found_by_typing(tmp_path: Path) -> None:
         await on.shows("stall_timeout_minutes")
         await until(on.pilot, lambda: "max_parallel" not in on.text)
         await on.pilot.press("escape")
-        await on.shows("max_consecutive_errors")
+        await on.shows("checkpoint_pause")
 
 
 async def test_a_broken_file_is_told_with_its_place(tmp_path: Path) -> None:
