@@ -256,6 +256,8 @@ async def made_by_the_first_program(url: str) -> None:
     async with open_database(url) as database, connected(database.writes, database.place) as runner:
         for column in ("attempt", "prompt_hash", "answer"):
             await runner.run(text(f"ALTER TABLE session_logs DROP COLUMN {column}"))
+        for table in ("api_audit", "api_tokens"):
+            await runner.run(text(f"DROP TABLE {table}"))
         await runner.run(text("UPDATE alembic_version SET version_num = '0001'"))
         await runner.commit()
 
