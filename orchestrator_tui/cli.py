@@ -12,7 +12,10 @@ PROGRAM = "orchestrator-tui"
 DEFAULT_SCENARIO = "markdown-checker"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+DEFAULT_API_PORT = 8080
 IMPORT = "import"
+TOKEN = "token"
+SCOPES = ("read", "operate", "admin")
 
 _EPILOG = """\
 exit codes:
@@ -31,12 +34,15 @@ examples:
   orchestrator-tui --stop                             from another terminal
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
+  orchestrator-tui --serve                            the engine without a screen
+  orchestrator-tui --connect http://127.0.0.1:8080    the dashboard on it
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What every invocation understands. `settings` are `KEY=VALUE` texts, in the order given."""
+    """What every invocation understands. `settings` are `KEY=VALUE` texts, in the order given; `connect` is the address
+    of a server whose projects are meant."""
 
     config: str | None = None
     settings: tuple[str, ...] = ()
@@ -44,6 +50,7 @@ class Options:
     autonomy: str | None = None
     log_level: str | None = None
     json: bool = False
+    connect: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,6 +130,30 @@ class ServeWeb:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Serve:
+    """Run the engine without a screen, for programs and for dashboards elsewhere; see `ServeWeb` for host, port and
+    public address. `tls_cert` and `tls_key` are PEM files."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_API_PORT
+    public_url: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    rehearsal: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManageTokens:
+    """Make, list or revoke the tokens of a server. `name` is that of a new one, or the id of the one to revoke."""
+
+    action: str
+    name: str = ""
+    scope: str = SCOPES[0]
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShowText:
     """Print a text and do nothing else."""
 
@@ -131,7 +162,7 @@ class ShowText:
 
 Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder
 """What is done beside the projects that run, from another terminal."""
-Invocation = StartProject | ContinueProject | Aside | ServeWeb | ShowText
+Invocation = StartProject | ContinueProject | Aside | ServeWeb | Serve | ManageTokens | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -183,6 +214,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         autonomy=given.autonomy,
         log_level=given.log_level,
         json=given.json,
+        connect=given.connect,
     )
     interactive = not (given.no_interactive or given.json)
     if given.web:
@@ -193,6 +225,19 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             rehearsal=given.rehearsal,
             options=options,
         )
+    if given.serve:
+        return Serve(
+            host=DEFAULT_HOST if given.host is None else given.host,
+            port=DEFAULT_API_PORT if given.port is None else given.port,
+            public_url=given.public_url,
+            tls_cert=given.tls_cert,
+            tls_key=given.tls_key,
+            rehearsal=given.rehearsal,
+            options=options,
+        )
+    if given.words and given.words[0] == TOKEN:
+        _, action, *name = given.words
+        return ManageTokens(action=action, name="".join(name), scope=given.scope or SCOPES[0], options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -250,10 +295,15 @@ def _check(given: argparse.Namespace) -> None:
 
 
 def _check_words(given: argparse.Namespace) -> None:
-    """Beside options there is one command, with one folder."""
+    """Beside options there is one command, with one folder; or `token` with what to do."""
+    if TOKEN not in given.words[:1]:
+        _need(given, ("scope",), False, f"{TOKEN} create", "is what a new token allows")
     if not given.words:
         return
     command, *folders = given.words
+    if command == TOKEN:
+        _check_token(given, folders)
+        return
     if command != IMPORT:
         raise UsageError(
             f"Unrecognized arguments: {' '.join(given.words)}.",
@@ -261,30 +311,52 @@ def _check_words(given: argparse.Namespace) -> None:
         )
     if len(folders) != 1 or not folders[0].strip():
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
-    alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
-    for flag in (*alone, "approve", "request_changes", "web", "console"):
+    _check_alone(given, IMPORT)
+
+
+_OF_PROJECTS = ("idea", "idea_file", "name", "directory", "status", "stop", "logs", "resume")
+
+
+def _check_alone(given: argparse.Namespace, command: str) -> None:
+    for flag in (*_OF_PROJECTS, "rehearsal", "approve", "request_changes", "web", "serve", "console", "connect"):
         if _is_given(given, flag):
-            raise UsageError(f"{IMPORT} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+            raise UsageError(f"{command} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
+
+
+def _check_token(given: argparse.Namespace, words: Sequence[str]) -> None:
+    hint = f"{PROGRAM} {TOKEN} create NAME --scope read|operate|admin, {TOKEN} list, or {TOKEN} revoke ID"
+    match words:
+        case ["create" | "revoke", name] if name.strip():
+            pass
+        case ["list"]:
+            pass
+        case _:
+            raise UsageError(f"{TOKEN} makes, lists or revokes.", hint=hint)
+    _need(given, ("scope",), words[0] == "create", f"{TOKEN} create", "is what a new token allows")
+    _check_alone(given, TOKEN)
+
+
+def _need(given: argparse.Namespace, flags: Sequence[str], condition: bool, what: str, meaning: str) -> None:
+    """Raises UsageError when a flag is given that has a meaning with `what` only."""
+    for flag in flags:
+        if _is_given(given, flag) and not condition:
+            raise UsageError(f"{_flag(flag)} {meaning}.", hint=f"Add {what}.")
 
 
 def _check_web(given: argparse.Namespace) -> None:
-    for flag in (
-        "idea",
-        "idea_file",
-        "name",
-        "directory",
-        "status",
-        "stop",
-        "logs",
-        "resume",
-        "json",
-        "no_interactive",
-        "console",
-    ):
+    for flag in (*_OF_PROJECTS, "json", "no_interactive", "console", "serve", "connect"):
         _exclude(given, ("web", flag))
-    for flag in ("host", "port", "public_url"):
-        if _is_given(given, flag) and not given.web:
-            raise UsageError(f"{_flag(flag)} says where to serve the dashboard.", hint="Add --web.")
+    for flag in (*_OF_PROJECTS, "no_interactive", "console", "connect"):
+        _exclude(given, ("serve", flag))
+    _need(given, ("host", "port", "public_url"), given.web or given.serve, "--web or --serve", "says where to serve")
+    _need(given, ("tls_cert", "tls_key"), given.serve, "--serve", "is for TLS")
+    if (given.tls_cert is None) != (given.tls_key is None):
+        raise UsageError("TLS needs a certificate and its key.", hint="Give both --tls-cert and --tls-key.")
+    if given.connect is not None and ("/" in (given.rehearsal or "") or (given.rehearsal or "").endswith(".toml")):
+        raise UsageError(
+            "A scenario's file on this machine is of no use to the server.",
+            hint="Name one that comes with the program.",
+        )
     if given.port is not None and not 0 <= given.port <= 65_535:
         raise UsageError(
             f"--port {given.port} is no port.", hint="Ports go from 0, which takes any free one, to 65535."
@@ -335,6 +407,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_continue(parser.add_argument_group("look at a project, or go on with it"))
     _add_manner(parser.add_argument_group("how it runs"))
     _add_web(parser.add_argument_group("in a browser"))
+    _add_serve(parser.add_argument_group("on another machine, or without a screen"))
     other = parser.add_argument_group("other")
     other.add_argument("-h", "--help", action="store_true", help="show this text")
     other.add_argument("--version", action="store_true", help="show the version")
@@ -372,8 +445,9 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "words",
         nargs="*",
-        metavar=f"{IMPORT} FOLDER",
-        help="build a project again from its folder when the database does not have it",
+        metavar="command",
+        help=f"{IMPORT} FOLDER builds a project again from its folder when the database does not have it; "
+        f"{TOKEN} create NAME, {TOKEN} list, {TOKEN} revoke ID are about who may use a server",
     )
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")
     group.add_argument("--request-changes", metavar="TEXT", help="with --resume: say what should be different instead")
@@ -397,3 +471,17 @@ def _add_web(group: Any) -> None:
     group.add_argument("--host", help=f"listen there in place of this machine only ({DEFAULT_HOST})")
     group.add_argument("--port", type=int, help=f"port to listen on; 0 takes any free one ({DEFAULT_PORT})")
     group.add_argument("--public-url", metavar="URL", help="address that browsers use, behind a proxy or a tunnel")
+
+
+def _add_serve(group: Any) -> None:
+    group.add_argument(
+        "--serve",
+        action="store_true",
+        help=f"run the engine with a REST API; --host, --port ({DEFAULT_API_PORT}) and --public-url as above",
+    )
+    group.add_argument("--tls-cert", metavar="FILE", help="with --serve: certificate for https, as PEM")
+    group.add_argument("--tls-key", metavar="FILE", help="with --serve: the key of the certificate")
+    group.add_argument(
+        "--connect", metavar="URL", help="the projects of a server; its token is read from ORCHESTRATOR_TOKEN"
+    )
+    group.add_argument("--scope", choices=SCOPES, help=f"with token create: what it allows ({SCOPES[0]})")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,20 @@ from typing import Any
 from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
 from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.database import DatabaseTracker
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
-from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.mirror import Mirror
@@ -42,13 +45,13 @@ DEFAULT_SCENARIO = "markdown-checker"
 
 def missing_database(launch: Launch) -> Path | None:
     """The SQLite file of this start when there is none yet, or none any more."""
-    if read_secrets(launch.environ).database_url or launch.paths.database.exists():
+    if launch.connect or read_secrets(launch.environ).database_url or launch.paths.database.exists():
         return None
     return launch.paths.database
 
 
 @asynccontextmanager
-async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
+async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[SqlStore]:
     """The database of this start: `DATABASE_URL`, or SQLite in the data folder.
 
     Raises:
@@ -65,8 +68,65 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
+async def open_client(launch: Launch) -> AsyncIterator[EngineClient]:
+    """The engine of this start: one of its own, or that of the server it connects to.
+
+    Raises:
+        StoreUnavailable: the database, or the server, cannot be used.
+        OrchestratorError: it cannot work like this.
+    """
+    if launch.connect is None:
+        async with open_engine(launch) as engine:
+            yield engine
+        return
+    # Imported when it is needed, as every way to an engine is.
+    from orchestrator_tui.api.connect import connect
+
+    async with connect(launch) as remote:
+        yield remote
+
+
+@asynccontextmanager
 async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) -> AsyncIterator[LocalEngine]:
     """An engine over this start's settings; leaving the context stops its projects gracefully.
+
+    `runtime` runs the sessions of every project instead of the Claude CLI.
+
+    Raises:
+        SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
+    """
+    async with open_service(launch, runtime=runtime) as service:
+        yield service.engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """An engine, and the ledger in the same database of who may use it from outside."""
+
+    engine: LocalEngine
+    ledger: Ledger
+
+
+def new_projects_folder(launch: Launch) -> Path:
+    """The folder that new projects are made in.
+
+    Raises:
+        SettingsError.
+    """
+    return launch.settings().project.workspace or launch.paths.workspace
+
+
+async def lacking_credentials(launch: Launch) -> str:
+    """What keeps real sessions from being started, or ""."""
+    secrets = read_secrets(launch.environ)
+    if launch.scenario or secrets.claude_code_oauth_token or secrets.anthropic_api_key:
+        return ""
+    return CredentialsMissing().message
+
+
+@asynccontextmanager
+async def open_service(launch: Launch, *, runtime: AgentRuntime | None = None) -> AsyncIterator[Service]:
+    """An engine as `open_engine` opens it, to be served to others.
 
     `runtime` runs the sessions of every project instead of the Claude CLI.
 
@@ -80,7 +140,7 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
         mirror = await stack.enter_async_context(Mirror(store, bus))
         house = _House(launch, settings, store, bus, mirror, stack, runtime)
         options = EngineOptions(
-            workspace=settings.project.workspace or launch.paths.workspace,
+            workspace=new_projects_folder(launch),
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
@@ -91,7 +151,7 @@ async def open_engine(launch: Launch, *, runtime: AgentRuntime | None = None) ->
             stop_seconds=settings.run.stop_timeout_seconds,
         )
         runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how))
-        yield LocalEngine(store, bus, runs, options)
+        yield Service(engine=LocalEngine(store, bus, runs, options), ledger=store.ledger)
 
 
 class _House:

@@ -1,6 +1,5 @@
 """The application: routes behind the guard, errors as problem details, an OpenAPI document."""
 
-from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import Any
 
@@ -8,13 +7,15 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator_tui import __version__
 from orchestrator_tui.api.guard import Guard
+from orchestrator_tui.api.metrics import Metrics
 from orchestrator_tui.api.problems import Refused, answer_to
 from orchestrator_tui.api.routes import doing, looking, watching
 from orchestrator_tui.api.routes.parts import House, check_scope, needs
-from orchestrator_tui.domain.access import Scope
+from orchestrator_tui.domain import access
 from orchestrator_tui.domain.errors import OrchestratorError, UsageError
 
 _DESCRIPTION = """\
@@ -40,7 +41,7 @@ def make_app(house: House) -> FastAPI:
     for router in (looking.router, doing.router, watching.router):
         app.include_router(router)
 
-    @app.get("/openapi.json", include_in_schema=False, **needs(Scope.READ))
+    @app.get("/openapi.json", include_in_schema=False, **needs(access.Scope.READ))
     async def get_openapi() -> dict[str, Any]:
         return document(app)
 
@@ -48,7 +49,7 @@ def make_app(house: House) -> FastAPI:
         app.add_exception_handler(kind, _tell)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
-    app.middleware("http")(_measure)
+    app.add_middleware(_Measure, metrics=house.metrics)
     app.add_middleware(Guard, options=house.options, doorkeeper=house.doorkeeper)
     return app
 
@@ -61,15 +62,24 @@ def document(app: FastAPI) -> dict[str, Any]:
     return found
 
 
-async def _measure(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Counts requests by the pattern of their route; for one of a stream, how long it took to begin."""
-    metrics = request.app.state.house.metrics
-    began = perf_counter()
-    response = await call_next(request)
-    route = getattr(request.scope.get("route"), "path", "none")
-    metrics.requests.labels(route, str(response.status_code)).inc()
-    metrics.seconds.labels(route).observe(perf_counter() - began)
-    return response
+class _Measure:
+    """Counts requests by the pattern of their route, and how long it takes until an answer begins."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
+
+        async def measured(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "none")
+                self._metrics.requests.labels(route, str(message["status"])).inc()
+                self._metrics.seconds.labels(route).observe(perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, measured)
 
 
 async def _tell(request: Request, error: Exception) -> Response:

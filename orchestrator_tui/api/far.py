@@ -1,4 +1,4 @@
-"""Records of another machine: a process that runs a project there is none of this machine, whatever its host is called."""
+"""Records of another machine: a process there is none of this machine, whatever its host is called."""
 
 from dataclasses import replace
 from functools import singledispatch

@@ -1,6 +1,8 @@
 """Bodies of requests: what they may hold, how long it may be, and examples of them; unknown fields are refused."""
 
 from dataclasses import MISSING, fields
+from functools import reduce
+from operator import or_
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -121,8 +123,7 @@ def _limited(name: str, annotation: Any) -> Any:
     if annotation is str:
         return Prose if name in PROSE else ShortText
     if get_origin(annotation) in (Union, UnionType):
-        members = tuple(_limited(name, argument) for argument in get_args(annotation))
-        return Union[members]  # noqa: UP007 - of a tuple
+        return reduce(or_, (_limited(name, argument) for argument in get_args(annotation)))
     return annotation
 
 
@@ -143,7 +144,7 @@ if TYPE_CHECKING:
     AnyCommand = BaseModel
 else:
     AnyCommand = Annotated[
-        tuple(_command_model(name, kind) for name, kind in COMMAND_TYPES.items()),
+        reduce(or_, (_command_model(name, kind) for name, kind in COMMAND_TYPES.items())),
         Field(discriminator="type"),
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def recorded_from(plain: Mapping[str, Any]) -> Recorded:
             f"The server tells of something this version does not know: {plain.get('type')}.",
             hint="Update orchestrator-tui here.",
         ) from error
-    return from_plain(Recorded, {**plain, "event": event})  # type: ignore[no-any-return]
+    at = datetime.fromisoformat(plain["at"])
+    return Recorded(seq=plain["seq"], at=at, project_id=plain["project_id"], event=event)
 
 
 def frame(live: Live) -> bytes:

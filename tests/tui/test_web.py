@@ -13,9 +13,9 @@ from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 from yarl import URL
 
 from orchestrator_tui import cli
-from orchestrator_tui.domain.errors import UsageError, WebUnavailable
+from orchestrator_tui.domain.errors import ServeFailed, UsageError
 from orchestrator_tui.web import tab
-from orchestrator_tui.web.address import address_of, check_host, check_public_url, listen
+from orchestrator_tui.config.address import address_of, check_host, check_public_url, listen
 from orchestrator_tui.web.serve import dashboard_command
 from tests.tui.serving import ROOT, SERVE, Lives, OpenTab, Program, Site, opened, program, site
 
@@ -375,7 +375,7 @@ async def test_serving_beyond_this_machine_warns(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_not_of_this_machine_is_told_in_words() -> None:
-    with pytest.raises(WebUnavailable, match=r"^Nothing can listen at 203\.0\.113\.5, port 9: [\w ]+\.$"):
+    with pytest.raises(ServeFailed, match=r"^Nothing can listen at 203\.0\.113\.5, port 9: [\w ]+\.$"):
         listen("203.0.113.5", 9)
 
 
