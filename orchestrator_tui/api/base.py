@@ -68,7 +68,7 @@ class Limits:
         heartbeat_seconds: silence in a stream after which it gets a sign of life.
     """
 
-    body_bytes: int = 1_000_000
+    body_bytes: int = 2_000_000
     body_seconds: float = 20.0
     header_seconds: float = 20.0
     per_second: float = 100.0

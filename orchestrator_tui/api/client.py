@@ -91,6 +91,7 @@ class RemoteEngine(EngineClient):
         parameters: dict[str, Any] = {"after_seq": after_seq}
         if project_id is not None:
             parameters["project"] = project_id
+        self._check_open()
         try:
             async with self._http.stream("GET", "/events", params=parameters) as response:
                 if response.status_code != 200:
@@ -191,12 +192,14 @@ class RemoteEngine(EngineClient):
             OrchestratorError, KeyError: what the server said.
         """
         for last in (*[False] * (TRIES - 1), True):
+            self._check_open()
             try:
                 response = await self._http.request(method, place, **how)
                 break
             except httpx.ConnectError as error:
                 raise self._unreachable(error) from error
             except httpx.TransportError as error:
+                self._check_open()
                 if last:
                     raise self._unreachable(error) from error
         if response.status_code >= 300:
@@ -205,6 +208,11 @@ class RemoteEngine(EngineClient):
             return response.json()
         except ValueError as error:
             raise self._strange() from error
+
+    def _check_open(self) -> None:
+        """Raises StoreUnavailable when this front end has closed the connection itself."""
+        if self._http.is_closed:
+            raise StoreUnavailable(f"The connection to {self._place} is closed.", final=True)
 
     @property
     def _place(self) -> str:

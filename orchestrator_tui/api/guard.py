@@ -43,8 +43,15 @@ class Guard:
             return
         body = _Body(receive, self._limits)
 
+        begun = False
+
         async def guarded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                if body.refusal is not None and not begun:
+                    # Those inside only know that there was something wrong with the body.
+                    raise body.refusal
+                begun = True
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
@@ -52,7 +59,9 @@ class Guard:
             await self._check(scope)
             await self._app(scope, body.receive, guarded)
         except Exception as error:
-            refusal = body.refusal or error
+            if begun:
+                raise
+            refusal, body.refusal = body.refusal or error, None
             await answer_to(refusal)(scope, receive, guarded)
 
     async def _check(self, scope: Scope) -> None:

@@ -83,10 +83,10 @@ class EventStream(Response):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _tell(self, send: Send) -> None:
-        # Something at once, so that whoever opened it knows that it is open.
-        await self._send(send, b"retry: 2000\n\n")
         try:
             async with self._client.subscribe(self._after, project_id=self._project_id) as stream:
+                # Something at once, so that whoever opened it knows that it is open.
+                await self._send(send, b"retry: 2000\n\n")
                 await self._follow(stream, send)
         except OrchestratorError as error:
             if isinstance(error, StoreUnavailable) and error.final:

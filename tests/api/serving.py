@@ -19,6 +19,7 @@ from orchestrator_tui.api.server import serving
 from orchestrator_tui.compose import Service, open_service
 from orchestrator_tui.config.address import address_of, listen, local_names
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.engine.engine import LocalEngine
 from tests.replay_runtime import ReplayRuntime
@@ -80,6 +81,7 @@ async def served(
             hosts=address.hosts | local_names("http", address.port),
             workspace=compose.new_projects_folder(start),
             checks=checks or {},
+            mask=read_secrets(start.environ).mask,
             limits=limits,
         )
         house = House(options=options)
