@@ -132,8 +132,7 @@ class Commands:
             project_id = await self._client.submit(command)
         except Exception as error:
             return Outcome(status=status_of(error), body=wire.dumps(problem_of(error)).decode())
-        status = 201 if isinstance(command, CreateProject) else 200
-        return Outcome(status=status, body=wire.dumps({"project_id": project_id}).decode())
+        return Outcome(status=200, body=wire.dumps({"project_id": project_id}).decode())
 
     def _detail(self, command: Command) -> str:
         plain = wire.command_plain(command)

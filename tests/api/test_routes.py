@@ -23,6 +23,7 @@ async def made(it: Served, http: httpx.AsyncClient, **more: Any) -> Watched:
     """A project that is made by a POST and waits for its first approval."""
     answer = await http.post("/projects", json={**IDEA, **more})
     assert answer.status_code == 201, answer.text
+    assert answer.headers["location"] == f"/projects/{answer.json()['project_id']}"
     run = Watched(engine=it.engine, project_id=answer.json()["project_id"])
     assert await run.until_rest() is PipelineStatus.PAUSED
     return run
@@ -142,7 +143,7 @@ async def test_numbers_for_prometheus(site: Served) -> None:
         await http.get("/projects/1")
         text = (await http.get("/metrics")).text
         assert 'orchestrator_requests_total{route="/projects/{reference}",status="200"} 1.0' in text
-        assert 'orchestrator_commands_total{command="CreateProject",status="201"} 1.0' in text
+        assert 'orchestrator_commands_total{command="CreateProject",status="200"} 1.0' in text
         assert "orchestrator_projects 1.0" in text
         assert "orchestrator_projects_at_work 1.0" in text
 

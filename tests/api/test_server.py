@@ -103,6 +103,8 @@ async def test_the_dashboard_leads_a_project_to_its_end_on_a_server(tmp_path: Pa
             shown = await it.shows("Name", "Run with")
             assert "Folder" not in shown
             await it.leave()
+            # Nothing opens over words that are being written.
+            it.app.main_screen.input_bar.fill("")
             await it.press("f5")
             for phase in ("Ideation", "Architecture", "Task breakdown"):
                 await it.question("waits for you", phase, "a Approve")

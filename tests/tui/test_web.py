@@ -13,9 +13,9 @@ from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 from yarl import URL
 
 from orchestrator_tui import cli
+from orchestrator_tui.config.address import address_of, check_host, check_public_url, listen
 from orchestrator_tui.domain.errors import ServeFailed, UsageError
 from orchestrator_tui.web import tab
-from orchestrator_tui.config.address import address_of, check_host, check_public_url, listen
 from orchestrator_tui.web.serve import dashboard_command
 from tests.tui.serving import ROOT, SERVE, Lives, OpenTab, Program, Site, opened, program, site
 

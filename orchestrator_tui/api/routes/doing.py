@@ -1,5 +1,6 @@
 """Routes that change something: each is one command, sent once under its Idempotency-Key."""
 
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Request
@@ -45,7 +46,11 @@ async def create_project(request: Request, house: TheHouse, body: NewProject, ke
     command = CreateProject(
         idea=body.idea, name=body.name, directory=body.directory, rehearsal=body.rehearsal, config=body.config
     )
-    return await _sent(request, house, command, key)
+    answered = await _sent(request, house, command, key)
+    if answered.status_code == 200:
+        answered.status_code = 201
+        answered.headers["Location"] = f"/projects/{json.loads(bytes(answered.body))['project_id']}"
+    return answered
 
 
 @router.post("/projects/{reference}/resume", summary="Resume paused project", response_model=Done, **OPERATE)
