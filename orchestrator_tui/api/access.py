@@ -53,14 +53,20 @@ def check_command(command: Command, scope: Scope, workspace: Path) -> None:
 
     Raises:
         AccessDenied: it needs more.
+        UsageError: it holds what can be no folder, or no settings.
     """
     need(scope, scope_of(type(command)))
-    if not isinstance(command, CreateProject):
-        return
-    if command.config:
-        need(scope, Scope.ADMIN, "settings of its own")
-    if command.directory is not None and not _within(command.directory, workspace):
-        need(scope, Scope.ADMIN, f"a folder outside of {workspace}")
+    match command:
+        case CreateProject():
+            if command.config:
+                need(scope, Scope.ADMIN, "settings of its own")
+                _check_config(command.config)
+            if command.directory is not None and not _within(_folder(command.directory), workspace):
+                need(scope, Scope.ADMIN, f"a folder outside of {workspace}")
+        case ImportProject(directory=directory):
+            _folder(directory)
+        case _:
+            pass
 
 
 def need(given: Scope, wanted: Scope, what: str = "") -> None:
@@ -73,15 +79,29 @@ def need(given: Scope, wanted: Scope, what: str = "") -> None:
         )
 
 
-def _within(directory: str, workspace: Path) -> bool:
-    """Whether a folder lies below the workspace, wherever links lead.
+def _folder(directory: str) -> Path:
+    """A folder of the server.
 
     Raises:
         DirectoryUnusable: it is no absolute path.
     """
     path = Path(directory)
-    if not path.is_absolute():
+    if not path.is_absolute() or "\0" in directory:
         raise DirectoryUnusable(path, "it is no absolute path", hint="Name a folder of the server by its whole path.")
+    return path
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    """Raises UsageError unless `config` has the form that is stored with projects."""
+    forms: dict[str, type[Any]] = {"settings": Mapping, "scenario": str}
+    if not all(name in forms and isinstance(value, forms[name]) for name, value in config.items()):
+        raise UsageError(
+            "The project's config cannot be used.", hint='It looks like {"settings": {"autonomy": {"mode": "full"}}}.'
+        )
+
+
+def _within(path: Path, workspace: Path) -> bool:
+    """Whether a folder lies below the workspace, wherever links lead."""
     try:
         real, root = path.resolve(), workspace.resolve()
     except (OSError, RuntimeError, ValueError):

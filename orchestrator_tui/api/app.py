@@ -49,8 +49,9 @@ def make_app(house: House) -> FastAPI:
         app.add_exception_handler(kind, _tell)
     app.add_exception_handler(RequestValidationError, _tell_invalid)
     app.add_exception_handler(HTTPException, _tell_http)
-    app.add_middleware(_Measure, metrics=house.metrics)
     app.add_middleware(Guard, options=house.options, doorkeeper=house.doorkeeper)
+    # The last one is the first that a request meets: it counts what the guard refuses, too.
+    app.add_middleware(_Measure, metrics=house.metrics)
     return app
 
 

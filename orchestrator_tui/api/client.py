@@ -17,7 +17,7 @@ from orchestrator_tui.api.sse import read_events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.codec import from_plain
 from orchestrator_tui.domain.commands import Command, CreateProject
-from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.records import (
     Artifact,
@@ -81,9 +81,7 @@ class RemoteEngine(EngineClient):
         body = wire.dumps(wire.command_plain(command))
         # Under one key: when its answer gets lost it is not carried out twice.
         headers = {"Content-Type": "application/json", "Idempotency-Key": new_id()}
-        # A stop waits for agents.
-        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
-        done = await self._ask("POST", "/commands", content=body, headers=headers, timeout=timeout)
+        done = await self._ask("POST", "/commands", content=body, headers=headers)
         return str(done["project_id"])
 
     @asynccontextmanager
@@ -120,6 +118,9 @@ class RemoteEngine(EngineClient):
         return await self._read(Snapshot, "/snapshot", before=before, limit=limit)
 
     async def find_project(self, reference: str) -> Project:
+        if not reference or "/" in reference:
+            # No project is called like this, and no address can hold it.
+            raise ProjectNotFound(f"There is no project {reference!r}.")
         return (await self.overview(reference)).project
 
     async def projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]:
@@ -191,16 +192,22 @@ class RemoteEngine(EngineClient):
             StoreUnavailable: the server cannot be reached.
             OrchestratorError, KeyError: what the server said.
         """
-        for last in (*[False] * (TRIES - 1), True):
+        left = TRIES
+        while True:
             self._check_open()
             try:
                 response = await self._http.request(method, place, **how)
                 break
-            except httpx.ConnectError as error:
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 raise self._unreachable(error) from error
+            except httpx.ReadTimeout as error:
+                # A stop waits for agents: sent again under its key, a command that is at work is only waited for.
+                if method == "GET":
+                    raise self._unreachable(error) from error
             except httpx.TransportError as error:
                 self._check_open()
-                if last:
+                left -= 1
+                if not left:
                     raise self._unreachable(error) from error
         if response.status_code >= 300:
             raise _error_of(response)

@@ -87,13 +87,12 @@ class Guard:
         return all(urlsplit(origin).netloc.lower() in self._hosts for origin in headers.getlist("origin"))
 
     async def _token(self, scope: Scope, headers: Headers) -> Token:
-        address = address_of(scope)
-        if wait := self._failures.wait(address, take=False):
-            raise _too_often(wait)
         scheme, _, text = headers.get("authorization", "").partition(" ")
         token = await self._doorkeeper().who(text.strip()) if scheme.lower() == "bearer" else None
         if token is None:
-            self._failures.wait(address)
+            # Whoever has a token gets in, also from an address that others guess from, such as that of a proxy.
+            if wait := self._failures.wait(address_of(scope)):
+                raise _too_often(wait)
             hint = "Send Authorization: Bearer TOKEN; orchestrator-tui token create makes one."
             error = AccessDenied("A token is needed." if not text else "This token is not known.", hint=hint)
             raise Refused(401, error, {"WWW-Authenticate": "Bearer"})

@@ -23,13 +23,12 @@ class Rates:
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def wait(self, name: str, *, take: bool = True) -> float:
-        """Seconds until `name` may ask again, 0 when it may now; that then counts, unless it only looks."""
+    def wait(self, name: str) -> float:
+        """Seconds until `name` may ask again; 0 when it may now, which then counts."""
         bucket = self._filled(name)
         if bucket.left < 1:
             return (1 - bucket.left) / self._per_second
-        if take:
-            bucket.left -= 1
+        bucket.left -= 1
         return 0.0
 
     def _filled(self, name: str) -> _Bucket:

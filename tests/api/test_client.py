@@ -1,17 +1,30 @@
 import asyncio
+import ssl
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
+from orchestrator_tui.api.base import Options
 from orchestrator_tui.api.client import RemoteEngine, open_remote
 from orchestrator_tui.api.connect import find_token
 from orchestrator_tui.api.far import from_afar
+from orchestrator_tui.api.routes.parts import House
+from orchestrator_tui.api.server import Certificate, serving
 from orchestrator_tui.api.token_file import ensure_token_file, read_token_file
+from orchestrator_tui.config.address import listen, local_names
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain.access import Scope
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import AnswerRequest, CreateProject, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import (
     AccessDenied,
@@ -20,7 +33,9 @@ from orchestrator_tui.domain.errors import (
     OrchestratorError,
     ProjectNotFound,
     RequestClosed,
+    ServeFailed,
     StoreUnavailable,
+    UsageError,
 )
 from orchestrator_tui.domain.events import AgentDelta
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, WorkItemStatus
@@ -63,6 +78,8 @@ async def test_every_query_is_answered_as_by_the_engine_itself(tmp_path: Path) -
         run = Watched(engine=it.engine)
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED
+        while (await it.engine.overview(run.project_id)).state.owner is not None:
+            """Its run is being closed."""
         item = (await it.engine.items(run.project_id))[0]
         artifact = (await it.engine.artifacts(run.project_id))[0]
         commit = (await it.engine.commits(run.project_id))[0]
@@ -124,7 +141,7 @@ async def test_what_the_engine_refuses_is_refused_with_the_same_error_and_hint(t
         full = CreateProject(idea="x", directory=(await run.project()).directory, rehearsal=True)
         unusable = await refused(remote, DirectoryUnusable, remote.submit(full))
         assert unusable.directory == Path((await run.project()).directory)  # type: ignore[attr-defined]
-        await refused(remote, OrchestratorError, remote.commit_diff(run.project_id, "--output=x"))
+        await refused(remote, UsageError, remote.commit_diff(run.project_id, "--output=x"))
 
 
 async def test_a_narrow_token_looks_and_does_nothing(tmp_path: Path) -> None:
@@ -277,3 +294,46 @@ def test_the_token_of_this_machine_is_told_to_nobody_else(tmp_path: Path) -> Non
     for url in ("https://team.example", "http://127.0.0.1.example", "http://192.168.0.2:8080"):
         with pytest.raises(AccessDenied):
             find_token(start(url))
+
+
+async def test_it_is_encrypted_with_the_files_that_are_named(tmp_path: Path) -> None:
+    certificate = self_signed(tmp_path)
+    options = Options(hosts=frozenset(), workspace=tmp_path)
+    with listen("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        house = House(options=replace(options, hosts=local_names("https", port)))
+        context = ssl.create_default_context(cafile=str(certificate.file))
+        async with serving(house, listening, certificate), httpx.AsyncClient(verify=context, trust_env=False) as http:
+            assert (await http.get(f"https://127.0.0.1:{port}/health")).json()["alive"] is True
+            # Until the engine is there, it says so.
+            bearer = {"Authorization": "Bearer some"}
+            starting = await http.get(f"https://127.0.0.1:{port}/projects", headers=bearer)
+            assert (starting.status_code, starting.json()["error"]) == (503, "StoreUnavailable")
+            assert (await http.get(f"https://127.0.0.1:{port}/ready")).status_code == 503
+
+
+async def test_files_that_are_no_certificate_are_told(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("nonsense")
+    for file in (tmp_path / "c", tmp_path / "missing"):
+        with pytest.raises(ServeFailed, match="cannot be used for TLS"):
+            Certificate(file=file, key=tmp_path / "c").check()
+
+
+def self_signed(folder: Path) -> Certificate:
+    """A certificate for 127.0.0.1 that is good for a day."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(issuer_name=name, subject_name=name, public_key=key.public_key(), serial_number=7)
+        .not_valid_before(now() - timedelta(hours=1))
+        .not_valid_after(now() + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    found = Certificate(file=folder / "cert.pem", key=folder / "key.pem")
+    found.file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    found.key.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return found

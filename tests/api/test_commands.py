@@ -13,7 +13,7 @@ from orchestrator_tui.api.problems import Refused
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.access import Scope, Token
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import Command, CreateProject, StopProject
+from orchestrator_tui.domain.commands import Command, CreateProject, ImportProject, StopProject
 from orchestrator_tui.domain.errors import IllegalTransition, StoreUnavailable
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.api.serving import Served, served
@@ -181,6 +181,19 @@ async def test_settings_of_its_own_are_for_admins(sqlite_store: SqlStore) -> Non
     assert (await desk.carry_out(command, sender(Scope.READ))).status == 403
     assert (await desk.carry_out(command, sender(Scope.ADMIN))).status == 200
     assert [entry.status for entry in await sqlite_store.ledger.audit()] == [200, 403, 403]
+
+
+@pytest.mark.parametrize("config", [{"settings": 3}, {"scenario": None}, {"other": {}}])
+async def test_settings_that_can_be_none_are_refused(sqlite_store: SqlStore, config: dict[str, Any]) -> None:
+    desk = commands(sqlite_store, SlowEngine())
+    assert (await desk.carry_out(CreateProject(idea="x", config=config), sender(Scope.ADMIN))).status == 422
+
+
+@pytest.mark.parametrize("directory", ["relative", "", "/a\0b"])
+async def test_what_is_no_folder_is_refused_to_admins_too(sqlite_store: SqlStore, directory: str) -> None:
+    desk = commands(sqlite_store, SlowEngine())
+    for command in (CreateProject(idea="x", directory=directory), ImportProject(directory=directory)):
+        assert (await desk.carry_out(command, sender(Scope.ADMIN))).status == 422
 
 
 @pytest.fixture

@@ -214,6 +214,9 @@ async def test_who_asks_too_often_waits_and_who_guesses_too(tmp_path: Path) -> N
             codes = [(await http.get("/projects")).status_code for _ in range(4)]
             assert codes == [401, 401, 429, 429]
             assert (await http.get("/health")).status_code == 200
+        # Whoever has a token is not kept out by those who guess.
+        async with it.http(Scope.READ) as http:
+            assert (await http.get("/projects")).status_code == 200
 
 
 async def test_what_is_answered_is_kept_nowhere_and_is_what_it_says(site: Served) -> None:
