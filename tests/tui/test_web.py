@@ -347,7 +347,7 @@ def test_a_port_in_use_is_told_with_a_way_out(tmp_path: Path) -> None:
         done = run("--web", "--port", str(port), home=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"orchestrator-tui: Web: Port {port} of 127.0.0.1 is in use. "
+        f"orchestrator-tui: Server: Port {port} of 127.0.0.1 is in use. "
         "Choose another one with --port; --port 0 takes any that is free.\n"
     )
 
