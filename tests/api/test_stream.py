@@ -47,7 +47,9 @@ async def reading(http: httpx.AsyncClient, **how: Any) -> AsyncIterator[Reading]
     async with http.stream("GET", "/events", **how) as response:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
-        yield await Reading(response).opened()
+        # Held here: what nobody holds is collected, and its connection closed with it.
+        stream = await Reading(response).opened()
+        yield stream
 
 
 async def stored(it: Served) -> int:
