@@ -55,6 +55,14 @@ def _run(given: Sequence[str]) -> int:
                 return _serve(served)
             case cli.Doctor() as asked:
                 return _examine(asked)
+            case cli.Serve() as served:
+                from orchestrator_tui.serve import serve_api
+
+                return serve_api(served)
+            case cli.ManageTokens() as managed:
+                from orchestrator_tui.tokens import manage_tokens
+
+                return manage_tokens(managed)
             case cli.StartProject() as start:
                 return _launch(replace(start, idea=_idea(start)))
             case invocation:

@@ -12,12 +12,15 @@ PROGRAM = "orchestrator-tui"
 DEFAULT_SCENARIO = "markdown-checker"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8000
+DEFAULT_API_PORT = 8080
 IMPORT = "import"
 POLICY = "policy"
 TRACKER = "tracker"
 TRACKER_ACTIONS = ("status", "sync", "move")
 DOCTOR = "doctor"
 PERMISSIONS = "permissions"
+TOKEN = "token"
+SCOPES = ("read", "operate", "admin")
 
 _EPILOG = """\
 exit codes:
@@ -42,12 +45,15 @@ examples:
   orchestrator-tui tracker status 1                   where its work items are kept
   orchestrator-tui tracker move 1 --to json           keep them in a file in its folder
   orchestrator-tui permissions 1                      commands you allowed for good there
+  orchestrator-tui --serve                            the engine without a screen
+  orchestrator-tui --connect http://127.0.0.1:8080    the dashboard on it
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """What every invocation understands. `settings` are `KEY=VALUE` texts, in the order given."""
+    """What every invocation understands. `settings` are `KEY=VALUE` texts, in the order given; `connect` is the address
+    of a server whose projects are meant."""
 
     config: str | None = None
     settings: tuple[str, ...] = ()
@@ -56,6 +62,7 @@ class Options:
     log_level: str | None = None
     json: bool = False
     no_sandbox: bool = False
+    connect: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,6 +185,30 @@ class ServeWeb:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Serve:
+    """Run the engine without a screen, for programs and for dashboards elsewhere; see `ServeWeb` for host, port and
+    public address. `tls_cert` and `tls_key` are PEM files."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_API_PORT
+    public_url: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    rehearsal: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManageTokens:
+    """Make, list or revoke the tokens of a server. `name` is that of a new one, or the id of the one to revoke."""
+
+    action: str
+    name: str = ""
+    scope: str = SCOPES[0]
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShowText:
     """Print a text and do nothing else."""
 
@@ -186,7 +217,7 @@ class ShowText:
 
 Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | ShowPermissions | UseTracker
 """What is done beside the projects that run, from another terminal."""
-Invocation = StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | ShowText
+Invocation = StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | Serve | ManageTokens | ShowText
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -240,6 +271,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         log_level=given.log_level,
         json=given.json,
         no_sandbox=given.no_sandbox,
+        connect=given.connect,
     )
     interactive = not (given.no_interactive or given.json)
     if given.web:
@@ -266,6 +298,19 @@ def _invocation(given: argparse.Namespace) -> Invocation:
     if given.words and given.words[0] == PERMISSIONS:
         reference = given.words[1] if len(given.words) > 1 else None
         return ShowPermissions(reference=reference, remove=given.remove, options=options)
+    if given.serve:
+        return Serve(
+            host=DEFAULT_HOST if given.host is None else given.host,
+            port=DEFAULT_API_PORT if given.port is None else given.port,
+            public_url=given.public_url,
+            tls_cert=given.tls_cert,
+            tls_key=given.tls_key,
+            rehearsal=given.rehearsal,
+            options=options,
+        )
+    if given.words and given.words[0] == TOKEN:
+        _, action, *name = given.words
+        return ManageTokens(action=action, name="".join(name), scope=given.scope or SCOPES[0], options=options)
     if given.words:
         return ImportFolder(folder=given.words[1], options=options)
     if given.status is not None:
@@ -333,11 +378,16 @@ def _check_words(given: argparse.Namespace) -> None:
         raise UsageError(
             "--remove takes back a command that was allowed.", hint=f"{PROGRAM} {PERMISSIONS} ID --remove PATTERN"
         )
+    if TOKEN not in given.words[:1]:
+        _need(given, ("scope",), False, f"{TOKEN} create", "is what a new token allows")
     if not given.words:
         return
     command, *rest = given.words
     if command == POLICY:
         _check_policy(given)
+        return
+    if command == TOKEN:
+        _check_token(given, rest)
         return
     if command not in (IMPORT, PERMISSIONS, TRACKER, DOCTOR):
         raise UsageError(
@@ -348,12 +398,14 @@ def _check_words(given: argparse.Namespace) -> None:
         raise UsageError(f"{DOCTOR} takes no words.", hint=f"{PROGRAM} {DOCTOR}")
     if command == IMPORT and (len(rest) != 1 or not rest[0].strip()):
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
-    if command == TRACKER:
-        _check_tracker(given, rest)
-    if command == PERMISSIONS and len(rest) > 1:
-        raise UsageError(f"{PERMISSIONS} takes one project.", hint=f"{PROGRAM} {PERMISSIONS} ID")
-    alone = ("idea", "idea_file", "name", "directory", "rehearsal", "status", "stop", "logs", "resume")
-    for flag in (*alone, "approve", "request_changes", "web", "console"):
+    _check_alone(given, command)
+
+
+_OF_PROJECTS = ("idea", "idea_file", "name", "directory", "status", "stop", "logs", "resume")
+
+
+def _check_alone(given: argparse.Namespace, command: str) -> None:
+    for flag in (*_OF_PROJECTS, "rehearsal", "approve", "request_changes", "web", "serve", "console", "connect"):
         if _is_given(given, flag):
             raise UsageError(f"{command} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
@@ -376,24 +428,40 @@ def _check_policy(given: argparse.Namespace) -> None:
             raise UsageError(f"{POLICY} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
 
+def _check_token(given: argparse.Namespace, words: Sequence[str]) -> None:
+    hint = f"{PROGRAM} {TOKEN} create NAME --scope read|operate|admin, {TOKEN} list, or {TOKEN} revoke ID"
+    match words:
+        case ["create" | "revoke", name] if name.strip():
+            pass
+        case ["list"]:
+            pass
+        case _:
+            raise UsageError(f"{TOKEN} makes, lists or revokes.", hint=hint)
+    _need(given, ("scope",), words[0] == "create", f"{TOKEN} create", "is what a new token allows")
+    _check_alone(given, TOKEN)
+
+
+def _need(given: argparse.Namespace, flags: Sequence[str], condition: bool, what: str, meaning: str) -> None:
+    """Raises UsageError when a flag is given that has a meaning with `what` only."""
+    for flag in flags:
+        if _is_given(given, flag) and not condition:
+            raise UsageError(f"{_flag(flag)} {meaning}.", hint=f"Add {what}.")
+
+
 def _check_web(given: argparse.Namespace) -> None:
-    for flag in (
-        "idea",
-        "idea_file",
-        "name",
-        "directory",
-        "status",
-        "stop",
-        "logs",
-        "resume",
-        "json",
-        "no_interactive",
-        "console",
-    ):
+    for flag in (*_OF_PROJECTS, "json", "no_interactive", "console", "serve", "connect"):
         _exclude(given, ("web", flag))
-    for flag in ("host", "port", "public_url"):
-        if _is_given(given, flag) and not given.web:
-            raise UsageError(f"{_flag(flag)} says where to serve the dashboard.", hint="Add --web.")
+    for flag in (*_OF_PROJECTS, "no_interactive", "console", "connect"):
+        _exclude(given, ("serve", flag))
+    _need(given, ("host", "port", "public_url"), given.web or given.serve, "--web or --serve", "says where to serve")
+    _need(given, ("tls_cert", "tls_key"), given.serve, "--serve", "is for TLS")
+    if (given.tls_cert is None) != (given.tls_key is None):
+        raise UsageError("TLS needs a certificate and its key.", hint="Give both --tls-cert and --tls-key.")
+    if given.connect is not None and ("/" in (given.rehearsal or "") or (given.rehearsal or "").endswith(".toml")):
+        raise UsageError(
+            "A scenario's file on this machine is of no use to the server.",
+            hint="Name one that comes with the program.",
+        )
     if given.port is not None and not 0 <= given.port <= 65_535:
         raise UsageError(
             f"--port {given.port} is no port.", hint="Ports go from 0, which takes any free one, to 65535."
@@ -444,6 +512,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_continue(parser.add_argument_group("look at a project, or go on with it"))
     _add_manner(parser.add_argument_group("how it runs"))
     _add_web(parser.add_argument_group("in a browser"))
+    _add_serve(parser.add_argument_group("on another machine, or without a screen"))
     other = parser.add_argument_group("other")
     other.add_argument("-h", "--help", action="store_true", help="show this text")
     other.add_argument("--version", action="store_true", help="show the version")
@@ -485,6 +554,7 @@ def _add_continue(group: Any) -> None:
         help=f"{IMPORT} FOLDER builds a project again that the database does not have; "
         f"{TRACKER} {'|'.join(TRACKER_ACTIONS)} [ID] is about where work items are kept; "
         f"{PERMISSIONS} [ID] lists the commands you allowed for good in a project; "
+        f"{TOKEN} create NAME, {TOKEN} list, {TOKEN} revoke ID are about who may use a server; "
         f"{DOCTOR} looks whether this machine has what a run needs",
     )
     group.add_argument("--to", metavar="KIND", help=f"with {TRACKER} move: database, json, or an installed tracker")
@@ -518,3 +588,17 @@ def _add_web(group: Any) -> None:
     group.add_argument("--host", help=f"listen there in place of this machine only ({DEFAULT_HOST})")
     group.add_argument("--port", type=int, help=f"port to listen on; 0 takes any free one ({DEFAULT_PORT})")
     group.add_argument("--public-url", metavar="URL", help="address that browsers use, behind a proxy or a tunnel")
+
+
+def _add_serve(group: Any) -> None:
+    group.add_argument(
+        "--serve",
+        action="store_true",
+        help=f"run the engine with a REST API; --host, --port ({DEFAULT_API_PORT}) and --public-url as above",
+    )
+    group.add_argument("--tls-cert", metavar="FILE", help="with --serve: certificate for https, as PEM")
+    group.add_argument("--tls-key", metavar="FILE", help="with --serve: the key of the certificate")
+    group.add_argument(
+        "--connect", metavar="URL", help="the projects of a server; its token is read from ORCHESTRATOR_TOKEN"
+    )
+    group.add_argument("--scope", choices=SCOPES, help=f"with token create: what it allows ({SCOPES[0]})")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.project_rules import ProjectRules
+from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker
 from orchestrator_tui.config.launch import Launch
@@ -19,7 +21,7 @@ from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
-from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import Clock, SystemClock
 from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
@@ -27,6 +29,7 @@ from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
 from orchestrator_tui.engine.detection import Thresholds
@@ -55,13 +58,13 @@ DEFAULT_SCENARIO = "markdown-checker"
 
 def missing_database(launch: Launch) -> Path | None:
     """The SQLite file of this start when there is none yet, or none any more."""
-    if read_secrets(launch.environ).database_url or launch.paths.database.exists():
+    if launch.connect or read_secrets(launch.environ).database_url or launch.paths.database.exists():
         return None
     return launch.paths.database
 
 
 @asynccontextmanager
-async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
+async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[SqlStore]:
     """The database of this start: `DATABASE_URL`, or SQLite in the data folder.
 
     Raises:
@@ -78,6 +81,25 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
+async def open_client(launch: Launch, *, wakes: bool = False) -> AsyncIterator[EngineClient]:
+    """The engine of this start: one of its own, or that of the server it connects to. With `wakes` see `open_engine`.
+
+    Raises:
+        StoreUnavailable: the database, or the server, cannot be used.
+        OrchestratorError: it cannot work like this.
+    """
+    if launch.connect is None:
+        async with open_engine(launch, wakes=wakes) as engine:
+            yield engine
+        return
+    # Imported when it is needed, as every way to an engine is.
+    from orchestrator_tui.api.connect import connect
+
+    async with connect(launch) as remote:
+        yield remote
+
+
+@asynccontextmanager
 async def open_engine(
     launch: Launch, *, runtime: AgentRuntime | None = None, clock: Clock | None = None, wakes: bool = False
 ) -> AsyncIterator[LocalEngine]:
@@ -85,6 +107,44 @@ async def open_engine(
 
     `runtime` runs the sessions of every project instead of the Claude CLI. `clock` is what it waits by. With `wakes`
     every project that waits for the API goes on here when it is time, whoever ran it before.
+
+    Raises:
+        SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
+    """
+    async with open_service(launch, runtime=runtime, clock=clock, wakes=wakes) as service:
+        yield service.engine
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """An engine, and the ledger in the same database of who may use it from outside."""
+
+    engine: LocalEngine
+    ledger: Ledger
+
+
+def new_projects_folder(launch: Launch) -> Path:
+    """The folder that new projects are made in.
+
+    Raises:
+        SettingsError.
+    """
+    return launch.settings().project.workspace or launch.paths.workspace
+
+
+async def lacking_credentials(launch: Launch) -> str:
+    """What keeps real sessions from being started, or ""."""
+    secrets = read_secrets(launch.environ)
+    if launch.scenario or secrets.claude_code_oauth_token or secrets.anthropic_api_key:
+        return ""
+    return CredentialsMissing().message
+
+
+@asynccontextmanager
+async def open_service(
+    launch: Launch, *, runtime: AgentRuntime | None = None, clock: Clock | None = None, wakes: bool = False
+) -> AsyncIterator[Service]:
+    """An engine as `open_engine` opens it, to be served to others.
 
     Raises:
         SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
@@ -97,7 +157,7 @@ async def open_engine(
         clock = clock or SystemClock()
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
-            workspace=settings.project.workspace or launch.paths.workspace,
+            workspace=new_projects_folder(launch),
             config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
@@ -114,7 +174,7 @@ async def open_engine(
         runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how, clock))
         if wakes:
             await runs.wake_all()
-        yield LocalEngine(store, bus, runs, options)
+        yield Service(engine=LocalEngine(store, bus, runs, options), ledger=store.ledger)
 
 
 class _House:

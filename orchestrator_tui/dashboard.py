@@ -17,6 +17,7 @@ from orchestrator_tui.config.peek import peek
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import OrchestratorError
+from orchestrator_tui.domain.ownership import AT_WORK
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.words import one_line, title
 from orchestrator_tui.engine.client import EngineClient
@@ -57,24 +58,28 @@ async def _run(opening: "Opening") -> int:
         app = DashboardApp(opening.setup(link))
         code = await app.run_async()
         if app.leaving.is_abrupt:
-            leave_at_once(farewell(app.selected))
+            leave_at_once(farewell(app.selected, opening.connect))
         if app.broke is not None:
             raise app.broke
     if not opening.environ.get("TEXTUAL_DRIVER"):
-        _say(farewell(app.selected))
+        _say(farewell(app.selected, opening.connect))
     return code or 0
 
 
-def farewell(project: ProjectView | None) -> str:
-    """What is left on the terminal when the dashboard is gone: how the project on the screen goes on, if it does."""
+def farewell(project: ProjectView | None, connect: str | None = None) -> str:
+    """What is left on the terminal when the dashboard is gone: how the project on the screen goes on, if it does.
+    `connect` is the server that it is on, if it is on one."""
     if project is None:
         return ""
     if project.status is PipelineStatus.COMPLETED:
-        return f"{one_line(project.name, 60)}: completed, in {one_line(project.directory, 400)}\n"
+        place = f" on {connect}" if connect else ""
+        return f"{one_line(project.name, 60)}: completed, in {one_line(project.directory, 400)}{place}\n"
+    if connect and project.status in AT_WORK:
+        return f"{one_line(project.name, 60)} goes on. Look at it with: {cli.PROGRAM} --connect {connect}\n"
     where = f" at {title(project.current_phase)}" if project.current_phase else ""
     return (
         f"{one_line(project.name, 60)}: {title(project.status)}{where}. "
-        f"Go on with: {cli.PROGRAM} --resume {project.number}\n"
+        f"Go on with: {cli.PROGRAM} --resume {project.number}{f' --connect {connect}' if connect else ''}\n"
     )
 
 
@@ -101,6 +106,11 @@ class Opening:
     invocation: Invocation
     environ: Mapping[str, str] = field(repr=False)
 
+    @property
+    def connect(self) -> str | None:
+        """The server whose projects are shown, if there is one."""
+        return self.invocation.options.connect
+
     @cached_property
     def launch(self) -> "Launch":
         """Settings and everything for the engine; heavy.
@@ -124,13 +134,14 @@ class Opening:
             paths=paths,
             environ=self.environ,
             project_file=project_file,
-            workspace=paths.workspace,
-            has_credentials=credentials and self.invocation.rehearsal is None,
+            workspace=paths.workspace if self.connect is None else None,
+            # A server has its own, and says so when it has none.
+            has_credentials=(credentials or self.connect is not None) and self.invocation.rehearsal is None,
             rehearsal_idea=lambda: _rehearsal(self.invocation.rehearsal or cli.DEFAULT_SCENARIO),
             first=self._first,
             theme=theme or "dark",
             theme_is_chosen=theme is not None,
-            place="PostgreSQL" if (secrets.database_url or "").startswith("postgres") else "local · SQLite",
+            place=_place(self.connect, secrets.database_url or ""),
         )
 
     def _first(self) -> CreateProject | GoOn | None:
@@ -144,9 +155,15 @@ class Opening:
         return CreateProject(
             idea=idea,
             name=project.name or name,
-            directory=str(project.directory) if project.directory else None,
+            directory=self._directory(project.directory),
             rehearsal=self.invocation.rehearsal is not None,
         )
+
+    def _directory(self, setting: Path | None) -> str | None:
+        """The project's folder; that of the settings is one of this machine, which a server knows nothing of."""
+        if self.connect is not None:
+            return getattr(self.invocation, "directory", None)
+        return str(setting) if setting else None
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[EngineClient]:
@@ -155,9 +172,16 @@ class Opening:
         compose: Any = await asyncio.to_thread(import_module, "orchestrator_tui.compose")
         start: Any = await asyncio.to_thread(import_module, "orchestrator_tui.start")
         with start.keeping_log(self.launch, self.invocation):
-            async with compose.open_engine(self.launch, wakes=True) as engine:
+            async with compose.open_client(self.launch, wakes=True) as engine:
                 settle_collector()
                 yield engine
+
+
+def _place(connect: str | None, database_url: str) -> str:
+    """Where the projects are kept, in a few words."""
+    if connect is not None:
+        return one_line(connect.partition("://")[2] or connect, 40)
+    return "PostgreSQL" if database_url.startswith("postgres") else "local · SQLite"
 
 
 def _rehearsal(name: str) -> tuple[str, str]:

@@ -55,7 +55,7 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         hint = "Start a project first. If there was a database: orchestrator-tui import FOLDER builds a project again."
         raise ProjectNotFound(f"There is no project: {lost} does not exist.", hint=hint)
     if isinstance(invocation, cli.ShowStatus):
-        async with compose.open_engine(given) as engine:
+        async with compose.open_client(given) as engine:
             overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
             bounds = await engine.bounds(overviews[0].project.id) if invocation.reference is not None else None
         _print(_status_text(overviews, invocation, bounds))
@@ -99,7 +99,7 @@ async def _permissions(invocation: cli.ShowPermissions, given: Launch) -> str:
 
 async def _import(invocation: cli.ImportFolder, given: Launch) -> str:
     """Build a project again; returns what there is to say about it."""
-    async with compose.open_engine(given) as engine:
+    async with compose.open_client(given) as engine:
         project_id = await engine.submit(ImportProject(directory=str(_folder(invocation, given))))
         overview = await engine.overview(project_id)
         told = next(r.event for r in await engine.events(project_id=project_id) if isinstance(r.event, ProjectImported))
@@ -216,17 +216,25 @@ async def _start(invocation: cli.StartProject, given: Launch, front: Front) -> i
     command = CreateProject(
         idea=idea,
         name=project.name or name,
-        directory=str(project.directory) if project.directory else None,
+        directory=_directory(invocation, given),
         rehearsal=scenario is not None,
     )
-    async with compose.open_engine(given) as engine:
+    async with compose.open_client(given) as engine:
         if front.interrupts.wanted.is_set():
             return INTERRUPTED
         return await _run(engine, front).start(command)
 
 
+def _directory(invocation: cli.StartProject, given: Launch) -> str | None:
+    """The project's folder. That of the settings is one of this machine, which a server knows nothing of."""
+    if given.connect is not None:
+        return invocation.directory
+    directory = given.settings().project.directory
+    return str(directory) if directory else None
+
+
 async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front) -> int:
-    async with compose.open_engine(given) as engine:
+    async with compose.open_client(given) as engine:
         project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
         for change in limit_changes(project.id, given.overrides):
             await engine.submit(change)
@@ -237,7 +245,7 @@ async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front
 
 
 async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
-    async with compose.open_engine(given) as engine:
+    async with compose.open_client(given) as engine:
         project = await pick.to_stop(engine, invocation.reference)
         stopping = asyncio.create_task(Past(engine, front.view, project).stop(), name="stop")
         if not await _unless_interrupted(stopping, front):
@@ -249,7 +257,7 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
 
 
 async def _logs(invocation: cli.ShowLogs, given: Launch, front: Front) -> int:
-    async with compose.open_engine(given) as engine:
+    async with compose.open_client(given) as engine:
         project = await pick.newest(engine, invocation.reference)
         past = Past(engine, front.view, project)
 

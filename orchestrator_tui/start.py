@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from orchestrator_tui import cli
+from orchestrator_tui.config.address import check_public_url
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.layers import merge, parse_assignment
 from orchestrator_tui.config.paths import find_paths
@@ -21,7 +22,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Invocation = cli.StartProject | cli.ContinueProject | cli.Aside | cli.CheckPolicy | cli.Doctor | cli.ServeWeb
+Invocation = (
+    cli.StartProject
+    | cli.ContinueProject
+    | cli.Aside
+    | cli.CheckPolicy
+    | cli.Doctor
+    | cli.ServeWeb
+    | cli.Serve
+    | cli.ManageTokens
+)
 
 
 class Unexpected(OrchestratorError):
@@ -33,7 +43,7 @@ class Unexpected(OrchestratorError):
 def given(invocation: Invocation, environ: Mapping[str, str]) -> Launch:
     """What the command line and the environment say; no file is read yet."""
     overrides, flags = _overrides(invocation)
-    config = invocation.options.config
+    config, connect = invocation.options.config, invocation.options.connect
     environ = dict(environ)
     return Launch(
         paths=find_paths(environ),
@@ -42,7 +52,8 @@ def given(invocation: Invocation, environ: Mapping[str, str]) -> Launch:
         config_file=Path(config) if config is not None else None,
         overrides=overrides,
         flags=flags,
-        scenario=None if isinstance(invocation, cli.Aside | cli.CheckPolicy | cli.Doctor) else invocation.rehearsal,
+        scenario=getattr(invocation, "rehearsal", None),
+        connect=None if connect is None else check_public_url(connect, "--connect"),
     )
 
 
@@ -107,7 +118,8 @@ def _overrides(invocation: Invocation) -> tuple[Mapping[str, Any], Mapping[str, 
         named["--no-sandbox"] = ("sandbox.mode", "off")
     if isinstance(invocation, cli.StartProject):
         directory = invocation.directory
-        folder = None if directory is None else str(Path(directory).expanduser().absolute())
+        here = options.connect is None
+        folder = str(Path(directory).expanduser().absolute()) if directory is not None and here else directory
         named |= {"--name": ("project.name", invocation.name), "--directory": ("project.directory", folder)}
     flags = {}
     for flag, (key, value) in named.items():

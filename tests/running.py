@@ -15,7 +15,7 @@ from orchestrator_tui.domain.commands import AnswerRequest, CreateProject
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import InputRequest, Project
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus
-from orchestrator_tui.engine.engine import LocalEngine
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.run import CRASH
 
 E = TypeVar("E")
@@ -42,7 +42,7 @@ def launch(home: Path, scenario: Path | None, *, autonomy: str = "full", **setti
 class Watched:
     """An engine, and what one project of it has told so far."""
 
-    engine: LocalEngine
+    engine: EngineClient
     project_id: str = ""
     seen: list[Recorded] = field(default_factory=list)
 

@@ -17,6 +17,7 @@ class Launch:
     Attributes:
         overrides: nested settings from the command line; they are stored with a new project.
         flags: which flag each dotted key of `overrides` came from, for error messages.
+        connect: origin of the server whose projects are meant; None for those of this machine.
         scenario: name of a shipped rehearsal scenario or path of one; None for real sessions.
     """
 
@@ -27,6 +28,7 @@ class Launch:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
     scenario: str | None = None
+    connect: str | None = None
 
     def settings(self, stored: Mapping[str, Any] | None = None) -> Settings:
         """The settings now in force; `stored` are a project's own, below this start's command line.

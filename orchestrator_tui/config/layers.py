@@ -17,13 +17,14 @@ PREFIX = "ORCHESTRATOR_"
 NOT_SETTINGS = frozenset(
     {
         "ORCHESTRATOR_HOME",
+        "ORCHESTRATOR_TOKEN",
         "ORCHESTRATOR_CLI_ENV",
         "ORCHESTRATOR_RUN_ID",
         "ORCHESTRATOR_PROJECT_ID",
         "ORCHESTRATOR_AGENT_ID",
     }
 )
-"""Variables with the prefix that are no settings: the home folder, and the marks that sessions carry."""
+"""Variables with the prefix that are no settings: the home folder, a server's token, the marks that sessions carry."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

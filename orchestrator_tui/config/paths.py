@@ -40,6 +40,11 @@ class Paths:
         return self.data / "orchestrator.db"
 
     @property
+    def api_token(self) -> Path:
+        """The token of this machine for a server that runs on it."""
+        return self.data / "api-token"
+
+    @property
     def workspace(self) -> Path:
         return self.data / "workspace"
 

@@ -35,6 +35,7 @@ _URL_PASSWORD = re.compile(
 )
 _TOKENS = re.compile(
     r"(?<![A-Za-z0-9])sk-(?:ant|proj|svcacct)-[A-Za-z0-9_-]{4,}"
+    r"|(?<![A-Za-z0-9])orch_[0-9a-f]{12}_[A-Za-z0-9_-]{4,}"
     r"|lin_(?:api|oauth|wh)_[A-Za-z0-9]{4,}"
     r"|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|xox[abprs]-[A-Za-z0-9-]{10,}|\bAKIA[0-9A-Z]{16}\b"
     r"|(?<![\w-])eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]+"

@@ -1,4 +1,4 @@
-"""The tables: the seed's six, and those for events, requests, transcripts and other trackers."""
+"""The tables: the seed's six, and those for events, requests, transcripts, other trackers and the REST API."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from orchestrator_tui.database.columns import Identity, IdentityList, JsonValue, StorableText, UtcDateTime
+from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
     InstructionKind,
@@ -323,6 +324,41 @@ class TranscriptRow(Base):
     created_at: Mapped[datetime]
 
 
+class ApiTokenRow(Base):
+    """A token of the REST API; only the hash of its secret is kept."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (one_of("scope", Scope),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[Prose]
+    scope: Mapped[Status]
+    secret_hash: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class ApiAuditRow(Base):
+    """A command that came over the REST API; with its idempotency key, so that a repetition is told apart."""
+
+    __tablename__ = "api_audit"
+    __table_args__ = (UniqueConstraint("token_id", "idempotency_key"),)
+
+    # BIGINT on SQLite would not count by itself.
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    token_id: Mapped[str] = mapped_column(String(32))
+    token_name: Mapped[Prose]
+    address: Mapped[Prose]
+    at: Mapped[datetime]
+    command: Mapped[Status]
+    detail: Mapped[Prose]
+    idempotency_key: Mapped[str | None] = mapped_column(String(200))
+    body_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    answer: Mapped[str | None] = mapped_column(StorableText)
+    ended_at: Mapped[datetime | None]
+
+
 def table_of(row: type[Base]) -> Table:
     """The Core table behind a model."""
     table = row.__table__
@@ -344,3 +380,5 @@ instructions = table_of(InstructionRow)
 events = table_of(EventRow)
 event_counter = table_of(EventCounterRow)
 transcripts = table_of(TranscriptRow)
+api_tokens = table_of(ApiTokenRow)
+api_audit = table_of(ApiAuditRow)

@@ -13,6 +13,7 @@ from orchestrator_tui.database import dossiers, overviews, queries, spending, tr
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
+from orchestrator_tui.database.ledger import SqlLedger
 from orchestrator_tui.database.migrate import migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.patience import patiently
@@ -98,6 +99,11 @@ class SqlStore(Store):
     def connections_in_use(self) -> int:
         """How many connections are checked out at this moment."""
         return self._database.writes.pool.checkedout()  # type: ignore[attr-defined,no-any-return]
+
+    @property
+    def ledger(self) -> SqlLedger:
+        """Tokens and the audit log, in the same database."""
+        return SqlLedger(self._read, self._writing_alone)
 
     def fenced(self, lease: Lease, giving_up: asyncio.Event) -> "SqlStore":
         # A shallow copy: the same connections, the same turns.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Choice
@@ -144,3 +144,5 @@ Command = (
     | Stepping
     | RemovePermission
 )
+
+COMMAND_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in get_args(Command)}

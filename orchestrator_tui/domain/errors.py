@@ -187,6 +187,18 @@ class WebUnavailable(UsageError):
     title = "Web"
 
 
+class ServeFailed(UsageError):
+    """The server cannot be started."""
+
+    title = "Server"
+
+
+class AccessDenied(UsageError):
+    """The server does not allow that."""
+
+    title = "Access"
+
+
 class StoreUnavailable(OrchestratorError):
     """The database cannot be used. `final`: not in this process any more."""
 
@@ -279,3 +291,9 @@ class PhaseFailed(OrchestratorError):
     """A phase could not be finished."""
 
     title = "Phase"
+
+
+class ServerBroken(OrchestratorError):
+    """The server could not carry this out; its log says why."""
+
+    title = "Server"

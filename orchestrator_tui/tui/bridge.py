@@ -20,7 +20,8 @@ FIRST_PAGE = 100
 BREATH = 200
 """Events folded before keys and the screen get a turn."""
 
-RETRY_SECONDS = 2.0
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 2.0, 8.0
+"""How long after losing the engine it is tried again at first, and at most."""
 OWNERS_SECONDS = 2.0
 
 
@@ -101,15 +102,17 @@ class Bridge:
             group.create_task(self._watch_owners(), name="owners")
 
     async def _follow(self, client: EngineClient) -> None:
+        pause = RETRY_SECONDS
         while True:
             try:
                 await self._follow_once(client)
             except StoreUnavailable as error:
                 self.contact, self.problem = Contact.LOST, error
                 if self._streamed:
-                    self.trouble = error
+                    self.trouble, pause = error, RETRY_SECONDS
                 self._changed.set()
-            await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     async def _watch_owners(self) -> None:
         """A process that was killed tells nobody: what it ran is looked after."""

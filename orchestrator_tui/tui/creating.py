@@ -99,7 +99,9 @@ class Creating:
             if form in self._app.screen_stack:
                 form.dismiss(command)
 
-    def _workspace(self) -> Path:
+    def _workspace(self) -> Path | None:
+        if self._app.setup.is_remote:
+            return None
         settings = self._app.live_settings.settings
         named = settings.project.workspace if settings else None
         return named or self._app.setup.workspace

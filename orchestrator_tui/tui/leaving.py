@@ -87,6 +87,8 @@ class Leaving:
 
     def _running_here(self) -> list[ProjectView]:
         """What leaving stops; what another process runs goes on there."""
+        if self._app.setup.is_remote:
+            return []
         projects = self._app.bridge.dashboard.projects.values()
         return [one for one in projects if one.status in AT_WORK and not elsewhere(one.owner, one.status)]
 

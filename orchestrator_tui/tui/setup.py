@@ -29,7 +29,8 @@ class Setup:
     Attributes:
         load_settings: reads the settings, for the first time after the first paint; raises SettingsError.
         project_file: the settings file that belongs to the folder the program was started in.
-        workspace: the folder in which new projects are made, unless the settings name one.
+        workspace: the folder in which new projects are made, unless the settings name one; None when the engine is on
+            another machine, which has folders of its own.
         theme: the theme to start with, as far as it is known without the settings.
         rehearsal_idea: what a rehearsal builds; read when it is asked for, raises ScenarioBroken.
         first: says what to do as soon as the engine is there; may read files, raises what `CreateProject` may.
@@ -42,7 +43,7 @@ class Setup:
     paths: Paths
     environ: Mapping[str, str] = field(repr=False)
     project_file: Path
-    workspace: Path
+    workspace: Path | None
     has_credentials: bool
     rehearsal_idea: Callable[[], tuple[str, str]]
     first: Callable[[], CreateProject | GoOn | None] = lambda: None
@@ -50,3 +51,8 @@ class Setup:
     theme_is_chosen: bool = False
     place: str = "local · SQLite"
     clock: Callable[[], datetime] = now
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the engine goes on when the dashboard is left."""
+        return self.workspace is None

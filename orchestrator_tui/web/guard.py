@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from orchestrator_tui.web.address import Address
+from orchestrator_tui.config.address import Address
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

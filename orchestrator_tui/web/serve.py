@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from orchestrator_tui import cli, start
+from orchestrator_tui.config.address import Address, address_of, check_host, check_public_url, listen
 from orchestrator_tui.console.interrupts import Interrupts
 from orchestrator_tui.domain.errors import WebUnavailable
-from orchestrator_tui.web.address import Address, address_of, check_host, check_public_url, listen
 
 if TYPE_CHECKING:
     from orchestrator_tui.web.server import DashboardServer
@@ -40,7 +40,8 @@ async def serve(wanted: cli.ServeWeb, command: Sequence[str]) -> None:
 
     Raises:
         UsageError: the host or the public address cannot be used.
-        WebUnavailable: the extra is not installed, or the port is in use.
+        WebUnavailable: the extra is not installed.
+        ServeFailed: the port is in use.
     """
     server_class = _server_class()
     public_origin = None if wanted.public_url is None else check_public_url(wanted.public_url)

@@ -11,7 +11,7 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from textual_serve.server import Server, to_int
 
-from orchestrator_tui.web.address import Address
+from orchestrator_tui.config.address import Address
 from orchestrator_tui.web.guard import Guard
 from orchestrator_tui.web.tab import Tab
 

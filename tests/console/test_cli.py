@@ -43,6 +43,35 @@ def test_a_folder_is_imported_with_the_options_anywhere(arguments: str) -> None:
     assert cli.parse(arguments.split()) == cli.ImportFolder(folder="d", options=cli.Options(json=True))
 
 
+def test_a_server_says_where_and_how() -> None:
+    assert cli.parse(["--serve"]) == cli.Serve(port=8080)
+    flags = "--serve --host 0.0.0.0 --port 0 --public-url https://a --tls-cert c --tls-key k --rehearsal --json"
+    assert cli.parse(flags.split()) == cli.Serve(
+        host="0.0.0.0",
+        port=0,
+        public_url="https://a",
+        tls_cert="c",
+        tls_key="k",
+        rehearsal="markdown-checker",
+        options=cli.Options(json=True),
+    )
+
+
+def test_tokens_are_made_with_the_narrowest_scope_unless_another_is_named() -> None:
+    assert cli.parse(["token", "create", "ada"]) == cli.ManageTokens(action="create", name="ada", scope="read")
+    made = cli.parse(["token", "create", "ada", "--scope", "admin"])
+    assert made == cli.ManageTokens(action="create", name="ada", scope="admin")
+    assert cli.parse(["token", "list"]) == cli.ManageTokens(action="list")
+    assert cli.parse(["token", "revoke", "0123"]) == cli.ManageTokens(action="revoke", name="0123")
+
+
+def test_a_server_s_projects_are_meant_by_whatever_is_done_with_projects() -> None:
+    options = cli.Options(connect="http://a")
+    assert cli.parse(["--connect", "http://a"]) == cli.StartProject(options=options)
+    assert cli.parse(["--connect", "http://a", "--resume", "3"]) == cli.ContinueProject(reference="3", options=options)
+    assert cli.parse(["--status", "--connect", "http://a"]) == cli.ShowStatus(options=options)
+
+
 def test_json_output_is_never_interactive() -> None:
     assert cli.parse(["--resume", "--json"]) == cli.ContinueProject(interactive=False, options=cli.Options(json=True))
 
@@ -83,6 +112,26 @@ def test_json_output_is_never_interactive() -> None:
         "tracker move --to json --resume",
         "tracker move --to json --idea x",
         "--status --to json",
+        "--serve --web",
+        "--serve --idea x",
+        "--serve --resume",
+        "--serve --connect http://a",
+        "--serve --tls-cert c",
+        "--tls-cert c --tls-key k",
+        "--serve --port 65536",
+        "--web --connect http://a",
+        "--connect http://a --rehearsal ./mine.toml",
+        "import a --connect http://a",
+        "--scope read",
+        "import a --scope read",
+        "token",
+        "token create",
+        "token create a b",
+        "token list a",
+        "token revoke a --scope read",
+        "token create a --scope root",
+        "token list --connect http://a",
+        "token list --resume",
     ],
 )
 def test_what_contradicts_itself_or_is_unknown_is_refused(arguments: str) -> None:

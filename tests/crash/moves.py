@@ -27,7 +27,7 @@ from orchestrator_tui.domain.owner import this_process
 from orchestrator_tui.domain.records import InputRequest, Usage
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.engine import LocalEngine
+from orchestrator_tui.engine.client import EngineClient
 from tests.crash.child import die, die_after
 from tests.crash.lineage import broken_history
 from tests.crash.retold import contradictions, item_contradictions
@@ -266,7 +266,7 @@ async def act(run: Watched, what: Act) -> None:
             await run.engine.submit(command)
 
 
-async def command_of(engine: LocalEngine, project_id: str, what: Act) -> Command | None:
+async def command_of(engine: EngineClient, project_id: str, what: Act) -> Command | None:
     match what:
         case Act.STOP:
             return StopProject(project_id=project_id)

@@ -87,6 +87,7 @@ def program(
     os.environ.update({"PATH": path, "HOME": str(home), "ORCHESTRATOR_HOME": str(home)})
     runtime = SlowInOnePhase(light_scenario(ITEMS), phase, at_work)
     compose.open_engine = partial(compose.open_engine, runtime=runtime)
+    compose.open_service = partial(compose.open_service, runtime=runtime)
     sys.exit(main(arguments))
 
 

@@ -15,7 +15,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, WSMsgType
 from yarl import URL
 
 import tests.tui.typing_app
-from orchestrator_tui.web.address import Address, address_of, listen
+from orchestrator_tui.config.address import Address, address_of, listen
 from orchestrator_tui.web.serve import running
 from orchestrator_tui.web.server import DashboardServer
 

@@ -15,7 +15,7 @@ from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.errors import DirectoryUnusable
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, WorkItemStatus
-from orchestrator_tui.engine.engine import LocalEngine
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.bridge import FIRST_PAGE, Bridge, Contact
 from orchestrator_tui.tui.view import Dashboard
 from tests.conftest import make_project
@@ -46,7 +46,7 @@ class Told:
 
 
 @asynccontextmanager
-async def following(engine: LocalEngine) -> AsyncIterator[Told]:
+async def following(engine: EngineClient) -> AsyncIterator[Told]:
     told = Told()
     task = asyncio.create_task(told.bridge.run(engine))
     try:

@@ -30,7 +30,7 @@ async def test_typing_a_sentence_starts_a_project_and_a_name_of_ones_own_takes_t
         await it.press("enter")
         await it.question("my-portfolio waits for you", "Ideation")
         assert it.project.name == "my-portfolio"
-        assert Path(it.project.directory) == it.app.setup.workspace / "my-portfolio"
+        assert Path(it.project.directory) == it.app.setup.paths.workspace / "my-portfolio"
         assert it.app.main_screen.input_bar.text == ""
 
 

@@ -13,9 +13,9 @@ from aiohttp import ClientSession, CookieJar, WSServerHandshakeError
 from yarl import URL
 
 from orchestrator_tui import cli
-from orchestrator_tui.domain.errors import UsageError, WebUnavailable
+from orchestrator_tui.config.address import address_of, check_host, check_public_url, listen
+from orchestrator_tui.domain.errors import ServeFailed, UsageError
 from orchestrator_tui.web import tab
-from orchestrator_tui.web.address import address_of, check_host, check_public_url, listen
 from orchestrator_tui.web.serve import dashboard_command
 from tests.tui.serving import ROOT, SERVE, Lives, OpenTab, Program, Site, opened, program, site
 
@@ -347,7 +347,7 @@ def test_a_port_in_use_is_told_with_a_way_out(tmp_path: Path) -> None:
         done = run("--web", "--port", str(port), home=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"orchestrator-tui: Web: Port {port} of 127.0.0.1 is in use. "
+        f"orchestrator-tui: Server: Port {port} of 127.0.0.1 is in use. "
         "Choose another one with --port; --port 0 takes any that is free.\n"
     )
 
@@ -375,7 +375,7 @@ async def test_serving_beyond_this_machine_warns(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_not_of_this_machine_is_told_in_words() -> None:
-    with pytest.raises(WebUnavailable, match=r"^Nothing can listen at 203\.0\.113\.5, port 9: [\w ]+\.$"):
+    with pytest.raises(ServeFailed, match=r"^Nothing can listen at 203\.0\.113\.5, port 9: [\w ]+\.$"):
         listen("203.0.113.5", 9)
 
 

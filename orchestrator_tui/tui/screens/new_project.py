@@ -34,6 +34,7 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
     """Posts `Submitted` and stays; the owner answers by `dismiss(command)` or `refuse(error)`. Esc gives back None.
 
     Without credentials the rehearsal is chosen at first; with an empty `idea` there is nothing but the rehearsal.
+    Without a `workspace` here, the engine's machine chooses the folder.
     """
 
     AUTO_FOCUS = "#new-name"
@@ -58,7 +59,7 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
     def __init__(
         self,
         idea: str,
-        workspace: Path,
+        workspace: Path | None,
         has_credentials: bool,
         rehearsal_idea: str | None,
         *,
@@ -81,7 +82,8 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
         with VerticalScroll(id="new-box", can_focus=False):
             yield Static(id="new-idea", markup=False)
             yield from _row("Name", Input(self._called, id="new-name", compact=True))
-            yield from _row("Folder", Input(id="new-folder", compact=True, select_on_focus=False))
+            if self._workspace is not None:
+                yield from _row("Folder", Input(id="new-folder", compact=True, select_on_focus=False))
             if self._example and self._idea:
                 yield from _row("Run with", RunChoice(rehearsal=self._rehearsal))
             yield Static(id="new-note", markup=False)
@@ -171,15 +173,21 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
 
     async def _checked(self) -> str:
         """What is wrong with what is typed now, or ""; it is shown."""
+        problem = name_problem(self._called)
+        if self._workspace is not None:
+            problem = await self._checked_folder(self._workspace, problem)
+        self._tell(problem)
+        return problem
+
+    async def _checked_folder(self, workspace: Path, problem: str) -> str:
+        """What is wrong with the folder, if there is no `problem` before that."""
         field = self.query_one("#new-folder", Input)
         is_typed = field.has_focus and not field.value and not self._starting
         if not self._is_placed and self._called.strip() and not is_typed:
-            folder = await asyncio.to_thread(default_folder, self._workspace, self._called)
+            folder = await asyncio.to_thread(default_folder, workspace, self._called)
             self._folder = field.value = str(folder)
-        problem = name_problem(self._called)
         if not problem and not is_typed:
             problem = await asyncio.to_thread(folder_problem, as_folder(clean(self._folder)))
-        self._tell(problem)
         return problem
 
     # What is wanted
@@ -214,7 +222,7 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
                 CreateProject(
                     idea=self._example if self._rehearsal else self._idea,
                     name=clean(self._called).strip(),
-                    directory=str(as_folder(clean(self._folder))),
+                    directory=str(as_folder(clean(self._folder))) if self._workspace is not None else None,
                     rehearsal=self._rehearsal,
                 ),
             )

@@ -1,4 +1,4 @@
-"""Where the dashboard is served, and the one address that browsers may use for it."""
+"""Where something is served, and the one address that is used for it."""
 
 import errno
 import ipaddress
@@ -7,14 +7,14 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from orchestrator_tui.domain.errors import UsageError, WebUnavailable
+from orchestrator_tui.domain.errors import ServeFailed, UsageError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """`origin` is what browsers call the page, as in `http://127.0.0.1:8000`; `hosts` are the names it answers to.
+    """`origin` is what it is called from outside, as in `http://127.0.0.1:8000`; `hosts` are the names it answers to.
     `local` means that only this machine can reach it."""
 
     origin: str
@@ -50,8 +50,8 @@ def check_host(host: str, public_url: str | None) -> str:
     return host
 
 
-def check_public_url(url: str) -> str:
-    """The origin that `url` names.
+def check_public_url(url: str, flag: str = "--public-url") -> str:
+    """The origin that `url` names, which was given by `flag`.
 
     Raises:
         UsageError: it is no http or https address, or more than a host and a port.
@@ -61,11 +61,11 @@ def check_public_url(url: str) -> str:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"--public-url {url!r} is no address: {error}.", hint=hint) from error
+        raise UsageError(f"{flag} {url!r} is no address: {error}.", hint=hint) from error
     if scheme not in _DEFAULT_PORTS or not host or not host.isascii():
-        raise UsageError(f"--public-url {url!r} is no http or https address.", hint=hint)
+        raise UsageError(f"{flag} {url!r} is no http or https address.", hint=hint)
     if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
-        raise UsageError(f"--public-url {url!r} says more than a host and a port.", hint=hint)
+        raise UsageError(f"{flag} {url!r} says more than a host and a port.", hint=hint)
     return f"{scheme}://{_netloc(scheme, host, port)}"
 
 
@@ -73,7 +73,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes any free one. Looks the name up, so it may take a while.
 
     Raises:
-        WebUnavailable: the port is in use, or the host is not one of this machine.
+        ServeFailed: the port is in use, or the host is not one of this machine.
     """
     try:
         (family, _, _, _, address), *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -81,17 +81,17 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             hint = "Choose another one with --port; --port 0 takes any that is free."
-            raise WebUnavailable(f"Port {port} of {host} is in use.", hint=hint) from error
+            raise ServeFailed(f"Port {port} of {host} is in use.", hint=hint) from error
         reason = _reason(error)
-        hint = "Check --host and --port; without them it is this machine only, port 8000."
-        raise WebUnavailable(f"Nothing can listen at {host}, port {port}: {reason}.", hint=hint) from error
+        hint = "Check --host and --port; without them it is this machine only, at the usual port."
+        raise ServeFailed(f"Nothing can listen at {host}, port {port}: {reason}.", hint=hint) from error
 
 
-def address_of(listening: socket.socket, host: str, public_origin: str | None) -> Address:
-    """How browsers reach a listening socket: at the public address if there is one, at `host` otherwise."""
+def address_of(listening: socket.socket, host: str, public_origin: str | None, scheme: str = "http") -> Address:
+    """How a listening socket is reached: at the public address if there is one, at `host` otherwise."""
     port = listening.getsockname()[1]
-    own = _netloc("http", host, port)
-    origin = public_origin or f"http://{own}"
+    own = _netloc(scheme, host, port)
+    origin = public_origin or f"{scheme}://{own}"
     return Address(
         origin=origin,
         hosts=frozenset({own.lower(), origin.split("://")[1]}),
@@ -109,6 +109,16 @@ def _reason(error: OSError) -> str:
 def _netloc(scheme: str, host: str, port: int | None) -> str:
     name = f"[{host.lower()}]" if ":" in host else host.lower()
     return name if port in (None, _DEFAULT_PORTS[scheme]) else f"{name}:{port}"
+
+
+def local_names(scheme: str, port: int) -> frozenset[str]:
+    """What this machine calls itself, as a Host header says it."""
+    return frozenset(_netloc(scheme, name, port) for name in ("127.0.0.1", "localhost", "::1"))
+
+
+def is_local_url(url: str) -> bool:
+    """Whether `url`, an origin, is on this machine, so that nobody else hears what is said to it."""
+    return _is_local(urlsplit(url).hostname or "")
 
 
 def _is_local(host: str) -> bool:

@@ -1,0 +1,158 @@
+"""Routes that change something: each is one command, sent once under its Idempotency-Key."""
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Header, Request
+from starlette.responses import Response
+
+from orchestrator_tui.api import wire
+from orchestrator_tui.api.commands import check_key
+from orchestrator_tui.api.routes.parts import House, Reference, TheHouse, needs, sender_of
+from orchestrator_tui.api.schemas import (
+    Answer,
+    AnyCommand,
+    Approve,
+    Done,
+    Edit,
+    NewProject,
+    Nothing,
+    Reject,
+    Stop,
+)
+from orchestrator_tui.domain.access import Scope
+from orchestrator_tui.domain.commands import (
+    AnswerRequest,
+    Command,
+    CreateProject,
+    EditArtifact,
+    ResumeProject,
+    StopProject,
+)
+from orchestrator_tui.domain.errors import IllegalTransition, RequestClosed
+from orchestrator_tui.domain.records import InputRequest
+from orchestrator_tui.domain.statuses import Choice, RequestKind
+
+router = APIRouter(tags=["do"])
+OPERATE = needs(Scope.OPERATE)
+Key = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="What is sent again under it is not done again.")
+]
+BY = "api"
+
+
+@router.post("/projects", summary="Create new project with idea", status_code=201, response_model=Done, **OPERATE)
+async def create_project(request: Request, house: TheHouse, body: NewProject, key: Key = None) -> Response:
+    command = CreateProject(
+        idea=body.idea, name=body.name, directory=body.directory, rehearsal=body.rehearsal, config=body.config
+    )
+    answered = await _sent(request, house, command, key)
+    if answered.status_code == 200:
+        answered.status_code = 201
+        answered.headers["Location"] = f"/projects/{json.loads(bytes(answered.body))['project_id']}"
+    return answered
+
+
+@router.post("/projects/{reference}/resume", summary="Resume paused project", response_model=Done, **OPERATE)
+async def resume_project(
+    request: Request,
+    house: TheHouse,
+    reference: Reference,
+    body: Annotated[Nothing | None, Body()] = None,
+    key: Key = None,
+) -> Response:
+    return await _sent(request, house, ResumeProject(project_id=await _id(house, reference)), key)
+
+
+@router.post("/projects/{reference}/stop", summary="Stop project gracefully", response_model=Done, **OPERATE)
+async def stop_project(
+    request: Request,
+    house: TheHouse,
+    reference: Reference,
+    body: Annotated[Stop | None, Body()] = None,
+    key: Key = None,
+) -> Response:
+    """Answers once it rests, or once another process was asked to stop it."""
+    how = body or Stop()
+    command = StopProject(project_id=await _id(house, reference), reason=how.reason, force=how.force)
+    return await _sent(request, house, command, key)
+
+
+@router.post("/projects/{reference}/approve", summary="Approve checkpoint", response_model=Done, **OPERATE)
+async def approve(request: Request, house: TheHouse, reference: Reference, body: Approve, key: Key = None) -> Response:
+    waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
+    command = AnswerRequest(request_id=waiting.id, choice=Choice.APPROVE, content_hash=body.content_hash, by=BY)
+    return await _sent(request, house, command, key)
+
+
+@router.post("/projects/{reference}/reject", summary="Ask for changes", response_model=Done, **OPERATE)
+async def reject(request: Request, house: TheHouse, reference: Reference, body: Reject, key: Key = None) -> Response:
+    waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
+    command = AnswerRequest(
+        request_id=waiting.id,
+        choice=Choice.REQUEST_CHANGES,
+        content_hash=body.content_hash,
+        text=body.feedback,
+        by=BY,
+    )
+    return await _sent(request, house, command, key)
+
+
+@router.post("/projects/{reference}/edit", summary="Replace the document", response_model=Done, **OPERATE)
+async def edit(request: Request, house: TheHouse, reference: Reference, body: Edit, key: Key = None) -> Response:
+    waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
+    command = EditArtifact(request_id=waiting.id, content_hash=body.content_hash, markdown=body.markdown, by=BY)
+    return await _sent(request, house, command, key)
+
+
+@router.post("/projects/{reference}/answer", summary="Answer any question", response_model=Done, **OPERATE)
+async def give_answer(
+    request: Request, house: TheHouse, reference: Reference, body: Answer, key: Key = None
+) -> Response:
+    waiting = await _waiting(house, reference, body.content_hash, body.request_id, None)
+    command = AnswerRequest(
+        request_id=waiting.id, choice=body.choice, content_hash=body.content_hash, text=body.text, by=BY
+    )
+    return await _sent(request, house, command, key)
+
+
+@router.post("/commands", summary="Any command", response_model=Done, **OPERATE)
+async def send_command(
+    request: Request, house: TheHouse, body: Annotated[AnyCommand, Body()], key: Key = None
+) -> Response:
+    """What the dashboard sends. Some commands need the scope `admin`."""
+    return await _sent(request, house, wire.command_from(body.model_dump(mode="json")), key)
+
+
+async def _sent(request: Request, house: House, command: Command, key: str | None) -> Response:
+    check_key(key)
+    outcome = await house.commands.carry_out(command, sender_of(request), key)
+    media_type = "application/json" if outcome.status < 400 else "application/problem+json"
+    headers = {"Idempotent-Replayed": "true"} if outcome.repeated else {}
+    return Response(outcome.body, outcome.status, headers, media_type)
+
+
+async def _id(house: House, reference: str) -> str:
+    return (await house.client.find_project(reference)).id
+
+
+async def _waiting(
+    house: House, reference: str, content_hash: str, request_id: str | None, kind: RequestKind | None
+) -> InputRequest:
+    """The question that is meant: the one named, or the one with that content.
+
+    Raises:
+        RequestClosed: none has that content now.
+        IllegalTransition: nothing is asked.
+    """
+    asked = [one for one in await house.client.requests(await _id(house, reference)) if kind in (None, one.kind)]
+    if request_id is not None:
+        asked = [one for one in asked if one.id == request_id]
+    if not asked:
+        raise IllegalTransition("Nothing of that kind waits for an answer.", hint="GET …/requests tells what does.")
+    meant = [one for one in asked if one.content_hash == content_hash]
+    if not meant:
+        raise RequestClosed(
+            f"{asked[0].title}: its content changed.", hint="Read it again, then answer with its content_hash."
+        )
+    return meant[0]

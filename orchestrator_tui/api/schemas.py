@@ -1,0 +1,201 @@
+"""Bodies of requests: what they may hold, how long it may be, and examples of them; unknown fields are refused."""
+
+from dataclasses import MISSING, fields
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from orchestrator_tui.domain.commands import COMMAND_TYPES
+from orchestrator_tui.domain.statuses import Choice
+
+PROSE = frozenset({"idea", "markdown", "text"})
+"""Fields that hold what people write; every other text is short."""
+LONGEST_PROSE = 400_000
+LONGEST_TEXT = 4_000
+
+HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+ShortText = Annotated[str, Field(max_length=LONGEST_TEXT)]
+Prose = Annotated[str, Field(max_length=LONGEST_PROSE)]
+ContentHash = Annotated[
+    str, Field(max_length=128, description="`content_hash` of what was shown; other content is refused with 409.")
+]
+RequestId = Annotated[str, Field(max_length=100, description="Which request is meant, when several wait.")]
+
+
+class Body(BaseModel):
+    """Whatever is not listed is refused."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class NewProject(Body):
+    """What to build."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"idea": "A checker for links in Markdown files", "name": "mdcheck"},
+                {"idea": "Small modules that tell their names", "rehearsal": True},
+            ]
+        }
+    )
+
+    idea: Prose
+    """What a person wants, in their own words."""
+    name: ShortText | None = None
+    """Made from the idea when not given."""
+    directory: ShortText | None = None
+    """Absolute folder on the server; a new one in its workspace when not given."""
+    rehearsal: bool = False
+    """Whether a scripted model builds it, at no cost."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Settings of its own, as `{"settings": {"autonomy": {"mode": "full"}}}`; needs the scope `admin`."""
+
+
+class Nothing(Body):
+    """Nothing needs to be said."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}]})
+
+
+class Stop(Body):
+    """How to stop."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"force": True}]})
+
+    reason: ShortText = "user_request"
+    force: bool = False
+    """Whether not to wait for the agents."""
+
+
+class Approve(Body):
+    """Yes to what waits."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"content_hash": HASH}]})
+
+    content_hash: ContentHash
+    request_id: RequestId | None = None
+
+
+class Reject(Body):
+    """What should be different."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"content_hash": HASH, "feedback": "Leave out the web page."}]}
+    )
+
+    content_hash: ContentHash
+    feedback: Prose
+    request_id: RequestId | None = None
+
+
+class Edit(Body):
+    """The document as it should be; it is asked about again, with a hash of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"content_hash": HASH, "markdown": "# Requirements\n\n- Links are checked.\n"}]}
+    )
+
+    content_hash: ContentHash
+    markdown: Prose
+    request_id: RequestId | None = None
+
+
+class Answer(Body):
+    """An answer to a question of any kind; the question lists the choices it takes."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"content_hash": HASH, "choice": "retry_with_hint", "text": "Use port 0."}]}
+    )
+
+    content_hash: ContentHash
+    choice: Choice
+    text: Prose | None = None
+    request_id: RequestId | None = None
+
+
+def _limited(name: str, annotation: Any) -> Any:
+    """The annotation of a command's field, with the limits of its length."""
+    if annotation is str:
+        return Prose if name in PROSE else ShortText
+    if get_origin(annotation) in (Union, UnionType):
+        return reduce(or_, (_limited(name, argument) for argument in get_args(annotation)))
+    return annotation
+
+
+def _command_model(name: str, kind: type[Any]) -> type[BaseModel]:
+    """The body of a command: its fields, with their defaults, and its name as `type`."""
+    hints = get_type_hints(kind)
+    members: dict[str, Any] = {"type": (Literal[name], ...)}
+    for field in fields(kind):
+        annotation = _limited(field.name, hints[field.name])
+        if field.default_factory is not MISSING:
+            members[field.name] = (annotation, Field(default_factory=field.default_factory))
+        else:
+            members[field.name] = (annotation, ... if field.default is MISSING else field.default)
+    return create_model(name, __base__=Body, __doc__=kind.__doc__, **members)
+
+
+if TYPE_CHECKING:
+    AnyCommand = BaseModel
+else:
+    AnyCommand = Annotated[
+        reduce(or_, (_command_model(name, kind) for name, kind in COMMAND_TYPES.items())),
+        Field(discriminator="type"),
+    ]
+
+
+class Done(BaseModel):
+    """The project that a command concerned."""
+
+    project_id: str
+
+
+class EventOut(BaseModel):
+    """A stored event; `type` is the name of its kind, `data` what it tells."""
+
+    seq: int
+    at: str
+    project_id: str
+    type: str
+    data: dict[str, Any]
+
+
+class Patch(BaseModel):
+    """A difference as git writes it; empty when nothing is different."""
+
+    patch: str
+
+
+class Text(BaseModel):
+    """A text in Markdown."""
+
+    text: str
+
+
+class Ready(BaseModel):
+    """What is checked, by name, and what is wrong with it; an empty text is fine."""
+
+    ready: bool
+    checks: dict[str, str]
+
+
+class Alive(BaseModel):
+    alive: bool
+    version: str
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 has it. `error` is the name of the kind, `hint` says what to do."""
+
+    type: str
+    status: int
+    title: str
+    detail: str
+    error: str
+    hint: str
+    fields: dict[str, Any] = Field(default_factory=dict)
