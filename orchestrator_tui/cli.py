@@ -398,6 +398,10 @@ def _check_words(given: argparse.Namespace) -> None:
         raise UsageError(f"{DOCTOR} takes no words.", hint=f"{PROGRAM} {DOCTOR}")
     if command == IMPORT and (len(rest) != 1 or not rest[0].strip()):
         raise UsageError(f"{IMPORT} takes one folder.", hint=f"{PROGRAM} {IMPORT} FOLDER")
+    if command == TRACKER:
+        _check_tracker(given, rest)
+    if command == PERMISSIONS and len(rest) > 1:
+        raise UsageError(f"{PERMISSIONS} takes one project.", hint=f"{PROGRAM} {PERMISSIONS} ID")
     _check_alone(given, command)
 
 
