@@ -10,7 +10,7 @@ import pytest
 from orchestrator_tui.api import schemas, wire
 from orchestrator_tui.api.access import SCOPES, scope_of
 from orchestrator_tui.api.sse import read_events
-from orchestrator_tui.domain import errors
+from orchestrator_tui.domain import errors, limits
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import COMMAND_TYPES, Command
@@ -19,7 +19,14 @@ from orchestrator_tui.domain.events import AgentCalledTool, AgentDelta, AgentSai
 from orchestrator_tui.domain.statuses import Choice
 
 RECORDED = Recorded(seq=7, at=now(), project_id="p", event=AgentSaid(agent_id="a", text="Zażółć\r\n\n🎉"))
-ERRORS = [kind for kind in vars(errors).values() if isclass(kind) and issubclass(kind, OrchestratorError)]
+INSIDE = (errors.GaveUp, errors.MustWait, errors.DecisionAwaited)
+"""Errors by which the parts of an engine speak to each other: none of them leaves it."""
+ERRORS = [
+    kind
+    for kind in vars(errors).values()
+    if isclass(kind) and issubclass(kind, OrchestratorError) and kind not in INSIDE
+]
+CHOSEN = {"choice": Choice.APPROVE, "scope": limits.Scope.PROJECT, "resource": limits.Resource.MONEY, "amount": 5.0}
 MADE: dict[type[OrchestratorError], tuple[tuple[Any, ...], dict[str, Any]]] = {
     errors.DirectoryUnusable: ((Path("/x"), "it is a file"), {"hint": "Name another."}),
     errors.ToolMissing: (("git",), {"hint": "Install it."}),
@@ -28,6 +35,7 @@ MADE: dict[type[OrchestratorError], tuple[tuple[Any, ...], dict[str, Any]]] = {
     errors.StateFileDamaged: ((Path("/x/state"), "no JSON"), {}),
     errors.AlreadyOwned: (("process 3 on box since 12",), {}),
     errors.DiskFull: ((Path("/x"),), {}),
+    errors.LimitReached: (("It is used up.",), {"hint": "Raise it.", "phase": "implement", "item_id": None}),
     errors.AgentFailed: (("It failed.",), {"kind": "overload", "status": 529}),
 }
 
@@ -37,7 +45,7 @@ def sample(kind: type[Any]) -> Command:
     values: dict[str, Any] = {}
     for field in fields(kind):
         if field.default is MISSING and field.default_factory is MISSING:
-            values[field.name] = Choice.APPROVE if field.name == "choice" else f"some {field.name}"
+            values[field.name] = CHOSEN.get(field.name, f"some {field.name}")
     made: Command = kind(**values)
     return made
 
