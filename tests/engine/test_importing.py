@@ -37,6 +37,8 @@ from tests.running import NO_PLANNING, Watched, launch
 from tests.scenarios import write_scenario
 
 ITEMS = 4
+HALF_WRITTEN = shutil.ignore_patterns("*.tmp")
+"""A state file that is just being written has gone when it is to be copied."""
 DONE, IN_PROGRESS, TODO = WorkItemStatus.DONE, WorkItemStatus.IN_PROGRESS, WorkItemStatus.TODO
 Reached = Callable[[events.Event], bool]
 
@@ -103,7 +105,7 @@ async def test_work_begun_after_the_state_file_was_last_written_is_nobody_s_chan
         await run.create()
         await run.until(MOMENTS["the scaffold is committed"])
         folder = Path((await run.project()).directory)
-        shutil.copytree(folder, left, symlinks=True)
+        shutil.copytree(folder, left, symlinks=True, ignore=HALF_WRITTEN)
         played.let_go.set()
         await run.until_rest()
     forget_owner(left)
@@ -131,7 +133,7 @@ async def test_a_project_whose_database_is_lost_in_the_middle_ends_with_the_same
         await run.until(MOMENTS[moment])
         folder = Path((await run.project()).directory)
         # What a power cut in this moment leaves.
-        shutil.copytree(folder, left, symlinks=True)
+        shutil.copytree(folder, left, symlinks=True, ignore=HALF_WRITTEN)
         if moment != "it is finished":
             assert await run.until_rest() is PipelineStatus.COMPLETED
         undisturbed = await engine.overview(run.project_id)

@@ -109,6 +109,9 @@ async def test_what_a_person_writes_into_the_file_in_the_middle_of_a_run_counts(
         assert await run.until_rest() is PipelineStatus.COMPLETED
         done, agents = await items(run), await worked_on(run)
         comments = await engine.comments(first.id)
+        # The file follows the database.
+        while {entry["status"] for entry in await entries(run)} != {"done"}:
+            await engine.submit(SyncTracker(project_id=run.project_id))
         shown = await entries(run)
     assert {item.status for item in done.values()} == {WorkItemStatus.DONE}
     assert done["TASK-4"].title == "By hand"
