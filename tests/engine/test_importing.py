@@ -103,7 +103,7 @@ async def test_work_begun_after_the_state_file_was_last_written_is_nobody_s_chan
     async with open_engine(launch(tmp_path / "first", None, **NO_PLANNING), runtime=played) as engine:
         run = Watched(engine=engine)
         await run.create()
-        await run.until(MOMENTS["the scaffold is committed"])
+        await run.until(nth(1, events.CommitMade))
         folder = Path((await run.project()).directory)
         shutil.copytree(folder, left, symlinks=True, ignore=HALF_WRITTEN)
         played.let_go.set()
