@@ -75,7 +75,7 @@ async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, te
     """Open the engine, answer until it is to end, and close it."""
     hurrying: asyncio.Task[None] | None = None
     try:
-        async with compose.open_service(launch) as service:
+        async with compose.open_service(launch, wakes=True) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
             house.open(service.engine, service.ledger)
             tell()
