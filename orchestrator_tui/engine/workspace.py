@@ -45,6 +45,8 @@ _PATCH = (
 _ENTRY = f"%x00%H%x00%aI%x00%an%x00%s%x00%(trailers:key={TRAILER},valueonly,separator=%x2C)%x00"
 _FINISHED = f"%H %(trailers:key={TRAILER},valueonly,separator=%x2C)"
 _HASH = re.compile(r"[0-9a-fA-F]{4,64}")
+# The CLI writes a file beside its name first: `NAME.tmp.PROCESS.RANDOM`. Killed in the middle, it leaves that there.
+_DRAFT = re.compile(r".+\.tmp\.[0-9]+\.[0-9a-f]{12}", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,8 +109,8 @@ class Workspace:
             )
 
     async def mend(self) -> None:
-        """Take away what a git that was killed, or a power cut, left behind: locks that nobody holds, an index that
-        cannot be read. Only for whoever owns the project, once its leftovers are ended."""
+        """Take away what a git or an agent that was killed, or a power cut, left behind: locks that nobody holds, an
+        index that cannot be read, drafts of files. Only for whoever owns the project, once its leftovers are ended."""
         repository = self.directory / ".git"
         if repository.is_symlink() or not repository.is_dir():
             return
@@ -117,6 +119,16 @@ class Workspace:
         if looked.exit_code != 0 and "index" in looked.output:
             await asyncio.to_thread((repository / "index").unlink, missing_ok=True)
             await self._run("reset", "-q")
+        await self._remove_drafts()
+
+    async def _remove_drafts(self) -> None:
+        """Remove what an agent that was killed in the middle of writing a file left beside it. Only while no agent is
+        at work in the folder."""
+        listed = await self._run("ls-files", "-z", "--others", "--exclude-standard")
+        drafts = [path for path in listed.output.split("\0") if _DRAFT.fullmatch(path)] if listed.exit_code == 0 else []
+        for draft in drafts:
+            with suppress(OSError):
+                await asyncio.to_thread((self.directory / draft).unlink)
 
     def _remove_stale_locks(self, repository: Path) -> None:
         locks = [*repository.glob("*.lock"), *(repository / "refs").rglob("*.lock")]
@@ -142,6 +154,7 @@ class Workspace:
     async def commit(self, message: str, *, item_id: str | None = None, since: str | None = None) -> Commit | None:
         """Commit everything; None when nothing has changed since commit `since` (None: since the last one). Where
         others have committed it all, an empty commit says what for. `item_id` goes into a trailer."""
+        await self._remove_drafts()
         await self._git("add", "-A")
         if not await self.has_changed(since):
             return None
@@ -223,6 +236,7 @@ class Workspace:
 
         Returns the patch's path, or None when there was nothing to keep.
         """
+        await self._remove_drafts()
         if not await self.changes():
             return None
         # What is half written here is not known to be half when it is put back.

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -105,6 +106,8 @@ def main() -> None:
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--host", help="the name that this host gives itself")
     given = parser.parse_args()
+    # Without a handler Python writes warnings between the lines of the matrix.
+    logging.getLogger().addHandler(logging.NullHandler())
     if given.host:
         socket.gethostname = lambda: given.host
     if given.die_after:

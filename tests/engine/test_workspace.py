@@ -55,6 +55,35 @@ async def test_changes_set_aside_can_be_had_back_from_their_patch(workspace: Wor
     assert (workspace.directory / "new.bin").read_bytes() == bytes(range(256))
 
 
+DRAFT = "a.txt.tmp.24911.43d2ddd860b7"
+"""What the CLI leaves beside a file when it is killed in the middle of writing it."""
+
+
+@pytest.mark.parametrize("after", ["mend", "commit", "set_aside"])
+async def test_the_draft_of_a_killed_agent_gets_into_no_commit_and_no_patch(workspace: Workspace, after: str) -> None:
+    (workspace.directory / "a.txt").write_text("one\n")
+    await workspace.commit("first")
+    (workspace.directory / "a.txt").write_text("two\n")
+    (workspace.directory / "sub").mkdir()
+    drafts = [workspace.directory / DRAFT, workspace.directory / "sub" / DRAFT]
+    for draft in drafts:
+        draft.write_text("tw")
+    notes = workspace.directory / "notes.tmp.1.txt"
+    notes.write_text("a person's\n")
+    if after == "mend":
+        await workspace.mend()
+        assert notes.exists()
+        assert (workspace.directory / "a.txt").read_text() == "two\n"
+    elif after == "commit":
+        assert await workspace.commit("second") is not None
+        assert (await workspace.tree(1000)).splitlines() == ["a.txt", "notes.tmp.1.txt"]
+    else:
+        patch = await workspace.set_aside("TASK-1", now())
+        assert patch is not None
+        assert DRAFT not in patch.read_text()
+    assert not any(draft.exists() for draft in drafts)
+
+
 async def test_locks_and_an_index_that_a_killed_git_left_behind_do_not_keep_a_project_from_going_on(
     workspace: Workspace,
 ) -> None:
