@@ -11,7 +11,7 @@ from typing import NoReturn, Self
 from orchestrator_tui.agents.environment import RUN_ID, THIS_RUN
 from orchestrator_tui.agents.leftovers import end_leftovers
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 INTERRUPTED = 130
 HURRY_SECONDS = 2.0
 """How long an end in a hurry may take."""
@@ -19,7 +19,7 @@ HURRY_SECONDS = 2.0
 
 class Interrupts:
     """Takes the signals over while the context is open. `wanted` is set once somebody wants an orderly end, `forced`
-    by the second signal: what is stored is then left within two seconds. A third one leaves at once."""
+    by the second signal: what is stored is then left within two seconds. A third one, or Ctrl-\\, leaves at once."""
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()
@@ -47,7 +47,9 @@ class Interrupts:
             self.wanted.set()
 
     def _arrived(self, number: int) -> None:
-        if not self.wanted.is_set():
+        if number == signal.SIGQUIT:
+            self.leave_at_once()
+        elif not self.wanted.is_set():
             self.ask(0)
         elif number == signal.SIGHUP:
             # A terminal that vanishes sends it to everybody in it, some more than once.

@@ -140,13 +140,10 @@ class AlreadyOwned(OrchestratorError):
     """Another process runs this project."""
 
     title = "Running elsewhere"
+    hint = "Stop it first (--stop works from here), or wait until it ends; --logs --follow shows what it does."
 
-    def __init__(self, owner: str) -> None:
-        who = owner.partition(" since ")[0]
-        super().__init__(
-            f"The project is running in {who}.",
-            hint="Stop it first (--stop works from here), or wait until it ends; --logs --follow shows what it does.",
-        )
+    def __init__(self, owner: str, *, hint: str | None = None) -> None:
+        super().__init__(f"The project is running in {owner.partition(' since ')[0]}.", hint=hint)
         self.owner = owner
 
 
@@ -215,7 +212,8 @@ class DiskFull(StoreUnavailable):
     title = "Disk full"
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(f"{directory}: the disk is full.", hint="Make room on it; the project then goes on by itself.")
+        hint = "Make room on it: a project at work then goes on by itself, any other can be resumed."
+        super().__init__(f"{directory}: the disk is full.", hint=hint)
         self.directory = directory
 
 

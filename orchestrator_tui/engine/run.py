@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from orchestrator_tui.backends.base import ATTEMPTS, DECISION, HELD, LEFT_OUT, WorkTracker
 from orchestrator_tui.config.secrets import mask
@@ -31,6 +32,7 @@ from orchestrator_tui.engine.pipeline import Pipeline
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.workspace import Workspace, verified_commit
+from orchestrator_tui.phases.faces import artifact_markdown
 
 USER_REQUEST = "user_request"
 CRASH = "crash"
@@ -72,6 +74,7 @@ class Run:
         project = await self.tracker.initialize(self.project.id, self.workspace.directory)
         state = await self.store.pipeline_state(self.project.id)
         await self.workspace.check(verified_commit(state.last_successful_step))
+        await self._write_missing_documents()
         if project.status is PipelineStatus.COMPLETED:
             if not await self.pipeline.recheck():
                 return True
@@ -90,6 +93,14 @@ class Run:
             await self._set_status(project.status, PipelineStatus.RUNNING, None)
         await self._retry_failed_phase()
         return True
+
+    async def _write_missing_documents(self) -> None:
+        """Agents are told to read the documents: whichever somebody deleted is written again as it is stored."""
+        newest = {artifact.file_path: artifact for artifact in await self.store.list_artifacts(self.project.id)}
+        for path, artifact in newest.items():
+            if path and not (self.workspace.directory / path).exists():
+                text = artifact_markdown(self.project, artifact)
+                await asyncio.to_thread(self.workspace.write_note, Path(path).name, text)
 
     async def go(self, lease: Lease, *, lease_seconds: float, stop_seconds: float) -> None:
         """Run the pipeline until it rests or is to stop; when cancelled, it is stopped without waiting for anything.

@@ -4,7 +4,13 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +37,9 @@ from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.sole_use import sole_use
 from orchestrator_tui.engine.takeover import take_lease
+from orchestrator_tui.engine.workspace import NOTES_FOLDER
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +182,7 @@ class Runs:
             stack.push_async_callback(self._release, lease)
             # Its tracker may have become another one before the lease was ours.
             project = await self._store.find_project(project.id)
+            stack.enter_context(self._sole_use(project, before))
             # Before anything else: what an earlier run left behind must not write beside the new one.
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
@@ -303,6 +312,9 @@ class Runs:
             self._store, state, self._owner, lease_seconds=self._options.lease_seconds, giving_up=self._closing
         )
 
+    def _sole_use(self, project: Project, before: PipelineState) -> AbstractContextManager[None]:
+        return sole_use(Path(project.directory) / NOTES_FOLDER, self._owner, over=before.owner)
+
     async def _release(self, lease: Lease) -> None:
         """A lease that cannot be given back is found to be that of an ended process later."""
         with suppress(StoreUnavailable):
@@ -346,6 +358,7 @@ class Runs:
         order.give(reason)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
+            stack.enter_context(self._sole_use(project, before))
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
             await run.workspace.mend()

@@ -113,6 +113,7 @@ class DashboardApp(App[int]):
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self.leaving.at_once)
         loop.add_signal_handler(signal.SIGHUP, self.leaving.unseen)
+        loop.add_signal_handler(signal.SIGQUIT, self.leaving.abruptly)
         self.call_after_refresh(lambda: self.run_worker(self._furnish(), name="furnish"))
 
     async def _furnish(self) -> None:

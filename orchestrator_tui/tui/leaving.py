@@ -59,7 +59,7 @@ class Leaving:
         elif self._last_moment is None:
             self._hurry(self._screen)
         else:
-            self._go()
+            self.abruptly()
 
     def unseen(self) -> None:
         """Leave in order because nobody sees the dashboard any more; the end of a terminal is told more than once."""
@@ -79,9 +79,10 @@ class Leaving:
         screen.hurry()
         for project in self._running_here():
             self._app.run_worker(self._force(project.id), name="force")
-        self._last_moment = asyncio.get_running_loop().call_later(HURRY_SECONDS, self._go)
+        self._last_moment = asyncio.get_running_loop().call_later(HURRY_SECONDS, self.abruptly)
 
-    def _go(self) -> None:
+    def abruptly(self) -> None:
+        """Leave now, whatever is still at work."""
         self.is_abrupt = True
         self._app.exit(0)
 

@@ -92,6 +92,27 @@ def test_a_signal_stops_the_run_and_says_how_to_resume(environ: Mapping[str, str
     assert told["status"] == "stopped"
 
 
+def test_the_signal_to_quit_leaves_at_once_and_what_is_stored_goes_on(environ: Mapping[str, str]) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "--rehearsal", "--autonomy", "full"],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if "started, session" in line:
+                break
+        process.send_signal(signal.SIGQUIT)
+        assert process.wait(60) == 130
+        assert process.stderr.read() == "Leaving at once. The stored state is enough to resume from.\n"
+    (told,) = json.loads(run(environ, "--status", "--json").stdout)
+    assert told["status"] == "stopped"
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_a_status_that_cannot_be_written_is_one_line(environ: Mapping[str, str]) -> None:
     with Path("/dev/full").open("w") as full:

@@ -188,6 +188,22 @@ async def test_what_waits_for_a_person_waits_again_and_takes_the_same_answer(tmp
         assert (await engine.overview(again.project_id)).items.done == ITEMS
 
 
+async def test_documents_that_somebody_deleted_are_written_again_before_agents_are_told_to_read_them(
+    tmp_path: Path,
+) -> None:
+    played = runtime(tmp_path / "s")
+    async with open_engine(launch(tmp_path / "home", None, **NO_PLANNING), runtime=played) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        notes = Path((await run.project()).directory) / ".orchestrator"
+        written = {file.name: file.read_text() for file in notes.glob("*.md")}
+        shutil.rmtree(notes)
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert "work_items.md" in written
+        assert {file.name: file.read_text() for file in notes.glob("*.md")} == written
+
+
 def project_folder(tmp_path: Path, dossier: Dossier) -> Path:
     """A folder with a state file and a repository with one commit."""
     folder = tmp_path / "demo"

@@ -139,3 +139,17 @@ def test_a_signal_to_end_stops_the_agents_gracefully_and_leaves_none_behind(tmp_
         assert "Traceback" not in shown
         assert left_in(home / "o" / "workspace") == []
     assert standing(home)["status"] in ("stopped", "paused")
+
+
+@needs_tmux
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the kernel does not tell of processes in /proc")
+def test_the_signal_to_quit_leaves_at_once_with_the_terminal_restored_and_no_agent_left(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with terminal(home, "--rehearsal") as window:
+        window.shows("agent-1")
+        os.kill(window.process(), signal.SIGQUIT)
+        shown = window.shows("ended with")
+        assert "ended with 130" in shown
+        assert "Go on with: orchestrator-tui --resume 1" in shown
+        assert "core dumped" not in shown
+        assert left_in(home / "o" / "workspace") == []
