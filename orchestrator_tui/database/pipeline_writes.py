@@ -133,8 +133,10 @@ class PipelineWrites(Writes):
             raise StaleState(f"The phase {phase} is {old.status}, not {expected}.")
         changed = _clocked(_moved(old, new, feedback), at or now())
         changed = replace(changed, error=error, round=changed.round if round is None else round)
-        if old.status is PhaseStatus.FAILED or changed.round != old.round or new in _ENDED:
-            # Asked for again, or over.
+        asked_again = old.status is PhaseStatus.FAILED or changed.round != old.round
+        if asked_again:
+            changed = replace(changed, asked_at=at or now())
+        if asked_again or new in _ENDED:
             changed = replace(changed, attempts=())
         await self._checkpoint(project_id, phases=to_plain({**state.phases, phase: changed}))
         if new is PhaseStatus.RUNNING:

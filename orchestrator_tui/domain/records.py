@@ -95,7 +95,8 @@ def permissions_of(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseState:
-    """Where one phase stands. `seconds` is time spent running, waiting for people not counted.
+    """Where one phase stands. `seconds` is time spent running, waiting for people not counted. `asked_at` is when its
+    round was asked for, or was again after it had failed; None in the first round that has not failed.
     `feedback` is what a person wants changed in the round that is to come or under way, `attempts` what has failed in
     it at tasks that are not done yet (those of work items are kept with the items)."""
 
@@ -106,6 +107,7 @@ class PhaseState:
     ended_at: datetime | None = None
     running_since: datetime | None = None
     seconds: float = 0.0
+    asked_at: datetime | None = None
     error: str | None = None
     feedback: str | None = None
     attempts: tuple[Attempt, ...] = ()

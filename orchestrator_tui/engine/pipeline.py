@@ -48,7 +48,7 @@ from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.artifacts import new_artifact, stored_event
 from orchestrator_tui.phases.base import Phase, PhaseInput
 
-STARTS_AT_A_COMMIT = frozenset({PhaseName.TESTING, PhaseName.DEPLOY})
+STARTS_AT_A_COMMIT = frozenset({PhaseName.INITIALIZE, PhaseName.TESTING, PhaseName.DEPLOY})
 """Phases whose agents change files that are committed when they are done."""
 WISHES = "a person added to the work items"
 BODY_LIMIT = 100_000

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -115,14 +116,18 @@ class Sessions:
 
     async def answered(self, task: Task, answer: type[A]) -> A | None:
         """What an agent answered to this very task before a run was interrupted."""
-        done = await self._store.answered_session(task.project.id, task.phase, task.role, task.prompt_hash)
-        if done is None or done.answer is None:
+        return _answer_of(
+            await self._store.answered_session(task.project.id, task.phase, task.role, task.prompt_hash), answer
+        )
+
+    async def last_answer(
+        self, project_id: str, phase: PhaseName, role: str, answer: type[A], *, since: datetime | None
+    ) -> A | None:
+        """What the newest session of a role answered; None when it did not, or began before `since`."""
+        last = await self._store.last_session(project_id, phase, role, None)
+        if last is None or last.status is not AgentStatus.COMPLETED or (since and last.started_at < since):
             return None
-        try:
-            return answer.model_validate(done.answer)
-        except ValidationError:
-            # Answers of an older version of the program may look different.
-            return None
+        return _answer_of(last, answer)
 
     @asynccontextmanager
     async def open(self, task: Task) -> AsyncIterator[Conversation]:
@@ -353,3 +358,13 @@ def _snapshot(account: Account) -> AgentSnapshot:
         conversation_summary=shorten(account.last_text, SUMMARY),
         can_resume=account.log.cli_session_id is not None,
     )
+
+
+def _answer_of(session: SessionLog | None, answer: type[A]) -> A | None:
+    if session is None or session.answer is None:
+        return None
+    try:
+        return answer.model_validate(session.answer)
+    except ValidationError:
+        # Answers of an older version of the program may look different.
+        return None

@@ -22,6 +22,7 @@ from orchestrator_tui.engine.statefile import STATE_FILE, write_inside
 
 NOTES_FOLDER = ".orchestrator"
 TRAILER = "Work-Item"
+PHASE_TRAILER = "Phase"
 GIT_TIMEOUT = 120.0
 OUTPUT = 4 * 1024 * 1024
 LONGEST_NOTE = 1024 * 1024
@@ -151,16 +152,27 @@ class Workspace:
         somebody else made."""
         return bool(await self.changes()) or (since is not None and await self.head() != since)
 
-    async def commit(self, message: str, *, item_id: str | None = None, since: str | None = None) -> Commit | None:
+    async def commit(
+        self, message: str, *, item_id: str | None = None, phase: str | None = None, since: str | None = None
+    ) -> Commit | None:
         """Commit everything; None when nothing has changed since commit `since` (None: since the last one). Where
-        others have committed it all, an empty commit says what for. `item_id` goes into a trailer."""
+        others have committed it all, an empty commit says what for. `item_id` and `phase` go into trailers."""
         await self._remove_drafts()
         await self._git("add", "-A")
         if not await self.has_changed(since):
             return None
-        text = f"{message}\n\n{TRAILER}: {item_id}\n" if item_id else f"{message}\n"
+        trailers = [f"{name}: {value}\n" for name, value in ((TRAILER, item_id), (PHASE_TRAILER, phase)) if value]
+        text = "\n".join([f"{message}\n", *trailers])
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
         return await self._describe(message)
+
+    async def phase_commit(self, phase: str) -> Commit | None:
+        """The newest commit, if it is the one that keeps the work of `phase`."""
+        if await self.head() is None:
+            return None
+        form = f"%(trailers:key={PHASE_TRAILER},valueonly,separator=%x2C)%x00%s"
+        named, _, subject = (await self._git("log", "-1", f"--format={form}")).rstrip("\n").partition("\0")
+        return await self._describe(subject) if named == phase else None
 
     async def commit_of(self, item_id: str) -> str | None:
         """The commit that finished a work item, if there is one."""
@@ -236,6 +248,8 @@ class Workspace:
 
         Returns the patch's path, or None when there was nothing to keep.
         """
+        if not (self.directory / ".git").exists():
+            return None
         await self._remove_drafts()
         if not await self.changes():
             return None
@@ -250,7 +264,7 @@ class Workspace:
         if head:
             await self._git("reset", "-q", "--hard", head)
         else:
-            await self._git("rm", "-r", "-q", "--cached", ".")
+            await self._git("rm", "-r", "-q", "-f", ".")
         return patch
 
     async def newest_patch(self, name: str, *, since: datetime) -> Path | None:

@@ -20,6 +20,7 @@ from orchestrator_tui.phases.planning import architecture_text, requirements_tex
 from orchestrator_tui.phases.repair import Repair
 from orchestrator_tui.phases.services import Services
 
+ROLE = "deployer"
 _COPY = re.compile(r"^\s*(?:COPY|ADD)\s+(?P<rest>.+)$", re.IGNORECASE)
 _FROM = re.compile(r"^\s*FROM\s+\S+", re.IGNORECASE)
 
@@ -39,29 +40,16 @@ class DeployPhase(Phase):
         self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
     ) -> PhaseResult:
         services, command = self._services, verify_command(input_data)
-        await self._repair.make_green(input_data, command)
-        prompt = services.render(
-            self.name.value,
-            "deploy",
-            project_name=input_data.project.name,
-            requirements=requirements_text(input_data),
-            architecture=architecture_text(input_data),
-            tree=await services.workspace.tree(context.TREE_LIMIT),
-            verify_command=command,
-        )
-        task = services.task(input_data, self.name, "deployer", prompt, Deployed, writes=True, attempt=input_data.round)
-
-        attempts = Attempts(services, input_data, task)
-        try:
-            answer = await attempts.work(Deployed, partial(self._objection, input_data, command, attempts))
-        except GaveUp as error:
-            raise PhaseFailed(f"The deployment files could not be made sound: {error.message}") from error
+        answer = await services.committed_answer(input_data, self.name, ROLE, Deployed)
+        if answer is None:
+            await self._repair.make_green(input_data, command)
+            answer = await self._made(input_data, command)
+            await services.commit(input_data, "Deployment files", phase=self.name)
         built = (
             "The image was built with Docker."
             if await self._docker_answers()
             else "The image was not built: no Docker engine answers on this machine."
         )
-        await services.commit(input_data, "Deployment files")
         checks = [
             "Every file named above exists.",
             "Everything the Dockerfile copies exists.",
@@ -74,6 +62,26 @@ class DeployPhase(Phase):
             content={**answer.model_dump(), "checks": checks},
             markdown=documents.deployment(answer, checks),
         )
+
+    async def _made(self, input_data: PhaseInput, command: str) -> Deployed:
+        """The deployment files, made by an agent and as sound as can be told here."""
+        services = self._services
+        prompt = services.render(
+            self.name.value,
+            "deploy",
+            project_name=input_data.project.name,
+            requirements=requirements_text(input_data),
+            architecture=architecture_text(input_data),
+            tree=await services.workspace.tree(context.TREE_LIMIT),
+            verify_command=command,
+        )
+        task = services.task(input_data, self.name, ROLE, prompt, Deployed, writes=True, attempt=input_data.round)
+
+        attempts = Attempts(services, input_data, task)
+        try:
+            return await attempts.work(Deployed, partial(self._objection, input_data, command, attempts))
+        except GaveUp as error:
+            raise PhaseFailed(f"The deployment files could not be made sound: {error.message}") from error
 
     async def _objection(
         self, given: PhaseInput, command: str, attempts: Attempts, answer: Deployed, conversation: Conversation

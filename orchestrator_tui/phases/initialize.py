@@ -18,6 +18,7 @@ from orchestrator_tui.phases.planning import architecture_text, requirements_tex
 from orchestrator_tui.phases.services import Services
 
 FIRST_ITEMS = 12
+ROLE = "initializer"
 
 
 class InitializePhase(Phase):
@@ -35,6 +36,21 @@ class InitializePhase(Phase):
     ) -> PhaseResult:
         services = self._services
         await services.workspace.initialize()
+        answer = await services.committed_answer(input_data, self.name, ROLE, Initialized)
+        if answer is None:
+            answer = await self._made(input_data, work_tracker)
+            await services.commit(input_data, f"Scaffold of {input_data.project.name}", phase=self.name)
+        content = answer.model_dump()
+        return PhaseResult(
+            status=PhaseStatus.COMPLETED,
+            output_type="initialization",
+            content=content,
+            markdown=documents.initialization(content),
+        )
+
+    async def _made(self, input_data: PhaseInput, work_tracker: WorkTracker) -> Initialized:
+        """A scaffold in the folder that passes its own check, made by an agent."""
+        services = self._services
         first = await work_tracker.list_work_items(input_data.project.id, limit=FIRST_ITEMS)
         prompt = services.render(
             self.name.value,
@@ -47,7 +63,7 @@ class InitializePhase(Phase):
         task = services.task(
             input_data,
             self.name,
-            "initializer",
+            ROLE,
             prompt,
             Initialized,
             writes=True,
@@ -56,20 +72,12 @@ class InitializePhase(Phase):
 
         attempts = Attempts(services, input_data, task)
         try:
-            answer = await attempts.work(Initialized, partial(self._objection, input_data, attempts))
+            return await attempts.work(Initialized, partial(self._objection, input_data, attempts))
         except GaveUp as error:
             raise PhaseFailed(
                 f"The scaffold and its check could not be made: {error.message}",
                 hint="The session's log has its output; resume to try again.",
             ) from error
-        await services.commit(input_data, f"Scaffold of {input_data.project.name}")
-        content = answer.model_dump()
-        return PhaseResult(
-            status=PhaseStatus.COMPLETED,
-            output_type="initialization",
-            content=content,
-            markdown=documents.initialization(content),
-        )
 
     async def _objection(
         self, given: PhaseInput, attempts: Attempts, answer: Initialized, conversation: Conversation

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -19,8 +19,10 @@ from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions
 from orchestrator_tui.engine.verify import Verdict, Verifier
-from orchestrator_tui.engine.workspace import Commit, Workspace, verified
+from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
+
+A = TypeVar("A", bound=BaseModel)
 
 TOLD_SEPARATELY = frozenset({PhaseName.INITIALIZE, PhaseName.IMPLEMENT, PhaseName.TESTING, PhaseName.DEPLOY})
 """Phases whose prompts do not show a person's words themselves."""
@@ -165,16 +167,33 @@ class Services:
             deletions=commit.deletions,
         )
 
-    async def commit(self, given: PhaseInput, message: str) -> Commit | None:
-        """Commit what is in the folder, with its event, as the newest verified state."""
-        commit = await self.workspace.commit(message)
-        head = commit.hash if commit else await self.workspace.head()
+    async def commit(self, given: PhaseInput, message: str, *, phase: PhaseName | None = None) -> Commit | None:
+        """Commit what is in the folder, with its event, as the newest verified state. With `phase` the commit says that
+        the work of this round of it is done; see `committed_answer`."""
+        commit = await self.workspace.commit(message, phase=_round_of(phase, given) if phase else None)
+        await self._record(given, commit, commit.hash if commit else await self.workspace.head())
+        return commit
+
+    async def committed_answer(self, given: PhaseInput, phase: PhaseName, role: str, answer: type[A]) -> A | None:
+        """What the agent of this round of a phase answered, when its work was committed before the run was
+        interrupted and nothing was changed since: it is not done twice."""
+        commit = await self.workspace.phase_commit(_round_of(phase, given))
+        if commit is None or await self.workspace.changes():
+            return None
+        state = await self.store.pipeline_state(given.project.id)
+        found = await self.sessions.last_answer(
+            given.project.id, phase, role, answer, since=state.phases[phase].asked_at
+        )
+        if found is not None and verified_commit(state.last_successful_step) != commit.hash:
+            await self._record(given, commit, commit.hash)
+        return found
+
+    async def _record(self, given: PhaseInput, commit: Commit | None, head: str | None) -> None:
         await self.log.flush()
         async with self.store.transaction() as unit:
             await unit.save_pipeline(given.project.id, last_successful_step=verified(head))
             if commit is not None:
                 unit.record(given.project.id, self.committed(given, commit))
-        return commit
 
     def tell(self, given: PhaseInput, *happened: Event) -> None:
         """Add events of this project."""
@@ -198,3 +217,7 @@ def content_of(given: PhaseInput, phase: PhaseName) -> Mapping[str, Any]:
     """An earlier phase's structured artifact; empty when that phase was skipped."""
     artifact = given.artifacts.get(phase)
     return artifact.content if artifact else {}
+
+
+def _round_of(phase: PhaseName, given: PhaseInput) -> str:
+    return f"{phase.value} {given.round}"

@@ -26,6 +26,7 @@ from orchestrator_tui.phases.task_breakdown import all_items
 
 PLAN = "test_plan"
 REPORT = "test_report"
+TESTER = "tester"
 DONE_ITEMS = 300
 
 
@@ -46,10 +47,13 @@ class TestingPhase(Phase):
         self, input_data: PhaseInput, config: PhaseSettings, work_tracker: WorkTracker, project_dir: Path
     ) -> PhaseResult:
         command = verify_command(input_data)
-        await self._repair.make_green(input_data, command)
+        report = await self._services.committed_answer(input_data, self.name, TESTER, TestReport)
+        if report is None:
+            await self._repair.make_green(input_data, command)
         items = await all_items(work_tracker, input_data.project.id)
-        plan = await self._plan(input_data, items, command)
-        report = await self._test(input_data, plan, items, command)
+        if report is None:
+            plan = await self._plan(input_data, items, command)
+            report = await self._test(input_data, plan, items, command)
         assert isinstance(config, TestingSettings)
         if report.failures and input_data.round >= config.max_rounds:
             await self._keep(
@@ -118,9 +122,7 @@ class TestingPhase(Phase):
             round=given.round,
             earlier=earlier,
         )
-        task = self._services.task(
-            given, self.name, "tester", prompt, TestReport, writes=True, subject=str(given.round)
-        )
+        task = self._services.task(given, self.name, TESTER, prompt, TestReport, writes=True, subject=str(given.round))
 
         attempts = Attempts(self._services, given, task)
         try:
@@ -128,7 +130,7 @@ class TestingPhase(Phase):
         except GaveUp as error:
             await self._services.workspace.set_aside(f"testing-{given.round}", now())
             raise PhaseFailed(f"The whole-program tests could not be made: {error.message}") from error
-        await self._services.commit(given, f"Whole-program tests, round {given.round}")
+        await self._services.commit(given, f"Whole-program tests, round {given.round}", phase=self.name)
         return report
 
     async def _objection(

@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, Said, SessionRequest, TurnEnded
 from orchestrator_tui.agents.rehearsal.scenario import Scenario
 from orchestrator_tui.compose import open_engine
+from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import (
     AnswerRequest,
@@ -95,11 +96,12 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Right after the commit of the `nth` event of a kind that has these fields."""
+    """Right after the commit of the `nth` event of a kind that has these fields, or right before it."""
 
     kind: str
     fields: Mapping[str, str]
     nth: int = 1
+    before_commit: bool = False
 
     def fits(self, event: events.Event) -> bool:
         named = type(event).__name__ == self.kind
@@ -120,6 +122,8 @@ class FatedSession(ReplaySession):
         match self.fate, self.request.role:
             case Fate.WORKS, role:
                 yield Said(text=f"At work as {role}.")
+                if role == "tester":
+                    (self.request.directory / "tested.txt").write_text("The whole program was tested.\n")
                 async for output in super(FatedSession, self).turn(prompt):
                     yield output
             case Fate.OBJECTS, "developer":
@@ -170,7 +174,21 @@ async def _alone(home: Path, fates: tuple[Fate, ...]) -> None:
 
 
 def die_at(moment: Moment) -> None:
-    publish, left = Bus.publish, moment.nth
+    left = moment.nth
+    if moment.before_commit:
+        store_events = SqlUnitOfWork.store_events
+
+        async def storing(self: SqlUnitOfWork) -> tuple[Recorded, ...]:
+            nonlocal left
+            recorded = await store_events(self)
+            left -= sum(moment.fits(one.event) for one in recorded)
+            if left <= 0:
+                die()
+            return recorded
+
+        SqlUnitOfWork.store_events = storing  # type: ignore[method-assign]
+        return
+    publish = Bus.publish
 
     def publishing(self: Bus, recorded: Sequence[Recorded]) -> None:
         nonlocal left

@@ -31,7 +31,9 @@ class LightWorkspace(Workspace):
     async def changes(self) -> str:
         return "\n".join(sorted(self._files() - self.kept[self.directory]))
 
-    async def commit(self, message: str, *, item_id: str | None = None, since: str | None = None) -> Commit | None:
+    async def commit(
+        self, message: str, *, item_id: str | None = None, phase: str | None = None, since: str | None = None
+    ) -> Commit | None:
         new = self._files() - self.kept[self.directory]
         if not new:
             return None
@@ -42,6 +44,9 @@ class LightWorkspace(Workspace):
 
     async def commit_of(self, item_id: str) -> str | None:
         return next((name for name, item in self.commits[self.directory].items() if item == item_id), None)
+
+    async def phase_commit(self, phase: str) -> Commit | None:
+        return None
 
     async def set_aside(self, name: str, moment: datetime) -> Path | None:
         for file in self._files() - self.kept[self.directory]:
