@@ -2,21 +2,30 @@
 
 import argparse
 import itertools
-import random
+import os
 import statistics
 import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from orchestrator_tui.config.settings import RunSettings
 from orchestrator_tui.database.connection import sqlite_url
-from tests.crash.lineage import Death, differences, live, seconds_until_taken_over
+from tests.crash.lineage import (
+    Death,
+    deaths,
+    differences,
+    live,
+    live_as_planned,
+    random_deaths,
+    seconds_until_taken_over,
+)
 
 LEASE = RunSettings().lease_seconds
 
@@ -24,20 +33,6 @@ LEASE = RunSettings().lease_seconds
 def tell(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def deaths(first: int, stride: int) -> Iterator[Death]:
-    """The first life ends after `first` events, each later one after `stride`; every other one before the commit."""
-    yield Death(first, before_commit=bool(first % 2))
-    for number in itertools.count():
-        yield Death(stride, before_commit=bool((first + number) % 2))
-
-
-def random_deaths(seed: int) -> Iterator[Death]:
-    """Lives of random lengths, longer and longer, so that it gets finished on any machine."""
-    source = random.Random(seed)
-    for number in itertools.count():
-        yield Death(seconds=source.uniform(1.5, 12) * 1.05**number)
 
 
 @contextmanager
@@ -63,6 +58,12 @@ def databases(names: list[str], folder: Path) -> Iterator[Iterator[tuple[str, st
         yield fresh()
 
 
+def only_what_is_needed() -> None:
+    """Lives inherit this process's environment: nothing of whoever runs the matrix is in it."""
+    for name in os.environ.keys() - {"PATH", "HOME", "TMPDIR", "PYTHONPATH"}:
+        del os.environ[name]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stride", type=int, default=45, help="events a life has at least: less, and none gets on")
@@ -72,6 +73,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="how many lineages live side by side")
     parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
     given = parser.parse_args()
+    only_what_is_needed()
     names = given.database or ["sqlite", "postgresql"]
     wanted = given.lineages or given.stride
     firsts = sorted({3 + given.stride * number // wanted for number in range(wanted)})
@@ -89,21 +91,22 @@ def main() -> int:
         plans += [(f"killed at random times, {seed}", partial(random_deaths, seed)) for seed in seeds]
         runs = [(what, plan) for what, plan in plans for _ in names]
         next(fresh) if len(names) > 1 else None
-        with ThreadPoolExecutor(given.jobs) as pool:
+        # Processes: each has a server of its own that its lives are forked from.
+        with ProcessPoolExecutor(given.jobs, mp_context=get_context("spawn")) as pool:
             lives = {}
             for number, (what, plan) in enumerate(runs, 1):
                 database, url = next(fresh)
-                lives[pool.submit(live, folder / f"home-{number}", url, plan(), real=real)] = database, what
+                lives[pool.submit(live_as_planned, folder / f"home-{number}", url, plan, real)] = database, what
             for number, ended in enumerate(as_completed(lives), 1):
                 database, what = lives[ended]
-                lineage, wrong = None, [str(ended.exception())]
+                found, wrong = None, [str(ended.exception())]
                 if ended.exception() is None:
-                    lineage = ended.result()
-                    wrong = differences(calm.outcome, lineage.outcome)
-                    kills += lineage.kills
-                    waited += lineage.seconds_to_go_on
+                    found = ended.result()
+                    wrong = differences(calm.outcome, found.outcome)
+                    kills += found.kills
+                    waited += found.seconds_to_go_on
                 lost += bool(wrong)
-                seen = f"{lineage.kills} kills, {lineage.events} events, " if lineage else ""
+                seen = f"{found.kills} kills, {found.events} events, " if found else ""
                 result = "; ".join(wrong) or "as undisturbed"
                 tell(f"{number}/{len(runs)} {database}, {what}: {seen}{result}")
         for number in range(len(names)):

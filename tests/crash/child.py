@@ -1,6 +1,5 @@
 """The program as the crash matrix runs it: begins or goes on, and kills its whole process group at a given event."""
 
-import argparse
 import asyncio
 import logging
 import os
@@ -97,26 +96,15 @@ async def approve_all(watched: Watched) -> bool:
     return bool(waiting)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("home", type=Path)
-    parser.add_argument("url")
-    parser.add_argument("--die-after", type=int, default=0)
-    parser.add_argument("--before-commit", action="store_true")
-    parser.add_argument("--real", action="store_true")
-    parser.add_argument("--host", help="the name that this host gives itself")
-    given = parser.parse_args()
+def live_once(home: Path, url: str, events: int, before_commit: bool, real: bool, host: str) -> None:
+    """One life, killed after `events` events if it is not 0; `host` is the name that this host gives itself."""
     # Without a handler Python writes warnings between the lines of the matrix.
     logging.getLogger().addHandler(logging.NullHandler())
-    if given.host:
-        socket.gethostname = lambda: given.host
-    if given.die_after:
-        die_after(given.die_after, before_commit=given.before_commit)
+    if host:
+        socket.gethostname = lambda: host
+    if events:
+        die_after(events, before_commit=before_commit)
     try:
-        asyncio.run(run(given.home, given.url, real=given.real))
+        asyncio.run(run(home, url, real=real))
     except AlreadyOwned as owned:
         raise SystemExit(OWNED_ELSEWHERE) from owned
-
-
-if __name__ == "__main__":
-    main()

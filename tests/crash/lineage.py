@@ -2,10 +2,11 @@
 
 import asyncio
 import hashlib
+import itertools
 import os
+import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,10 +18,12 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.machine import allowed
-from tests.crash.child import OWNED_ELSEWHERE
+from tests.crash.child import OWNED_ELSEWHERE, live_once
+from tests.lives import life
 
-ROOT = Path(__file__).parents[2]
 MOST_LIVES = 400
+LONGEST_LIFE = 900.0
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,25 @@ def live(
     raise AssertionError("it never got finished")
 
 
+def live_as_planned(home: Path, url: str, plan: Callable[[], Iterator[Death]], real: bool) -> Lineage:
+    """As `live`, for another process: `plan` makes the deaths there."""
+    return live(home, url, plan(), real=real)
+
+
+def deaths(first: int, stride: int) -> Iterator[Death]:
+    """The first life ends after `first` events, each later one after `stride`; every other one before the commit."""
+    yield Death(first, before_commit=bool(first % 2))
+    for number in itertools.count():
+        yield Death(stride, before_commit=bool((first + number) % 2))
+
+
+def random_deaths(seed: int) -> Iterator[Death]:
+    """Lives of random lengths, longer and longer, so that it gets finished on any machine."""
+    source = random.Random(seed)
+    for number in itertools.count():
+        yield Death(seconds=source.uniform(1.5, 12) * 1.05**number)
+
+
 def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
     """How long a project of a host that died waits: nobody sees that its process is gone, so its lease must expire."""
     if one_life(home, url, death, real=False, host="far-away") != -signal.SIGKILL:
@@ -90,20 +112,15 @@ def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
 
 
 def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str = "") -> int:
-    command = [sys.executable, "-m", "tests.crash.child", str(home), url]
-    if death is not None and death.events:
-        command += ["--die-after", str(death.events), *(["--before-commit"] if death.before_commit else [])]
-    if real:
-        command.append("--real")
-    if host:
-        command += ["--host", host]
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, env=environ, start_new_session=True) as process:
-        try:
-            return process.wait(900 if death is None or death.seconds is None else death.seconds)
-        except subprocess.TimeoutExpired:
+    death = death or Death()
+    with life(live_once, home, url, death.events, death.before_commit, real, host) as process:
+        process.join(LONGEST_LIFE if death.seconds is None else death.seconds)
+        if process.exitcode is None:
+            assert process.pid is not None
             os.killpg(process.pid, signal.SIGKILL)
-            return process.wait()
+            process.join()
+        assert process.exitcode is not None
+        return process.exitcode
 
 
 async def first_event_after(url: str, moment: float, kind: type[object] = object) -> float:
