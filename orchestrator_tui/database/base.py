@@ -244,6 +244,10 @@ class UnitOfWork(Protocol):
         """Store how a session ended: every field but its identity and start."""
         ...
 
+    async def save_answer(self, session_id: str, answer: Mapping[str, Any] | None) -> None:
+        """Store what a session at work has answered; None once that answer was not taken."""
+        ...
+
     async def open_request(self, request: InputRequest) -> None: ...
 
     async def answer_request(

@@ -1,7 +1,9 @@
 """Writes to artifacts, session logs and what waits for a person."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
@@ -42,6 +44,9 @@ class RequestWrites(Writes):
         ended = await self._runner.run(update(session_logs).where(session_logs.c.id == session.id).values(values))
         if ended.rowcount == 0:
             raise KeyError(session.id)
+
+    async def save_answer(self, session_id: str, answer: Mapping[str, Any] | None) -> None:
+        await self._runner.run(update(session_logs).where(session_logs.c.id == session_id).values(answer=answer))
 
     async def open_request(self, request: InputRequest) -> None:
         await self._runner.run(insert(input_requests).values(rows.request_values(request)))

@@ -151,7 +151,9 @@ class Conversation:
         max_reasks: int,
         clock: Clock,
         thresholds: Thresholds,
+        keep: Callable[[Mapping[str, Any] | None], Awaitable[None]],
     ) -> None:
+        """`keep` stores the answer that stands; None when none does."""
         self._session = session
         self._task = task
         self._account = account
@@ -162,6 +164,7 @@ class Conversation:
         self._max_reasks = max_reasks
         self._clock = clock
         self._stuck = StuckDetector(thresholds)
+        self._keep = keep
         self._resume_prompt = task.resume_prompt
         self._delta = ""
         self._delta_at = 0.0
@@ -176,13 +179,14 @@ class Conversation:
             LimitReached: nothing is left for another turn.
             MustWait: the API takes no requests for now.
         """
+        await self.refuse()
         if self._resume_prompt:
             prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
         for _ in range(self._max_reasks + 1):
             ended = await self._uninterrupted(prompt, kind)
             try:
                 valid = answer.model_validate(ended.structured)
-                self._account.answer = valid.model_dump(mode="json")
+                await self._stands(valid)
                 return valid
             except ValidationError as error:
                 if (finding := self._stuck.end_turn()) is not None:
@@ -191,6 +195,24 @@ class Conversation:
         raise self._failed(
             f"The {self._task.role} agent gave no valid answer in {self._max_reasks + 1} tries.", kind="invalid_answer"
         )
+
+    async def given(self, answer: type[A]) -> A | None:
+        """What the agent had answered when it was interrupted, if nobody has refused that: it is not asked again."""
+        found = answer_of(self._task.resume, answer)
+        if found is not None:
+            self._resume_prompt = ""
+            await self._stands(found)
+        return found
+
+    async def refuse(self) -> None:
+        """The answer does not stand any more: a session that is taken up is asked for another one."""
+        if self._account.answer is not None:
+            self._account.answer = None
+            await self._keep(None)
+
+    async def _stands(self, answer: BaseModel) -> None:
+        self._account.answer = answer.model_dump(mode="json")
+        await self._keep(self._account.answer)
 
     async def _uninterrupted(self, prompt: str, kind: str) -> TurnEnded:
         """The end of a turn. One that a person interrupts goes on with what they say next, or in a while by itself."""
@@ -380,6 +402,16 @@ class Conversation:
             )
             self._delta = ""
             self._delta_at = time.monotonic()
+
+
+def answer_of(session: SessionLog | None, answer: type[A]) -> A | None:
+    """What a session answered; None when it did not, or to another version of the program, which asked otherwise."""
+    if session is None or session.answer is None:
+        return None
+    try:
+        return answer.model_validate(session.answer)
+    except ValidationError:
+        return None
 
 
 def complaints(error: ValidationError, ended: TurnEnded) -> list[str]:

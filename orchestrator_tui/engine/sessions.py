@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequest
 from orchestrator_tui.database.base import Store, UnitOfWork
@@ -22,7 +22,7 @@ from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine.allowances import Allowance, Budget, Place
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words
+from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words, answer_of
 from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
@@ -116,7 +116,7 @@ class Sessions:
 
     async def answered(self, task: Task, answer: type[A]) -> A | None:
         """What an agent answered to this very task before a run was interrupted."""
-        return _answer_of(
+        return answer_of(
             await self._store.answered_session(task.project.id, task.phase, task.role, task.prompt_hash), answer
         )
 
@@ -127,7 +127,7 @@ class Sessions:
         last = await self._store.last_session(project_id, phase, role, None)
         if last is None or last.status is not AgentStatus.COMPLETED or (since and last.started_at < since):
             return None
-        return _answer_of(last, answer)
+        return answer_of(last, answer)
 
     @asynccontextmanager
     async def open(self, task: Task) -> AsyncIterator[Conversation]:
@@ -209,7 +209,12 @@ class Sessions:
             max_reasks=self._max_reasks,
             clock=self._clock,
             thresholds=self._thresholds,
+            keep=partial(self._keep_answer, account.log.id),
         )
+
+    async def _keep_answer(self, session_id: str, answer: Mapping[str, Any] | None) -> None:
+        async with self._store.transaction() as unit:
+            await unit.save_answer(session_id, answer)
 
     async def _share_used_up(self, error: AgentFailed, allowance: Allowance) -> LimitReached | None:
         """The limit behind the end of a session that has used all it was given; None for any other end."""
@@ -358,13 +363,3 @@ def _snapshot(account: Account) -> AgentSnapshot:
         conversation_summary=shorten(account.last_text, SUMMARY),
         can_resume=account.log.cli_session_id is not None,
     )
-
-
-def _answer_of(session: SessionLog | None, answer: type[A]) -> A | None:
-    if session is None or session.answer is None:
-        return None
-    try:
-        return answer.model_validate(session.answer)
-    except ValidationError:
-        # Answers of an older version of the program may look different.
-        return None

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +27,7 @@ GIT_TIMEOUT = 120.0
 OUTPUT = 4 * 1024 * 1024
 LONGEST_NOTE = 1024 * 1024
 """Bytes of a document that is read back."""
+_TIME = "# changed at "
 _QUIET = (
     "-c", "core.hooksPath=/dev/null",
     "-c", "core.fsmonitor=false",
@@ -260,7 +261,9 @@ class Workspace:
         against = [head] if head else []
         patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
         patch.parent.mkdir(parents=True, exist_ok=True)
-        await self._write_patch(patch, "diff", "--cached", "--binary", *against)
+        changed = await self._git("diff", "--cached", "--name-only", "-z", *against)
+        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
+        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against)
         if head:
             await self._git("reset", "-q", "--hard", head)
         else:
@@ -277,11 +280,34 @@ class Workspace:
 
         return await asyncio.to_thread(look)
 
-    async def _write_patch(self, patch: Path, *arguments: str) -> None:
+    def _times_of(self, paths: Sequence[str]) -> str:
+        """The times of files, a line each, as they stand in front of a patch: an agent that goes on is told by its CLI
+        that somebody has changed a file when it is newer than what the agent has read."""
+        lines = []
+        for path in paths:
+            with suppress(OSError):
+                if path and "\n" not in path:
+                    lines.append(f"{_TIME}{(self.directory / path).lstat().st_mtime_ns} {path}\n")
+        return "".join(lines)
+
+    def _restore_times(self, patch: Path) -> None:
+        with patch.open("rb") as file:
+            for line in file:
+                number, _, path = line.decode(errors="replace").removeprefix(_TIME).rstrip("\n").partition(" ")
+                if not line.startswith(_TIME.encode()):
+                    return
+                target = self.directory / path
+                if number.isdecimal() and ".." not in Path(path).parts and target.is_relative_to(self.directory):
+                    with suppress(OSError, OverflowError):
+                        os.utime(target, ns=(int(number), int(number)), follow_symlinks=False)
+
+    async def _write_patch(self, patch: Path, times: str, *arguments: str) -> None:
         """Written by git itself: a text file in another encoding than UTF-8 keeps its bytes. Not by its `--output`,
         which ends well although the disk is full."""
         try:
             with patch.open("wb") as file:
+                file.write(times.encode(errors="surrogateescape"))
+                file.flush()
                 await self._git(*arguments, into=file)
                 # The next step throws away what is in it.
                 await asyncio.to_thread(os.fsync, file.fileno())
@@ -297,7 +323,10 @@ class Workspace:
         """Apply changes that were set aside; False, and nothing changed, when they do not fit any more."""
         if await self.changes() or not await asyncio.to_thread(_is_plain_file, patch):
             return False
-        return (await self._run("apply", "--whitespace=nowarn", str(patch))).exit_code == 0
+        if (await self._run("apply", "--whitespace=nowarn", str(patch))).exit_code != 0:
+            return False
+        await asyncio.to_thread(self._restore_times, patch)
+        return True
 
     async def tree(self, limit: int) -> str:
         """The files of the project, a path a line, at most `limit` characters."""

@@ -178,11 +178,11 @@ class Attempts:
         """The answer a session came to; None when another has to follow."""
         task = self._next_task()
         async with self._services.conversation(task) as conversation:
-            prompt, kind = task.opening, "task"
+            prompt, kind, given = task.opening, "task", await conversation.given(answer)
             while True:
-                objection, given = None, None
+                objection = None
                 try:
-                    given = await conversation.ask(prompt, answer, kind=kind)
+                    given = given or await conversation.ask(prompt, answer, kind=kind)
                 except AgentFailed as error:
                     if error.trouble not in STILL_SPOKEN_TO:
                         raise
@@ -192,6 +192,8 @@ class Attempts:
                 if given is not None and (objection := await check(given, conversation)) is None:
                     return given
                 assert objection is not None
+                await conversation.refuse()
+                given = None
                 told = "\n\n".join(dict.fromkeys((objection.problem, objection.output[-OUTPUT_IN_REPORT:]))).strip()
                 await self._fail(
                     objection.trouble,

@@ -55,6 +55,36 @@ async def test_changes_set_aside_can_be_had_back_from_their_patch(workspace: Wor
     assert (workspace.directory / "new.bin").read_bytes() == bytes(range(256))
 
 
+async def test_what_is_put_back_is_as_old_as_it_was(workspace: Workspace) -> None:
+    (workspace.directory / "a.txt").write_text("one\n")
+    await workspace.commit("first")
+    (workspace.directory / "a.txt").write_text("two\n")
+    (workspace.directory / "söme file.txt").write_text("new\n")
+    (workspace.directory / "gone").symlink_to("nowhere")
+    times = {"a.txt": 1_700_000_000_123_456_789, "söme file.txt": 1_700_000_001_000_000_001}
+    for name, time in times.items():
+        os.utime(workspace.directory / name, ns=(time, time))
+    patch = await workspace.set_aside("TASK-1", now())
+    assert patch is not None
+    assert await workspace.put_back(patch)
+    assert {name: (workspace.directory / name).stat().st_mtime_ns for name in times} == times
+    assert (workspace.directory / "a.txt").read_text() == "two\n"
+    assert (workspace.directory / "gone").is_symlink()
+
+
+async def test_a_patch_that_somebody_wrote_changes_no_time_outside(workspace: Workspace, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("theirs\n")
+    before = outside.stat().st_mtime_ns
+    (workspace.directory / "a.txt").write_text("one\n")
+    patch = await workspace.set_aside("TASK-1", now())
+    assert patch is not None
+    evil = f"# changed at 1 ../outside.txt\n# changed at 1 {outside}\n# changed at {10**30} a.txt\n"
+    patch.write_text(evil + patch.read_text())
+    assert await workspace.put_back(patch)
+    assert outside.stat().st_mtime_ns == before
+
+
 DRAFT = "a.txt.tmp.24911.43d2ddd860b7"
 """What the CLI leaves beside a file when it is killed in the middle of writing it."""
 

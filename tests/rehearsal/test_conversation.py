@@ -12,6 +12,8 @@ STRUCTURED = call("StructuredOutput", "toolu_s")
 TAKEN = result("toolu_s")
 NOTHING = "No response requested."
 LOST = result(is_error=True) | {"content": "[Tool call interrupted: the session ended before this call's result …]"}
+WRITE = call("Write") | {"input": {"file_path": "/a.py", "content": "a = 1"}}
+UNREAD = result(is_error=True) | {"content": "<tool_use_error>File has not been read yet. Read it first …"}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,12 @@ LOST = result(is_error=True) | {"content": "[Tool call interrupted: the session 
             Position(1, 1, False),
         ),
         ([GO, assistant(STRUCTURED), user(TAKEN), assistant(NOTHING), user("next")], Position(2, 0, False)),
+        ([GO, assistant(WRITE), user(UNREAD)], Position(1, 0, False, "/a.py")),
+        ([GO, assistant(WRITE), user(UNREAD), assistant(call()), user(result())], Position(1, 0, False)),
+        (
+            [GO, assistant(WRITE), user(UNREAD), assistant(call()), user(result()), assistant(WRITE), user(result())],
+            Position(1, 1, False),
+        ),
         ([], Position(1, 0, False)),
     ],
 )

@@ -12,6 +12,7 @@ _REMINDER = re.compile(r"<system-reminder>.*?</system-reminder>", re.DOTALL)
 _CUT_SHORT = "[Request interrupted by user]"
 _NOTHING_SAID = "No response requested."
 _RESULT_LOST = "[Tool call interrupted: the session ended before"
+_READ_FIRST = re.compile(r"File has (?:not been read yet|been modified since read)")
 _OF_THE_CLI = ("[structured-output-enforce]", "[Request interrupted by user")
 
 
@@ -23,11 +24,13 @@ class Position:
         prompt: number of the prompt it answers, from 1.
         turn: how many answers it has given to that prompt, from start to end.
         answered: whether the structured answer was taken since that prompt.
+        read_first: the file that it has to read before it writes it.
     """
 
     prompt: int
     turn: int
     answered: bool
+    read_first: str | None = None
 
 
 def position(messages: Sequence[Mapping[str, Any]]) -> Position:
@@ -51,6 +54,8 @@ def position(messages: Sequence[Mapping[str, Any]]) -> Position:
       its next prompt, unless it ended with the model's own words. Behind an accepted structured answer the prompt is
       one; elsewhere the turn was cut short and the model carries on. A call whose result got lost with the process has
       `[Tool call interrupted: the session ended before …` for a result, and is played again.
+    - A file that was written by a call whose result got lost is refused to the call that is played again, with `File
+      has been modified since read…`. The model then reads it, which is no turn, and plays the call once more.
     """
     prompts = _prompts(messages)
     since = messages[prompts[-1] + 1 :] if prompts else messages
@@ -58,6 +63,7 @@ def position(messages: Sequence[Mapping[str, Any]]) -> Position:
         prompt=max(1, len(prompts)),
         turn=_finished_answers(since),
         answered=any(_accepted(message, _structured_calls(since)) for message in since),
+        read_first=_unread(messages[-2:]),
     )
 
 
@@ -99,11 +105,31 @@ def _is_prompt(message: Mapping[str, Any], structured_calls: Set[str]) -> bool:
 
 
 def _finished_answers(messages: Sequence[Mapping[str, Any]]) -> int:
-    following = [*messages[1:], {}]
+    around = zip([{}, *messages], messages, [*messages[1:], {}], strict=False)
     return sum(
-        message.get("role") == "assistant" and not _says_nothing(message) and not _is_cut_short(after)
-        for message, after in zip(messages, following, strict=False)
+        message.get("role") == "assistant"
+        and not _says_nothing(message)
+        and not _is_cut_short(after)
+        and not _wants_reading(after)
+        and not _wants_reading(before)
+        for before, message, after in around
     )
+
+
+def _wants_reading(message: Mapping[str, Any]) -> bool:
+    """Whether the CLI refused to write a file that the model has not read as it is."""
+    return any(
+        block.get("type") == "tool_result" and block.get("is_error") and _READ_FIRST.search(str(block.get("content")))
+        for block in _blocks(message)
+    )
+
+
+def _unread(last: Sequence[Mapping[str, Any]]) -> str | None:
+    """The file of the call that was just refused because of that."""
+    if len(last) < 2 or not _wants_reading(last[1]):
+        return None
+    inputs = [block.get("input") or {} for block in _blocks(last[0]) if block.get("type") == "tool_use"]
+    return next((str(given["file_path"]) for given in inputs if "file_path" in given), None)
 
 
 def _is_cut_short(after: Mapping[str, Any]) -> bool:

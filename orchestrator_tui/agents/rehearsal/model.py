@@ -84,6 +84,8 @@ def decide(scenario: Scenario, session: Session, body: Mapping[str, Any]) -> Spe
     except ScenarioBroken as error:
         return Refusal(400, error.message, "no answer")
     turn = _DONE if place.answered or place.turn >= len(turns) else turns[place.turn]
+    if place.read_first is not None:
+        return Speech(_reply(scenario, Turn(tool="Read", input={"file_path": place.read_first}), body), "turn")
     fault = _next_fault(session, place, turn)
     if isinstance(fault, StatusFault):
         text = fault.message or f"the scenario {scenario.name} answers {fault.status} here"
