@@ -163,6 +163,9 @@ class CounselledSession:
     async def interrupt(self) -> None:
         self.interrupted.set()
 
+    async def kill(self) -> None:
+        """Nothing of it is at work by itself."""
+
 
 @dataclass(frozen=True)
 class CounselledRuntime(Scripted):

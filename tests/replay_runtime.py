@@ -47,6 +47,9 @@ class ReplaySession:
     async def interrupt(self) -> None:
         raise AssertionError("nothing here takes long enough to be interrupted")
 
+    async def kill(self) -> None:
+        """Nothing of it is at work by itself."""
+
 
 class Scripted:
     """What all runtimes without a model have in common: they play, and remember no conversation."""

@@ -81,6 +81,7 @@ class SessionRequest:
         max_budget_usd: money this session may use, in US dollars; None for no limit of its own.
         resume: the `cli_session_id` of the conversation to go on with; None for a new one.
         counsel: what it can turn to; without it the session has no tools for that, and what would be asked is denied.
+        transcripts: where its conversation is kept while its project is ours; None for where the runtime keeps all.
     """
 
     agent_id: str
@@ -99,6 +100,7 @@ class SessionRequest:
     max_budget_usd: float | None = None
     resume: str | None = None
     counsel: Counsel | None = None
+    transcripts: "TranscriptStore | None" = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -202,6 +204,10 @@ class AgentSession(Protocol):
 
     async def interrupt(self) -> None:
         """Stop the current step; the turn ends with `error_kind="interrupted"`."""
+        ...
+
+    async def kill(self) -> None:
+        """End everything of the session at once, whatever it is at; closing it then waits for nothing."""
         ...
 
 

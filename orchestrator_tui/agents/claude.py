@@ -142,13 +142,14 @@ class ClaudeRuntime:
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
-        mirror = TranscriptMirror(self._transcripts, self._hide) if self._transcripts is not None else None
+        transcripts = self._transcripts and (request.transcripts or self._transcripts)
+        mirror = TranscriptMirror(transcripts, self._hide) if transcripts is not None else None
         async with self._starts:
             try:
                 options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile, mirror)
-                if request.resume is not None and self._transcripts is not None:
+                if request.resume is not None and transcripts is not None:
                     config = config_folder(self._paths, request.project_id)
-                    await bring_back(self._transcripts, request.resume, directory=request.directory, config=config)
+                    await bring_back(transcripts, request.resume, directory=request.directory, config=config)
             except OSError as error:
                 raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)
@@ -236,6 +237,7 @@ class ClaudeSession:
         self._hide = hide
         self._feed = Feed()
         self._log = TurnLog(cli_session_id=request.resume)
+        self._is_killed = False
         self._in_turn = False
         self._over = asyncio.Event()
         self._failure: str | None = None
@@ -289,9 +291,14 @@ class ClaudeSession:
             self._failure = f"the CLI did not take the interrupt: {_why(error)}"
             self._feed.close()
 
+    async def kill(self) -> None:
+        """End the CLI and everything it has started, in the middle of whatever it does."""
+        self._is_killed = True
+        await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
+
     async def close(self) -> None:
         """End the CLI and everything it left running."""
-        if self._in_turn:
+        if self._in_turn and not self._is_killed:
             heard = False
             self._log.interrupted = True
             try:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import NoReturn, Self
 
@@ -25,11 +25,14 @@ class Interrupts:
         self.wanted = asyncio.Event()
         self.forced = asyncio.Event()
         self.exit_code = INTERRUPTED
+        self._taken: Sequence[signal.Signals] = ()
         self.before_leaving: Callable[[], None] = lambda: None
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        # What whoever started the program had it ignore stays ignored: `nohup` means the end of the terminal.
+        self._taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in self._taken:
             loop.add_signal_handler(number, self._arrived, number)
         return self
 
@@ -37,7 +40,7 @@ class Interrupts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        for number in self._taken:
             loop.remove_signal_handler(number)
 
     def ask(self, exit_code: int = INTERRUPTED) -> None:

@@ -192,6 +192,8 @@ class SqlStore(Store):
 
     async def append_transcript(self, key: TranscriptKey, entries: Sequence[Mapping[str, Any]]) -> None:
         async with self._writing_alone() as runner:
+            if self._lease is not None:
+                await SqlUnitOfWork(runner, self._log, one_writer=self._database.one_writer).hold_lease(self._lease)
             await transcripts.append(runner, key, entries, one_writer=self._database.one_writer)
 
     async def load_transcript(self, key: TranscriptKey) -> Sequence[dict[str, Any]]:

@@ -3,14 +3,20 @@
 import os
 import re
 import socket
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
-_OWNER = re.compile(r"^process (?P<pid>\d+) on (?P<host>\S+) since (?P<start>\d+)$")
+_OWNER = re.compile(r"^process (?P<pid>\d+) on (?P<host>\S+) since (?P<start>\d+)(?: in (?P<place>\w+))?$")
+_MACHINE = Path("/etc/machine-id")
+_PROCESSES = Path("/proc/self/ns/pid")
 
 
 def this_process() -> str:
     """This process, as text that people can read: its number, its host, and when it started."""
-    return f"process {os.getpid()} on {socket.gethostname() or 'localhost'} since {_start_of(os.getpid())}"
+    host = socket.gethostname() or "localhost"
+    return f"process {os.getpid()} on {host} since {_start_of(os.getpid())} in {_place()}"
 
 
 def is_gone(owner: str) -> bool:
@@ -19,7 +25,7 @@ def is_gone(owner: str) -> bool:
     A process of another host is never certainly gone; its stale heartbeat tells.
     """
     match = _OWNER.match(owner)
-    if match is None or match["host"] != (socket.gethostname() or "localhost"):
+    if match is None or not _is_near(match):
         return False
     return _start_of(int(match["pid"])) != int(match["start"])
 
@@ -27,7 +33,24 @@ def is_gone(owner: str) -> bool:
 def is_here(owner: str) -> bool:
     """Whether an owner is a process of this host that is still there."""
     match = _OWNER.match(owner)
-    return match is not None and match["host"] == (socket.gethostname() or "localhost") and not is_gone(owner)
+    return match is not None and _is_near(match) and not is_gone(owner)
+
+
+def _is_near(match: "re.Match[str]") -> bool:
+    """Whether the process is one whose number means something here."""
+    return match["host"] == (socket.gethostname() or "localhost") and match["place"] in (None, _place())
+
+
+@cache
+def _place() -> str:
+    """Names this machine and the processes that are seen from here: two containers, or two machines, may have one name,
+    and a number that is free in one of them is that of a living process in the other."""
+    parts = []
+    with suppress(OSError):
+        parts.append(_MACHINE.read_text(encoding="ascii", errors="replace").strip())
+    with suppress(OSError):
+        parts.append(str(_PROCESSES.readlink()))
+    return sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
 def _start_of(pid: int) -> int:

@@ -113,7 +113,7 @@ class Words:
 @dataclass(kw_only=True, slots=True)
 class Account:
     """What a running session has done so far. `running` are the calls without a result, `refusals` what those calls
-    were told that were not carried out, `turns` how many ended well."""
+    were told that were not carried out, `turns` how many ended well, `last_call` the last one that succeeded."""
 
     log: SessionLog
     task: Task
@@ -346,7 +346,6 @@ class Conversation:
         self._flush_delta()
         account, call_id = self._account, output.call_id
         call = ToolCall(call_id=call_id, tool=output.tool, summary=self._summary(output.tool, output.arguments))
-        account.last_call = f"{output.tool} ({call.summary})" if call.summary else output.tool
         if len(account.calls) < KEPT_TOOL_CALLS:
             account.calls[call_id] = call
         account.called_at[call_id] = time.monotonic()
@@ -362,7 +361,10 @@ class Conversation:
     def _returned(self, output: ToolReturned) -> Finding | None:
         account, call_id = self._account, output.call_id
         seconds = round(time.monotonic() - account.called_at.pop(call_id, time.monotonic()), 3)
-        account.running.pop(call_id, None)
+        tool, arguments = account.running.pop(call_id, ("", {}))
+        if tool and not output.is_error:
+            summary = self._summary(tool, arguments)
+            account.last_call = f"{tool} ({summary})" if summary else tool
         if call_id in account.calls:
             account.calls[call_id] = replace(account.calls[call_id], is_error=output.is_error, seconds=seconds)
         if output.refused:

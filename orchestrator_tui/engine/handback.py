@@ -15,6 +15,9 @@ ENGINE = "engine"
 async def hand_back(tracker: WorkTracker, workspace: Workspace, item: WorkItem, why: str) -> None:
     """`in_progress → todo`; nothing happens to an item that is in another state by now."""
     patch = await workspace.set_aside(item.key, now())
+    if patch is None and item.updated_at is not None:
+        # Whoever gave it back before may have come no further than this.
+        patch = await workspace.newest_patch(item.key, since=item.updated_at)
     current = await tracker.get_work_item(item.id)
     if current.status is not WorkItemStatus.IN_PROGRESS:
         return

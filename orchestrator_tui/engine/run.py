@@ -225,6 +225,10 @@ class Run:
         self.log.add(self.project.id, shutdown.waiting(len(self.sessions.snapshots()), seconds))
         safe = await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
         await self._capture(safe=safe)
+        if self.stop.forced.is_set():
+            # Cancelled first: that its agents are killed is no failure of theirs.
+            work.cancel()
+            await self.sessions.kill()
         await self._ended(work)
         await self.stopped(reason, told=True)
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -92,6 +93,11 @@ class Sessions:
         sessions = [account.session for account in self._accounts.values() if account.session is not None]
         await asyncio.gather(*(session.settle() for session in sessions))
 
+    async def kill(self) -> None:
+        """End all sessions at once, whatever they are at: nothing of theirs is at work any more when this returns."""
+        sessions = [account.session for account in self._accounts.values() if account.session is not None]
+        await asyncio.gather(*(session.kill() for session in sessions))
+
     def reopen(self) -> None:
         """After `settle`, once all sessions have ended: new ones may begin."""
         self._closing = False
@@ -105,14 +111,17 @@ class Sessions:
         return tuple(_snapshot(account) for account in self._accounts.values())
 
     async def interrupted(self, task: Task) -> SessionLog | None:
-        """The session at this very task that did not come to its end, if the last one did not and has said a word."""
+        """The session at this very task that did not come to its end, if the last one did not."""
         item_id = task.item.id if task.item else None
         last = await self._store.last_session(task.project.id, task.phase, task.role, item_id)
-        if last is None or last.status is not AgentStatus.INTERRUPTED or last.cli_session_id is None:
+        if last is None or last.status is not AgentStatus.INTERRUPTED:
             return None
-        if task.not_before is not None and last.started_at < task.not_before:
-            return None
-        return last if await self._runtime.keeps(last.cli_session_id, task.directory) else None
+        is_too_old = task.not_before is not None and last.started_at < task.not_before
+        return None if is_too_old else last
+
+    async def can_go_on(self, session: SessionLog, directory: Path) -> bool:
+        """Whether a word of its conversation is kept."""
+        return session.cli_session_id is not None and await self._runtime.keeps(session.cli_session_id, directory)
 
     async def answered(self, task: Task, answer: type[A]) -> A | None:
         """What an agent answered to this very task before a run was interrupted."""
@@ -121,11 +130,18 @@ class Sessions:
         )
 
     async def last_answer(
-        self, project_id: str, phase: PhaseName, role: str, answer: type[A], *, since: datetime | None
+        self,
+        project_id: str,
+        phase: PhaseName,
+        role: str,
+        answer: type[A],
+        item_id: str | None = None,
+        *,
+        since: datetime | None = None,
     ) -> A | None:
         """What the newest session of a role answered; None when it did not, or began before `since`."""
-        last = await self._store.last_session(project_id, phase, role, None)
-        if last is None or last.status is not AgentStatus.COMPLETED or (since and last.started_at < since):
+        last = await self._store.last_session(project_id, phase, role, item_id)
+        if last is None or last.status is AgentStatus.FAILED or (since and last.started_at < since):
             return None
         return answer_of(last, answer)
 
@@ -249,6 +265,7 @@ class Sessions:
             system_prompt=task.system_prompt,
             directory=task.directory,
             tools=task.tools,
+            transcripts=self._store,
             output_schema=task.answer.model_json_schema(),
             max_turns=task.max_turns,
             max_budget_usd=dollars,
@@ -311,7 +328,7 @@ class Sessions:
             account.log,
             ended_at=now(),
             status=status,
-            summary=shorten(account.last_text, SUMMARY),
+            summary=_summary(account),
             error=error,
             tool_calls=tuple(account.calls.values()),
             usage=account.usage,
@@ -334,6 +351,12 @@ class Sessions:
                     seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
+
+
+def _summary(account: Account) -> str:
+    """The last words of an agent, or how it summed up its answer when it said nothing beside it."""
+    answered = (account.answer or {}).get("summary")
+    return shorten(account.last_text or (answered if isinstance(answered, str) else ""), SUMMARY)
 
 
 def _place(task: Task) -> Place:
@@ -360,6 +383,6 @@ def _snapshot(account: Account) -> AgentSnapshot:
         last_activity=account.last_activity,
         current_work_item=account.task.item.key if account.task.item else None,
         last_tool_call=one_line(account.last_call, 200) or None,
-        conversation_summary=shorten(account.last_text, SUMMARY),
+        conversation_summary=_summary(account),
         can_resume=account.log.cli_session_id is not None,
     )

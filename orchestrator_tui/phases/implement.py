@@ -198,7 +198,9 @@ class ImplementPhase(Phase):
             return False
         if not (await self._services.verify(given, command, item)).passed:
             return False
-        await self._done(given, tracker, item, "Its commit was there already, and the check is green.", "")
+        answer = await self._services.sessions.last_answer(given.project.id, self.name, DEVELOPER, WorkDone, item.id)
+        summary = answer.summary if answer else "Its commit was there already, and the check is green."
+        await self._done(given, tracker, item, summary, answer.notes if answer else "")
         return True
 
     async def _is_claimed(self, tracker: WorkTracker, item: WorkItem) -> bool:

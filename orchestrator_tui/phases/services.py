@@ -99,10 +99,26 @@ class Services:
         """
         interrupted = await self.sessions.interrupted(task)
         async with AsyncExitStack() as stack:
-            conversation = await self._resumed(stack, task, interrupted) if interrupted else None
+            conversation = None
+            if interrupted and await self.sessions.can_go_on(interrupted, task.directory):
+                conversation = await self._resumed(stack, task, interrupted)
             if conversation is None:
+                if interrupted:
+                    task = await self._following(task, interrupted)
                 conversation = await stack.enter_async_context(self.sessions.open(task))
             yield conversation
+
+    async def _following(self, task: Task, interrupted: SessionLog) -> Task:
+        """The task for an agent that follows one whose conversation is lost, with what is known of that one."""
+        state = await self.store.pipeline_state(task.project.id)
+        kept = next((one for one in state.agent_snapshots if one.agent_id == interrupted.id), None)
+        patch = await self._set_aside(task, interrupted)
+        words = (kept.conversation_summary if kept else "") or interrupted.summary
+        last_call = (kept.last_tool_call if kept else None) or ""
+        if not (words or last_call or patch):
+            return task
+        told = self.render("common", "follows", words=words, last_call=last_call, patch=str(patch or ""))
+        return replace(task, hint=f"{task.hint}\n\n{told}".strip())
 
     async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:
         patch = await self._set_aside(task, interrupted)
@@ -129,7 +145,9 @@ class Services:
         """The patch with what the interrupted session had not finished, when it was set aside."""
         if task.item is not None:
             patch = task.item.metadata.get("patch")
-            return Path(str(patch)) if patch is not None else None
+            if patch is not None:
+                return Path(str(patch))
+            return await self.workspace.newest_patch(task.item.key, since=interrupted.started_at)
         return await self.workspace.newest_patch(task.phase.value, since=interrupted.started_at)
 
     async def verify(self, given: PhaseInput, command: str, item: WorkItem | None = None) -> Verdict:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -64,6 +65,19 @@ def only_what_is_needed() -> None:
         del os.environ[name]
 
 
+def tell_moments(moments: Counter[str], ended_at: Counter[str]) -> None:
+    """How many of the moments of the undisturbed run were the last one of a life, and which never were."""
+    never = [one for one in moments if not (ended_at[f"before {one}"] or ended_at[f"after {one}"])]
+    before = sum(ended_at[f"before {one}"] > 0 for one in moments)
+    after = sum(ended_at[f"after {one}"] > 0 for one in moments)
+    known = {f"{when} {one}" for when in ("before", "after") for one in moments}
+    taking_up = sum(count for one, count in ended_at.items() if one not in known)
+    tell(f"moments {len(moments)}: killed right before {before}, right after {after}, at neither {len(never)}")
+    tell(f"killed at moments that only a life after a kill has: {taking_up}")
+    for one in never:
+        tell(f"  never killed at: {one}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stride", type=int, default=45, help="events a life has at least: less, and none gets on")
@@ -76,13 +90,14 @@ def main() -> int:
     only_what_is_needed()
     names = given.database or ["sqlite", "postgresql"]
     wanted = given.lineages or given.stride
-    firsts = sorted({3 + given.stride * number // wanted for number in range(wanted)})
+    firsts = sorted({1 + given.stride * number // wanted for number in range(wanted)})
     real, began, lost, kills, waited = not given.without_cli, time.monotonic(), 0, 0, list[float]()
     with tempfile.TemporaryDirectory(prefix="crash-") as name, databases(names, Path(name)) as fresh:
         folder = Path(name)
         database, url = next(fresh)
         calm = live(folder / "calm", url, iter(()), real=real)
         tell(f"undisturbed: {calm.events} events, {len(calm.outcome.items)} items, {len(calm.outcome.files)} files")
+        ended_at = Counter[str]()
         if calm.outcome.problems:
             tell("\n".join(calm.outcome.problems))
             return 1
@@ -105,6 +120,7 @@ def main() -> int:
                     wrong = differences(calm.outcome, found.outcome)
                     kills += found.kills
                     waited += found.seconds_to_go_on
+                    ended_at += found.deaths
                 lost += bool(wrong)
                 seen = f"{found.kills} kills, {found.events} events, " if found else ""
                 result = "; ".join(wrong) or "as undisturbed"
@@ -113,6 +129,7 @@ def main() -> int:
             database, url = next(fresh)
             seconds = seconds_until_taken_over(folder / f"far-{number}", url, Death(40))
             tell(f"{database}, killed on another host: {seconds:.1f} s until its lease of {LEASE} s is taken over")
+    tell_moments(calm.moments, ended_at)
     going_on = f"{statistics.median(waited):.1f} s (longest {max(waited):.1f} s)" if waited else "-"
     tell(f"runs {len(runs)}, kills {kills}, lost {lost}; from a kill to going on: {going_on}")
     tell(f"in {time.monotonic() - began:.0f} s")

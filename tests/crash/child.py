@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.commands import AnswerRequest, CreateProject, ResumeProject
 from orchestrator_tui.domain.errors import AlreadyOwned
-from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.events import Event, Recorded
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
 from orchestrator_tui.engine.bus import Bus
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 
+TELLING = ("phase", "role", "tool", "key", "work_item_key", "kind", "step", "old", "new", "status", "then", "passed")
+DEATHS = "deaths"
+"""The file that tells at which moments a project's lives ended."""
 OWNED_ELSEWHERE = 4
 """The exit code when another process has the project, or may still have it."""
 
@@ -30,8 +33,15 @@ def die() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def die_after(count: int, *, before_commit: bool) -> None:
-    """Kill this process group once `count` more events are stored, or when they are just about to be."""
+def moment(event: Event) -> str:
+    """What happens, in words that are the same in every run of the same project."""
+    names = (getattr(event, name, None) for name in TELLING)
+    return " ".join([type(event).__name__, *(str(name) for name in names if name is not None)])
+
+
+def die_after(count: int, *, before_commit: bool, tell: Callable[[Event], None] = lambda event: None) -> None:
+    """Kill this process group once `count` more events are stored, or when they are just about to be; `tell` is given
+    the last of them first."""
     left = count
 
     if before_commit:
@@ -41,7 +51,8 @@ def die_after(count: int, *, before_commit: bool) -> None:
             nonlocal left
             recorded = await store_events(self)
             left -= len(recorded)
-            if left <= 0:
+            if left <= 0 and recorded:
+                tell(recorded[-1].event)
                 die()
             return recorded
 
@@ -53,7 +64,8 @@ def die_after(count: int, *, before_commit: bool) -> None:
         nonlocal left
         publish(self, recorded)
         left -= len(recorded)
-        if left <= 0:
+        if left <= 0 and recorded:
+            tell(recorded[-1].event)
             die()
 
     Bus.publish = publishing  # type: ignore[assignment,method-assign]
@@ -103,7 +115,14 @@ def live_once(home: Path, url: str, events: int, before_commit: bool, real: bool
     if host:
         socket.gethostname = lambda: host
     if events:
-        die_after(events, before_commit=before_commit)
+        when = "before" if before_commit else "after"
+
+        def tell(event: Event) -> None:
+            home.mkdir(parents=True, exist_ok=True)
+            with (home / DEATHS).open("a") as file:
+                file.write(f"{when} {moment(event)}\n")
+
+        die_after(events, before_commit=before_commit, tell=tell)
     try:
         asyncio.run(run(home, url, real=real))
     except AlreadyOwned as owned:

@@ -12,16 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.machine import allowed
-from tests.crash.child import OWNED_ELSEWHERE, live_once
+from tests.crash.child import DEATHS, OWNED_ELSEWHERE, live_once, moment
 from tests.lives import life
 
 MOST_LIVES = 400
+TAKING_UP = 12
 LONGEST_LIFE = 900.0
 """Seconds."""
 
@@ -40,21 +42,24 @@ class Death:
 class Outcome:
     """What a finished project is."""
 
-    items: dict[str, str] = field(default_factory=dict)
+    items: Counter[tuple[str, str]] = field(default_factory=Counter)
     files: dict[str, str] = field(default_factory=dict)
     commits: Counter[str] = field(default_factory=Counter)
-    handoffs: dict[str, int] = field(default_factory=dict)
+    handoffs: Counter[tuple[str, str]] = field(default_factory=Counter)
     approvals: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Lineage:
-    """A project's lives. `seconds_to_go_on` is from each kill to the first event of the next life."""
+    """A project's lives. `deaths` are the moments at which they ended, each with "before" or "after" in front of it,
+    `moments` all that its events tell of. `seconds_to_go_on` is from each kill to the first event of the next life."""
 
     outcome: Outcome
     kills: int
     events: int
+    deaths: Counter[str]
+    moments: Counter[str]
     seconds_to_go_on: list[float]
 
 
@@ -70,8 +75,10 @@ def live(
         if killed_at:
             waited.append(asyncio.run(first_event_after(url, killed_at)) - killed_at)
         if code == 0:
-            outcome, count = asyncio.run(outcome_of(url))
-            return Lineage(outcome, kills, count, waited)
+            outcome, moments = asyncio.run(outcome_of(url))
+            told = home / DEATHS
+            ends = Counter(told.read_text().splitlines() if told.exists() else ())
+            return Lineage(outcome, kills, moments.total(), ends, moments, waited)
         if code != -signal.SIGKILL:
             raise AssertionError(f"a life ended with {code}")
         killed_at = time.time()
@@ -85,9 +92,13 @@ def live_as_planned(home: Path, url: str, plan: Callable[[], Iterator[Death]], r
 
 
 def deaths(first: int, stride: int) -> Iterator[Death]:
-    """The first life ends after `first` events, each later one after `stride`; every other one before the commit."""
+    """The first life ends after `first` events, each later one after `stride`; every third of them is followed by one
+    that ends while it is taken up. Every other one ends before the commit."""
     yield Death(first, before_commit=bool(first % 2))
     for number in itertools.count():
+        if number % 3 == 2:
+            # Taking a project up is told in some ten events.
+            yield Death(1 + (first + number // 3) % TAKING_UP, before_commit=bool((first + number) % 2))
         yield Death(stride, before_commit=bool((first + number) % 2))
 
 
@@ -131,15 +142,16 @@ async def first_event_after(url: str, moment: float, kind: type[object] = object
     return moment
 
 
-async def outcome_of(url: str) -> tuple[Outcome, int]:
+async def outcome_of(url: str) -> tuple[Outcome, Counter[str]]:
+    """What became of the project in this database, and the moments of its life."""
     async with open_store(url) as store:
         (project,) = await store.list_projects()
         outcome = Outcome()
         items = await store.list_items(project.id, limit=5000)
-        outcome.items = {item.title: item.status.value for item in items}
+        outcome.items = Counter((item.title, item.status.value) for item in items)
         for item in items:
             comments = await store.list_comments(item.id)
-            outcome.handoffs[item.title] = sum(comment.author == "developer" for comment in comments)
+            outcome.handoffs.update((item.title, one.content) for one in comments if one.author == "developer")
         directory = Path(project.directory)
         outcome.files = files_of(directory)
         outcome.commits = Counter(git(directory, "log", "--format=%s").splitlines())
@@ -160,7 +172,7 @@ async def outcome_of(url: str) -> tuple[Outcome, int]:
         problems += [] if state.owner is None else [f"{state.owner} still has it"]
         problems += [f"uncommitted: {line}" for line in git(directory, "status", "--porcelain").splitlines()]
         problems += broken_history(recorded)
-        return outcome, len(recorded)
+        return outcome, Counter(moment(one.event) for one in recorded)
 
 
 def approvals_in(recorded: Sequence[Recorded]) -> Counter[str]:
@@ -217,16 +229,16 @@ def git(directory: Path, *arguments: str) -> str:
 def differences(calm: Outcome, killed: Outcome) -> list[str]:
     """What a killed project has that the undisturbed one has not, or the other way round."""
     found = list(killed.problems)
-    if calm.items != killed.items:
-        found.append(f"items: {killed.items} instead of {calm.items}")
+    found += _differ("items", calm.items, killed.items)
     for name in sorted(calm.files.keys() | killed.files.keys()):
         if calm.files.get(name) != killed.files.get(name):
             found.append(f"file {name} differs")
-    found += [f"{count} commits {subject!r}" for subject, count in killed.commits.items() if count > 1]
-    for subject in calm.commits.keys() - killed.commits.keys():
-        found.append(f"no commit {subject!r}")
-    if calm.approvals != killed.approvals:
-        found.append(f"approvals: {dict(killed.approvals)} instead of {dict(calm.approvals)}")
-    found += [f"no handoff note on {title}" for title, count in killed.handoffs.items() if count == 0]
-    found += [f"{count} handoff notes on {title}" for title, count in killed.handoffs.items() if count > 1]
+    found += _differ("commits", calm.commits, killed.commits)
+    found += _differ("approvals", calm.approvals, killed.approvals)
+    found += _differ("handoff notes", calm.handoffs, killed.handoffs)
     return found
+
+
+def _differ(what: str, calm: "Counter[Any]", killed: "Counter[Any]") -> list[str]:
+    missing, more = calm - killed, killed - calm
+    return [f"{what}: missing {dict(missing)}, too many {dict(more)}"] if missing or more else []

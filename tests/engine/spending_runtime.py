@@ -57,6 +57,9 @@ class SpendingSession(ReplaySession):
     async def interrupt(self) -> None:
         self.was_interrupted = True
 
+    async def kill(self) -> None:
+        """Nothing of it is at work by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpendingRuntime(Scripted):

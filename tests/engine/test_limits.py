@@ -208,6 +208,9 @@ class Waiting:
         self.calls.append("interrupt")
         self.over.set()
 
+    async def kill(self) -> None:
+        """Nothing of it is at work by itself."""
+
 
 async def test_a_session_that_does_nothing_is_ended_when_its_time_is_over(
     sqlite_store: SqlStore, tmp_path: Path

@@ -277,8 +277,9 @@ def test_killed_again_and_again_a_project_with_its_items_in_a_file_ends_with_the
     assert lives > 1
     outcome, _ = asyncio.run(outcome_of(sqlite_url(home / "orchestrator.db")))
     assert outcome.problems == []
-    assert list(outcome.items.values()) == ["done", "done"]
+    assert [status for _, status in outcome.items.elements()] == ["done", "done"]
     assert set(outcome.handoffs.values()) == {1}
+    assert len(outcome.handoffs) == 2
     (file,) = (home / "workspace").glob("*/.orchestrator/work_items.json")
     shown = json.loads(file.read_text())["items"]
     assert [(entry["key"], entry["status"]) for entry in shown] == [("TASK-1", "done"), ("TASK-2", "done")]

@@ -119,6 +119,9 @@ class TroubledSession(ReplaySession):
     async def interrupt(self) -> None:
         self.interrupted = True
 
+    async def kill(self) -> None:
+        """Nothing of it is at work by itself."""
+
     def ended(self, **fields: Any) -> TurnEnded:
         return TurnEnded(**{"text": "", "structured": None, "usage": self.usage, **fields})
 

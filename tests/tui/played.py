@@ -59,6 +59,9 @@ class SpeakingSession:
     async def interrupt(self) -> None:
         await self.session.interrupt()
 
+    async def kill(self) -> None:
+        await self.session.kill()
+
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
         for words in self.runtime.words:
             yield TextDelta(text=words)
