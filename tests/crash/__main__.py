@@ -1,4 +1,5 @@
-"""The crash matrix: the rehearsal with the real CLI, killed at every stored event, on SQLite and on PostgreSQL."""
+"""The crash matrix: the rehearsal with the real CLI, killed at every moment that its events tell of, those of taking it
+up again included; right before each is stored and right after; on SQLite and on PostgreSQL."""
 
 import argparse
 import itertools
@@ -9,7 +10,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from functools import partial
@@ -20,7 +21,8 @@ from orchestrator_tui.config.settings import RunSettings
 from orchestrator_tui.database.connection import sqlite_url
 from tests.crash.lineage import (
     Death,
-    deaths,
+    Lineage,
+    deaths_at_every_moment,
     differences,
     live,
     live_as_planned,
@@ -28,6 +30,7 @@ from tests.crash.lineage import (
     seconds_until_taken_over,
 )
 
+Plan = Callable[[], Iterator[Death]]
 LEASE = RunSettings().lease_seconds
 
 
@@ -65,43 +68,32 @@ def only_what_is_needed() -> None:
         del os.environ[name]
 
 
-def tell_moments(moments: Counter[str], ended_at: Counter[str]) -> None:
-    """How many of the moments of the undisturbed run were the last one of a life, and which never were."""
-    never = [one for one in moments if not (ended_at[f"before {one}"] or ended_at[f"after {one}"])]
-    before = sum(ended_at[f"before {one}"] > 0 for one in moments)
-    after = sum(ended_at[f"after {one}"] > 0 for one in moments)
-    known = {f"{when} {one}" for when in ("before", "after") for one in moments}
-    taking_up = sum(count for one, count in ended_at.items() if one not in known)
-    tell(f"moments {len(moments)}: killed right before {before}, right after {after}, at neither {len(never)}")
-    tell(f"killed at moments that only a life after a kill has: {taking_up}")
-    for one in never:
-        tell(f"  never killed at: {one}")
+def _missed(calm: Lineage, found: Lineage) -> list[str]:
+    return [name for name in calm.moments if name not in found.covered]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stride", type=int, default=45, help="events a life has at least: less, and none gets on")
-    parser.add_argument("--lineages", type=int, help="how many of the `stride` lineages to run on each database")
-    parser.add_argument("--random", type=int, default=3, help="lineages killed at random times, on each database")
+    parser.add_argument("--random", type=int, default=1, help="lineages killed at random times, on each database")
     parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
     parser.add_argument("--jobs", type=int, default=2, help="how many lineages live side by side")
     parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
     given = parser.parse_args()
     only_what_is_needed()
     names = given.database or ["sqlite", "postgresql"]
-    wanted = given.lineages or given.stride
-    firsts = sorted({1 + given.stride * number // wanted for number in range(wanted)})
-    real, began, lost, kills, waited = not given.without_cli, time.monotonic(), 0, 0, list[float]()
+    real, began, lost, kills, waited, missed = not given.without_cli, time.monotonic(), 0, 0, list[float](), list[str]()
     with tempfile.TemporaryDirectory(prefix="crash-") as name, databases(names, Path(name)) as fresh:
         folder = Path(name)
         database, url = next(fresh)
         calm = live(folder / "calm", url, iter(()), real=real)
         tell(f"undisturbed: {calm.events} events, {len(calm.outcome.items)} items, {len(calm.outcome.files)} files")
-        ended_at = Counter[str]()
         if calm.outcome.problems:
             tell("\n".join(calm.outcome.problems))
             return 1
-        plans = [(f"first killed at event {first}", partial(deaths, first, given.stride)) for first in firsts]
+        plans: list[tuple[str, Plan]] = [
+            (f"killed right {'before' if before else 'after'} every moment", partial(deaths_at_every_moment, before))
+            for before in (True, False)
+        ]
         seeds = range(1, given.random + 1)
         plans += [(f"killed at random times, {seed}", partial(random_deaths, seed)) for seed in seeds]
         runs = [(what, plan) for what, plan in plans for _ in names]
@@ -120,16 +112,19 @@ def main() -> int:
                     wrong = differences(calm.outcome, found.outcome)
                     kills += found.kills
                     waited += found.seconds_to_go_on
-                    ended_at += found.deaths
+                    missed += _missed(calm, found) if found.covered else ()
                 lost += bool(wrong)
                 seen = f"{found.kills} kills, {found.events} events, " if found else ""
+                if found and found.covered:
+                    seen += f"{len(found.covered & calm.moments.keys())} of {len(calm.moments)} moments covered, "
                 result = "; ".join(wrong) or "as undisturbed"
                 tell(f"{number}/{len(runs)} {database}, {what}: {seen}{result}")
         for number in range(len(names)):
             database, url = next(fresh)
             seconds = seconds_until_taken_over(folder / f"far-{number}", url, Death(40))
             tell(f"{database}, killed on another host: {seconds:.1f} s until its lease of {LEASE} s is taken over")
-    tell_moments(calm.moments, ended_at)
+    for name, count in Counter(missed).items():
+        tell(f"  in {count} of the lineages never killed at: {name}")
     going_on = f"{statistics.median(waited):.1f} s (longest {max(waited):.1f} s)" if waited else "-"
     tell(f"runs {len(runs)}, kills {kills}, lost {lost}; from a kill to going on: {going_on}")
     tell(f"in {time.monotonic() - began:.0f} s")

@@ -16,15 +16,15 @@ from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.commands import AnswerRequest, CreateProject, ResumeProject
 from orchestrator_tui.domain.errors import AlreadyOwned
-from orchestrator_tui.domain.events import Event, Recorded
+from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, RequestKind
 from orchestrator_tui.engine.bus import Bus
+from tests.crash.moments import Moments
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 
-TELLING = ("phase", "role", "tool", "key", "work_item_key", "kind", "step", "old", "new", "status", "then", "passed")
-DEATHS = "deaths"
-"""The file that tells at which moments a project's lives ended."""
+COVERED = "covered"
+"""The file in a home that names the moments at which a life was killed."""
 OWNED_ELSEWHERE = 4
 """The exit code when another process has the project, or may still have it."""
 
@@ -33,27 +33,43 @@ def die() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def moment(event: Event) -> str:
-    """What happens, in words that are the same in every run of the same project."""
-    names = (getattr(event, name, None) for name in TELLING)
-    return " ".join([type(event).__name__, *(str(name) for name in names if name is not None)])
-
-
-def die_after(count: int, *, before_commit: bool, tell: Callable[[Event], None] = lambda event: None) -> None:
-    """Kill this process group once `count` more events are stored, or when they are just about to be; `tell` is given
-    the last of them first."""
+def die_after(count: int, *, before_commit: bool) -> None:
+    """Kill this process group once `count` more events are stored, or when they are just about to be."""
     left = count
 
+    def look(recorded: Sequence[Recorded]) -> None:
+        nonlocal left
+        left -= len(recorded)
+        if left <= 0:
+            die()
+
+    _watch(look, before_commit=before_commit)
+
+
+def die_at_new_moments(covered: Path, *, before_commit: bool) -> None:
+    """Kill this process group at the first moment whose name is not in the file `covered`, which then has it."""
+    names = Moments()
+    known = set(covered.read_text().splitlines()) if covered.exists() else set[str]()
+
+    def look(recorded: Sequence[Recorded]) -> None:
+        new = [name for one in recorded if (name := names.name(one.event)) not in known]
+        if new:
+            covered.parent.mkdir(parents=True, exist_ok=True)
+            with covered.open("a") as file:
+                file.write("".join(f"{name}\n" for name in new))
+            die()
+
+    _watch(look, before_commit=before_commit)
+
+
+def _watch(look: Callable[[Sequence[Recorded]], None], *, before_commit: bool) -> None:
+    """Show `look` the events of each transaction, right before it is committed or when they are published."""
     if before_commit:
         store_events = SqlUnitOfWork.store_events
 
         async def storing(self: SqlUnitOfWork) -> tuple[Recorded, ...]:
-            nonlocal left
             recorded = await store_events(self)
-            left -= len(recorded)
-            if left <= 0 and recorded:
-                tell(recorded[-1].event)
-                die()
+            look(recorded)
             return recorded
 
         SqlUnitOfWork.store_events = storing  # type: ignore[method-assign]
@@ -61,12 +77,8 @@ def die_after(count: int, *, before_commit: bool, tell: Callable[[Event], None] 
     publish = Bus.publish
 
     def publishing(self: Bus, recorded: Sequence[Recorded]) -> None:
-        nonlocal left
         publish(self, recorded)
-        left -= len(recorded)
-        if left <= 0 and recorded:
-            tell(recorded[-1].event)
-            die()
+        look(recorded)
 
     Bus.publish = publishing  # type: ignore[assignment,method-assign]
 
@@ -86,7 +98,8 @@ async def run(home: Path, url: str, *, real: bool) -> None:
         else:
             watched.project_id = projects[0].id
             watched.seen += await engine.latest_events(watched.project_id, limit=1)
-            if not await approve_all(watched) and projects[0].status is not PipelineStatus.COMPLETED:
+            # A completed one, too: its last life may have ended before it gave its lease back.
+            if not await approve_all(watched):
                 await engine.submit(ResumeProject(project_id=watched.project_id))
         while (await watched.project()).status is not PipelineStatus.COMPLETED:
             status = await watched.until_rest()
@@ -108,21 +121,17 @@ async def approve_all(watched: Watched) -> bool:
     return bool(waiting)
 
 
-def live_once(home: Path, url: str, events: int, before_commit: bool, real: bool, host: str) -> None:
-    """One life, killed after `events` events if it is not 0; `host` is the name that this host gives itself."""
+def live_once(home: Path, url: str, events: int, at_new: bool, before_commit: bool, real: bool, host: str) -> None:
+    """One life, killed after `events` events if it is not 0, or at the first moment at which none was killed; `host` is
+    the name that this host gives itself."""
     # Without a handler Python writes warnings between the lines of the matrix.
     logging.getLogger().addHandler(logging.NullHandler())
     if host:
         socket.gethostname = lambda: host
     if events:
-        when = "before" if before_commit else "after"
-
-        def tell(event: Event) -> None:
-            home.mkdir(parents=True, exist_ok=True)
-            with (home / DEATHS).open("a") as file:
-                file.write(f"{when} {moment(event)}\n")
-
-        die_after(events, before_commit=before_commit, tell=tell)
+        die_after(events, before_commit=before_commit)
+    elif at_new:
+        die_at_new_moments(home / COVERED, before_commit=before_commit)
     try:
         asyncio.run(run(home, url, real=real))
     except AlreadyOwned as owned:

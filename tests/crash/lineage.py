@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import time
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,21 +20,22 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.machine import allowed
-from tests.crash.child import DEATHS, OWNED_ELSEWHERE, live_once, moment
+from tests.crash.child import COVERED, OWNED_ELSEWHERE, live_once
+from tests.crash.moments import moments_of
 from tests.lives import life
 
-MOST_LIVES = 400
-TAKING_UP = 12
+MOST_LIVES = 3000
 LONGEST_LIFE = 900.0
 """Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """When a life ends: after so many events, right before the last of them is committed or right after; or after so
-    many seconds, wherever it is then."""
+    """When a life ends: after so many events, or at the first moment at which no life of its lineage has ended, right
+    before that is committed or right after; or after so many seconds, wherever it is then."""
 
     events: int = 0
+    at_new: bool = False
     before_commit: bool = False
     seconds: float | None = None
 
@@ -52,13 +54,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Lineage:
-    """A project's lives. `deaths` are the moments at which they ended, each with "before" or "after" in front of it,
-    `moments` all that its events tell of. `seconds_to_go_on` is from each kill to the first event of the next life."""
+    """A project's lives. `covered` names the moments at which they ended, `moments` all that its events tell of.
+    `seconds_to_go_on` is from each kill to the first event of the next life."""
 
     outcome: Outcome
     kills: int
     events: int
-    deaths: Counter[str]
+    covered: frozenset[str]
     moments: Counter[str]
     seconds_to_go_on: list[float]
 
@@ -67,23 +69,27 @@ def live(
     home: Path, url: str, deaths: Iterator[Death], *, real: bool = False, progress: Callable[[], None] = lambda: None
 ) -> Lineage:
     """Run the project, dying as told, until it is finished."""
-    waited: list[float] = []
-    killed_at = 0.0
-    for kills in range(MOST_LIVES):
-        death = next(deaths, None)
-        code = one_life(home, url, death, real=real)
-        if killed_at:
-            waited.append(asyncio.run(first_event_after(url, killed_at)) - killed_at)
+    killed_at: list[float] = []
+    for _ in range(MOST_LIVES):
+        code = one_life(home, url, next(deaths, None), real=real)
         if code == 0:
-            outcome, moments = asyncio.run(outcome_of(url))
-            told = home / DEATHS
-            ends = Counter(told.read_text().splitlines() if told.exists() else ())
-            return Lineage(outcome, kills, moments.total(), ends, moments, waited)
+            outcome, recorded = asyncio.run(outcome_of(url))
+            told = home / COVERED
+            covered = frozenset(told.read_text().splitlines() if told.exists() else ())
+            moments = moments_of(recorded)
+            return Lineage(outcome, len(killed_at), len(recorded), covered, moments, _waits(recorded, killed_at))
         if code != -signal.SIGKILL:
             raise AssertionError(f"a life ended with {code}")
-        killed_at = time.time()
+        killed_at.append(time.time())
         progress()
     raise AssertionError("it never got finished")
+
+
+def _waits(recorded: Sequence[Recorded], killed_at: Sequence[float]) -> list[float]:
+    """The seconds from each kill to the first event after it."""
+    times = [one.at.timestamp() for one in recorded]
+    found = ((bisect_right(times, moment), moment) for moment in killed_at)
+    return [times[index] - moment for index, moment in found if index < len(times)]
 
 
 def live_as_planned(home: Path, url: str, plan: Callable[[], Iterator[Death]], real: bool) -> Lineage:
@@ -91,15 +97,10 @@ def live_as_planned(home: Path, url: str, plan: Callable[[], Iterator[Death]], r
     return live(home, url, plan(), real=real)
 
 
-def deaths(first: int, stride: int) -> Iterator[Death]:
-    """The first life ends after `first` events, each later one after `stride`; every third of them is followed by one
-    that ends while it is taken up. Every other one ends before the commit."""
-    yield Death(first, before_commit=bool(first % 2))
-    for number in itertools.count():
-        if number % 3 == 2:
-            # Taking a project up is told in some ten events.
-            yield Death(1 + (first + number // 3) % TAKING_UP, before_commit=bool((first + number) % 2))
-        yield Death(stride, before_commit=bool((first + number) % 2))
+def deaths_at_every_moment(before_commit: bool) -> Iterator[Death]:
+    """Each life ends at the first moment at which none has ended yet: what a start does again is not killed again, so
+    each gets on, be it by a single event."""
+    return itertools.repeat(Death(at_new=True, before_commit=before_commit))
 
 
 def random_deaths(seed: int) -> Iterator[Death]:
@@ -124,7 +125,7 @@ def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
 
 def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str = "") -> int:
     death = death or Death()
-    with life(live_once, home, url, death.events, death.before_commit, real, host) as process:
+    with life(live_once, home, url, death.events, death.at_new, death.before_commit, real, host) as process:
         process.join(LONGEST_LIFE if death.seconds is None else death.seconds)
         if process.exitcode is None:
             assert process.pid is not None
@@ -142,8 +143,8 @@ async def first_event_after(url: str, moment: float, kind: type[object] = object
     return moment
 
 
-async def outcome_of(url: str) -> tuple[Outcome, Counter[str]]:
-    """What became of the project in this database, and the moments of its life."""
+async def outcome_of(url: str) -> tuple[Outcome, Sequence[Recorded]]:
+    """What became of the project in this database, and all its events."""
     async with open_store(url) as store:
         (project,) = await store.list_projects()
         outcome = Outcome()
@@ -172,7 +173,7 @@ async def outcome_of(url: str) -> tuple[Outcome, Counter[str]]:
         problems += [] if state.owner is None else [f"{state.owner} still has it"]
         problems += [f"uncommitted: {line}" for line in git(directory, "status", "--porcelain").splitlines()]
         problems += broken_history(recorded)
-        return outcome, Counter(moment(one.event) for one in recorded)
+        return outcome, recorded
 
 
 def approvals_in(recorded: Sequence[Recorded]) -> Counter[str]:
