@@ -90,7 +90,10 @@ def variables_of(document: int) -> Variables:
             "labels": ["recipes"],
         },
         "items": ["ITEM-9 An empty larder ends the program", "ITEM-14 An empty larder ends the program"],
+        "last_call": "Write (larder/recipes.py)",
         "last_green": "4f2d9c1",
+        "last_words": "The list is sorted; what is missing is not shown yet.",
+        "patch": "/home/ann/larder/.orchestrator/patches/20260112-101500-ITEM-57.patch",
         "max_attempts": 3,
         "missing": ["risks"],
         "neighbours": [

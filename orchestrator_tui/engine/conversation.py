@@ -229,6 +229,11 @@ class Conversation:
             prompt, kind = self._words.interrupted(), "interrupted"
 
     @property
+    def opening(self) -> str:
+        """The first message, as this session is told its task."""
+        return self._task.opening
+
+    @property
     def refusals(self) -> list[str]:
         """What the agent was told about calls that were not carried out, oldest first."""
         return self._account.refusals

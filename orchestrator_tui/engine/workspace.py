@@ -321,8 +321,9 @@ class Workspace:
 
     async def put_back(self, patch: Path) -> bool:
         """Apply changes that were set aside; False, and nothing changed, when they do not fit any more."""
-        if await self.changes() or not await asyncio.to_thread(_is_plain_file, patch):
+        if not await asyncio.to_thread(_is_plain_file, patch):
             return False
+        # All of it or nothing: a file that somebody has changed or made meanwhile stays as it is.
         if (await self._run("apply", "--whitespace=nowarn", str(patch))).exit_code != 0:
             return False
         await asyncio.to_thread(self._restore_times, patch)

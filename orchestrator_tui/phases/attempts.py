@@ -178,7 +178,7 @@ class Attempts:
         """The answer a session came to; None when another has to follow."""
         task = self._next_task()
         async with self._services.conversation(task) as conversation:
-            prompt, kind, given = task.opening, "task", await conversation.given(answer)
+            prompt, kind, given = conversation.opening, "task", await conversation.given(answer)
             while True:
                 objection = None
                 try:

@@ -117,7 +117,7 @@ class Services:
         last_call = (kept.last_tool_call if kept else None) or ""
         if not (words or last_call or patch):
             return task
-        told = self.render("common", "follows", words=words, last_call=last_call, patch=str(patch or ""))
+        told = self.render("common", "follows", last_words=words, last_call=last_call, patch=str(patch or ""))
         return replace(task, hint=f"{task.hint}\n\n{told}".strip())
 
     async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:

@@ -72,6 +72,28 @@ async def test_what_is_put_back_is_as_old_as_it_was(workspace: Workspace) -> Non
     assert (workspace.directory / "gone").is_symlink()
 
 
+async def test_a_scaffold_is_put_back_although_what_it_ignored_was_left_behind(workspace: Workspace) -> None:
+    (workspace.directory / ".gitignore").write_text("*.pyc\n")
+    (workspace.directory / "a.py").write_text("a = 1\n")
+    (workspace.directory / "a.pyc").write_text("compiled")
+    patch = await workspace.set_aside("initialize", now())
+    assert patch is not None
+    assert (await workspace.changes()).split() == ["??", "a.pyc"]
+    assert await workspace.put_back(patch)
+    assert (workspace.directory / "a.py").read_text() == "a = 1\n"
+
+
+async def test_what_somebody_made_meanwhile_is_not_overwritten_by_what_is_put_back(workspace: Workspace) -> None:
+    (workspace.directory / "a.py").write_text("a = 1\n")
+    (workspace.directory / "b.py").write_text("b = 1\n")
+    patch = await workspace.set_aside("initialize", now())
+    assert patch is not None
+    (workspace.directory / "a.py").write_text("theirs\n")
+    assert not await workspace.put_back(patch)
+    assert (workspace.directory / "a.py").read_text() == "theirs\n"
+    assert not (workspace.directory / "b.py").exists()
+
+
 async def test_a_patch_that_somebody_wrote_changes_no_time_outside(workspace: Workspace, tmp_path: Path) -> None:
     outside = tmp_path / "outside.txt"
     outside.write_text("theirs\n")
