@@ -38,7 +38,7 @@ bench: $(VENV)/.dev bench-tui  ## Numbers beside their baselines, into benchmark
 bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, opening. Leave the machine alone meanwhile.
 	$(BIN)/python -m benchmarks.tui
 
-crash-matrix: $(VENV)/.dev  ## kill -9 at every stored event of the rehearsal, on both databases: hours; MATRIX="--lineages 3" is a part.
+crash-matrix: $(VENV)/.dev  ## kill -9 at every moment of the rehearsal, on both databases: an hour; MATRIX="--without-cli" is a small one.
 	$(BIN)/python -m tests.crash $(MATRIX)
 
 screenshots: $(VENV)/.dev  ## The pictures of the README, from the rehearsal played in the dashboard: about three minutes.

@@ -137,6 +137,7 @@ def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = Non
         "number": project.number,
         "name": project.name,
         "status": project.status.value,
+        "reason": overview.state.shutdown_reason,
         "current_phase": project.current_phase.value if project.current_phase else None,
         "rehearsal": project.rehearsal,
         "directory": project.directory,

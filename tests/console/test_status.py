@@ -116,6 +116,7 @@ def test_json_of_a_project_has_the_agreed_fields() -> None:
         "number": 3,
         "name": "e-commerce",
         "status": "paused",
+        "reason": None,
         "current_phase": "architecture",
         "rehearsal": False,
         "directory": "/w/e-commerce",

@@ -88,7 +88,7 @@ async def run(home: Path, url: str, *, real: bool) -> None:
     settings: Mapping[str, Any] = {"phases": {"deploy": {"enabled": True}}} if real else FAST
     start = launch(home, None, autonomy="checkpoint", **settings)
     start = replace(start, environ={**start.environ, "DATABASE_URL": url})
-    runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(4))
+    runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(2))
     async with open_engine(start, runtime=runtime) as engine:
         watched = Watched(engine=engine)
         projects = await engine.projects()
