@@ -56,7 +56,7 @@ from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.tools import counsel_server
 from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, is_uuid
-from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
+from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import mask, mask_data, mask_tokens
@@ -424,8 +424,7 @@ def _outputs(message: Message, log: TurnLog) -> Iterator[AgentOutput]:
 
 
 def _streamed(event: Mapping[str, Any], log: TurnLog) -> Iterator[AgentOutput]:
-    if usage := usage_in_stream(event):
-        log.streamed(usage)
+    log.streamed(event)
     match event:
         case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
             yield TextDelta(text=text)

@@ -244,6 +244,10 @@ class UnitOfWork(Protocol):
         """Store how a session ended: every field but its identity and start."""
         ...
 
+    async def save_usage(self, session_id: str, usage: Usage) -> None:
+        """Store what a session at work has used so far; nothing happens to one that has ended."""
+        ...
+
     async def open_request(self, request: InputRequest) -> None: ...
 
     async def answer_request(
@@ -360,7 +364,9 @@ class Store(Protocol):
 
     async def overview(self, project_id: str) -> ProjectOverview: ...
 
-    async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]: ...
+    async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
+        """What the ended sessions of each phase have used."""
+        ...
 
     async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
         """What the ended sessions of a project have used in all, `since` a moment (those that ended after it), and on

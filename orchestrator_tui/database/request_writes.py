@@ -1,6 +1,6 @@
 """Writes to artifacts, session logs and what waits for a person."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from sqlalchemy import func, insert, select, update
@@ -11,7 +11,7 @@ from orchestrator_tui.database.queries import get_request
 from orchestrator_tui.database.writes import Writes
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import RequestClosed
-from orchestrator_tui.domain.records import Artifact, InputRequest, SessionLog
+from orchestrator_tui.domain.records import Artifact, InputRequest, SessionLog, Usage
 from orchestrator_tui.domain.statuses import Choice, RequestStatus
 
 _IDENTITY = frozenset({"id", "project_id", "session_number", "started_at"})
@@ -42,6 +42,10 @@ class RequestWrites(Writes):
         ended = await self._runner.run(update(session_logs).where(session_logs.c.id == session.id).values(values))
         if ended.rowcount == 0:
             raise KeyError(session.id)
+
+    async def save_usage(self, session_id: str, usage: Usage) -> None:
+        at_work = update(session_logs).where(session_logs.c.id == session_id, session_logs.c.ended_at.is_(None))
+        await self._runner.run(at_work.values(asdict(usage)))
 
     async def open_request(self, request: InputRequest) -> None:
         await self._runner.run(insert(input_requests).values(rows.request_values(request)))

@@ -163,6 +163,7 @@ class Conversation:
         self._clock = clock
         self._stuck = StuckDetector(thresholds)
         self._resume_prompt = task.resume_prompt
+        self._used = Usage()
         self._delta = ""
         self._delta_at = 0.0
         self._delta_later: asyncio.TimerHandle | None = None
@@ -237,11 +238,18 @@ class Conversation:
                 return self._end_turn(output)
             finding = self._take(output)
             if not isinstance(output, TextDelta):
+                self._count()
                 await guard.look()
             await self._notice(output)
             if finding is not None and found is None:
                 found = finding
                 await self._session.interrupt()
+
+    def _count(self) -> None:
+        """Keep what the session has used by now; only its end would tell it otherwise, and that may never come."""
+        if (used := self._session.usage) != self._used:
+            self._used = used
+            self._log.add_usage(self._account.log.id, used)
 
     async def _notice(self, output: AgentOutput) -> None:
         """What the agent has heard by now."""
@@ -283,6 +291,7 @@ class Conversation:
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()
+        self._count()
         self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
         if ended.error_kind is not None:
             account = self._account
