@@ -27,6 +27,7 @@ from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
+from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.client import EngineClient
@@ -199,6 +200,7 @@ class _House:
         self._runtime_of_all = runtime
         self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
+        self._account_limits = AccountLimits(clock)
         self._runtimes: dict[str | None, AgentRuntime] = {}
         self._rules = ProjectRules()
         self._sandboxes = Sandboxes(launch, stack)
@@ -276,7 +278,8 @@ class _House:
                     interrupt_seconds=settings.autonomy.interrupt_wait_seconds,
                 ),
                 liaison=liaison,
-                budget=Budget(store, project.id, settings),
+                account_limits=self._account_limits,
+                budget=Budget(store, project.id, settings, clock=self._clock.now),
                 settle_seconds=settings.run.stop_timeout_seconds,
                 stall_seconds=stall_seconds,
                 max_reasks=recovery.max_consecutive_errors,

@@ -113,6 +113,10 @@ class ClaudeRuntime:
     def scripted(self) -> bool:
         return self._endpoint.scripted
 
+    @property
+    def account(self) -> str:
+        return self._endpoint.account
+
     @contextlib.asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator["ClaudeSession"]:
         """A session for `request`; leaving the context ends its process and what it left running.

@@ -310,6 +310,10 @@ class UnitOfWork(Protocol):
         """What an agent that ends has not taken in becomes notes, its interrupts void. Returns them as they were."""
         ...
 
+    async def limit_account(self, name: str, resets_at: datetime) -> None:
+        """A usage limit of an account is used up until then; see `engine/accounts.py` for names."""
+        ...
+
     async def running_sessions(self, project_id: str) -> Sequence[SessionLog]:
         """The sessions at work, in order of number."""
         ...
@@ -363,6 +367,10 @@ class Store(Protocol):
         ...
 
     async def overview(self, project_id: str) -> ProjectOverview: ...
+
+    async def account_limit(self, names: Sequence[str]) -> datetime | None:
+        """When the last of these usage limits is over; None when none is known."""
+        ...
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         """What the ended sessions of each phase have used."""

@@ -1,6 +1,7 @@
 """Everything that is read, one function a question; each runs on a connection it is given."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -8,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import (
+    account_limits,
     input_requests,
     instructions,
     phase_outputs,
@@ -60,6 +62,12 @@ async def pipeline_state(runner: Runner, project_id: str) -> PipelineState:
     if row is None:
         raise KeyError(project_id)
     return rows.pipeline_state(row)
+
+
+async def account_limit(runner: Runner, names: Sequence[str]) -> datetime | None:
+    query = select(func.max(account_limits.c.resets_at)).where(account_limits.c.name.in_(names))
+    found: datetime | None = (await runner.run(query)).scalar_one()
+    return found
 
 
 async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, Usage]:

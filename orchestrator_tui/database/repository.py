@@ -242,6 +242,9 @@ class SqlStore(Store):
             found += [overview for overview in unfinished if overview.project.id not in known]
         return Snapshot(seq=seq, projects=tuple(found), total=await overviews.count(runner))
 
+    async def account_limit(self, names: Sequence[str]) -> datetime | None:
+        return await self._read(lambda runner: queries.account_limit(runner, names))
+
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         return await self._read(lambda runner: queries.usage_by_phase(runner, project_id))
 

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -105,8 +105,8 @@ class Budget:
                 # One that ended meanwhile may be missing from what was read.
                 continue
             uses = self._uses(allowance)
-            if use := budget.reached(uses):
-                raise self._limit_reached(use, place, project)
+            if limit := self._limit_reached(uses, place, project):
+                raise limit
             free = self._free_dollars(allowance)
             if free <= 0:
                 self._closed.clear()
@@ -133,8 +133,7 @@ class Budget:
     async def is_used_up(self, place: Place) -> LimitReached | None:
         """Whether another session at `place` would find nothing left, by the limits that are in force now."""
         project = await self._store.find_project(self._project_id)
-        use = budget.reached(self._uses(await self._measured(place, project)))
-        return self._limit_reached(use, place, project) if use else None
+        return self._limit_reached(self._uses(await self._measured(place, project)), place, project)
 
     def reached(self, allowance: Allowance) -> LimitUse | None:
         """The limit that a running session has come to, as far as is known here."""
@@ -144,8 +143,8 @@ class Budget:
         """The same, once the limits were read again: somebody may have raised one."""
         project = await self._store.find_project(self._project_id)
         allowance.limits = limits_of(project, self._settings)
-        use = self.reached(allowance)
-        return self._limit_reached(use, allowance.place, project) if use else None
+        at_work = [use for use in self._uses(allowance) if use.resource in WHILE_RUNNING]
+        return self._limit_reached(at_work, allowance.place, project)
 
     def seconds_to(self, allowance: Allowance) -> float:
         """How long until time alone makes something to tell of."""
@@ -231,12 +230,17 @@ class Budget:
                 self._told.add((use.scope, use.resource, use.subject, use.limit))
         self._seen |= {(use.scope, use.subject) for use in uses}
 
-    def _limit_reached(self, use: LimitUse, place: Place, project: Project) -> LimitReached:
+    def _limit_reached(self, uses: Sequence[LimitUse], place: Place, project: Project) -> LimitReached | None:
+        """The error about the first of the limits that is used up; None when none is."""
+        use = budget.reached(uses)
+        if use is None:
+            return None
         return LimitReached(
             limit_words.reached(use),
             hint=limit_words.how_to_raise(use, project.number),
             phase=place.phase.value,
             item_id=place.item_id,
+            resumes_at=budget.day_ends(self._clock()) if budget.is_over_tomorrow(uses) else None,
         )
 
 

@@ -35,6 +35,7 @@ from orchestrator_tui.engine.detection import Finding, StuckDetector, Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
 from orchestrator_tui.engine.hearing import Heard, Hearing
+from orchestrator_tui.engine.progress import changed_since
 from orchestrator_tui.engine.shortening import shorten, shorten_value, summarize_call
 
 A = TypeVar("A", bound=BaseModel)
@@ -267,16 +268,26 @@ class Conversation:
         """What the agent does next.
 
         Raises:
-            AgentFailed: it gives no sign of life.
+            AgentFailed: it gives no sign of life: no token, no call, no result, no change of a file.
         """
-        seconds = detection.patience(self._stall_seconds, self._account.running.values())
+        seconds, since = detection.patience(self._stall_seconds, self._account.running.values()), now()
+        coming = asyncio.ensure_future(anext(outputs))
         try:
-            async with self._clock.timeout(seconds):
-                return await anext(outputs)
-        except TimeoutError as error:
-            raise self._failed(
-                f"The {self._task.role} agent gave no sign of life for {seconds / 60:.0f} minutes.", kind="stalled"
-            ) from error
+            while True:
+                try:
+                    async with self._clock.timeout(seconds):
+                        return await asyncio.shield(coming)
+                except TimeoutError as error:
+                    if coming.done():
+                        return coming.result()
+                    looked_at = now()
+                    if not await asyncio.to_thread(changed_since, self._task.directory, since):
+                        text = f"The {self._task.role} agent gave no sign of life for {seconds / 60:.0f} minutes."
+                        raise self._failed(text, kind="stalled") from error
+                    since = looked_at
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
     def _failed(self, text: str, *, kind: str) -> AgentFailed:
         trouble = classification.of_session(kind, None, text, None)

@@ -324,6 +324,7 @@ class Listener:
     url: str
     bodies: list[bytes]
     scripted: bool = True
+    account: str = ""
 
     def environment(self, request: SessionRequest) -> dict[str, str]:
         return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "any"}

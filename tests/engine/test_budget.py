@@ -277,6 +277,16 @@ def test_a_day_begins_at_midnight_where_the_program_runs() -> None:
     began = budget.day_began(NOON)
     assert (began.hour, began.minute, began.second) == (0, 0, 0)
     assert 0 <= (NOON - began).total_seconds() < 25 * 3600
+    assert budget.day_ends(began) == budget.day_ends(NOON) > NOON
+    assert budget.day_began(budget.day_ends(NOON)) == budget.day_ends(NOON)
+
+
+async def test_a_limit_is_over_by_itself_only_when_it_is_a_day_s_alone() -> None:
+    for more, resumes_at in (({}, budget.day_ends(NOON)), ({"phase": {"money": 5}}, None)):
+        books = Books(project(), Spending(dollars=6))
+        with pytest.raises(LimitReached) as reached:
+            await budget_of(books, day={"money": 5}, **more).open(PLANNING)
+        assert reached.value.resumes_at == resumes_at
 
 
 # What is left to do
