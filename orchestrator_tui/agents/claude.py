@@ -52,12 +52,14 @@ from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, confi
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.gate import COUNSEL_SERVER
 from orchestrator_tui.agents.hook import make_hook
+from orchestrator_tui.agents.kept_files import is_uuid, remove_conversation
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.tools import counsel_server
-from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, is_uuid
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
+from orchestrator_tui.agents.typing_mask import TypingMask
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import mask, mask_data, mask_tokens
 from orchestrator_tui.domain.errors import AgentFailed
@@ -164,7 +166,8 @@ class ClaudeRuntime:
                 # The CLI ends by itself when it cannot take up a conversation.
                 kind = "resume" if request.resume is not None and isinstance(error, ProcessError) else "process"
                 raise AgentFailed(f"Claude could not be started: {text}", kind=kind) from error
-        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror, self._hide)
+        config = config_folder(self._paths, request.project_id)
+        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror, self._hide, config)
 
     def _options(
         self, request: SessionRequest, stderr: deque[str], turnstile: Turnstile, mirror: TranscriptMirror | None
@@ -230,6 +233,7 @@ class ClaudeSession:
         turnstile: Turnstile,
         mirror: TranscriptMirror | None,
         hide: Callable[[str], str],
+        config: Path,
     ) -> None:
         self._client = client
         self._agent_id = request.agent_id
@@ -238,6 +242,8 @@ class ClaudeSession:
         self._turnstile = turnstile
         self._mirror = mirror
         self._hide = hide
+        self._config = config
+        self._typed = TypingMask(hide)
         self._feed = Feed()
         self._log = TurnLog(cli_session_id=request.resume)
         self._in_turn = False
@@ -319,19 +325,36 @@ class ClaudeSession:
                     async with asyncio.timeout(_MIRROR_SECONDS):
                         await self._mirror.written()
                 await self._mirror.close()
+                if self.cli_session_id is not None:
+                    await asyncio.to_thread(remove_conversation, self._config, self.cli_session_id)
 
     async def _read(self) -> None:
         try:
             async for message in self._client.receive_messages():
                 self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
                 for output in _outputs(message, self._log):
-                    self._feed.put(_hidden(self._past_turnstile(output), self._hide))
+                    for shown in self._shown(self._past_turnstile(output)):
+                        self._feed.put(shown)
         except Exception as error:
             self._failure = _why(error)
         finally:
             self._turnstile.leave_all()
             self._over.set()
             self._feed.close()
+
+    def _shown(self, output: AgentOutput) -> Iterator[AgentOutput]:
+        """What the agent did, without credentials; what it types is held back as long as it may become one."""
+        match output:
+            case TextDelta(text=text):
+                ready = self._typed.add(text)
+                yield TextDelta(text=ready) if ready else Working()
+                return
+            case Said() | CalledTool() | TurnEnded():
+                if rest := self._typed.rest():
+                    yield TextDelta(text=rest)
+            case ApiRetried():
+                self._typed.forget()
+        yield _hidden(output, self._hide)
 
     def _past_turnstile(self, output: AgentOutput) -> AgentOutput:
         if isinstance(output, ToolReturned):

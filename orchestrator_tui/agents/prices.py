@@ -1,12 +1,12 @@
-"""What tokens cost at least, for a turn that nobody is told the price of: its process died before the CLI could tell."""
+"""What tokens cost at least, for a turn whose price nobody is told, as its process died before the CLI could."""
 
 from orchestrator_tui.domain.records import Usage
 
 MILLION = 1_000_000
 _CACHE_READ, _CACHE_WRITE = 0.1, 1.25
-"""How much of the price of an input token one costs that is read from the cache, or written there for some minutes."""
+"""Shares of the price of an input token: what is read from the cache, and what is written there, cost that."""
 _PRICES = {"opus": (5.0, 25.0), "sonnet": (3.0, 15.0), "haiku": (0.8, 4.0)}
-"""US dollars for a million input and output tokens: the lowest list price of each family since its fourth generation."""
+"""US dollars for a million input and output tokens: the lowest list price of each family by now."""
 
 
 def least_cost(usage: Usage, model: str) -> float:

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
 
 from claude_agent_sdk import (
     SessionKey,
@@ -21,6 +20,7 @@ from claude_agent_sdk import (
 )
 
 from orchestrator_tui.agents.base import TranscriptStore
+from orchestrator_tui.agents.kept_files import is_uuid
 from orchestrator_tui.config.secrets import mask_data, mask_tokens
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.records import TranscriptKey
@@ -172,11 +172,3 @@ def _signed(block: Any, before: Any) -> Any:
 
 def _ours(key: SessionKey) -> TranscriptKey:
     return TranscriptKey(project_key=key["project_key"], session_id=key["session_id"], subpath=key.get("subpath") or "")
-
-
-def is_uuid(text: str) -> bool:
-    """Whether the CLI takes `text` for the id of a conversation."""
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False

@@ -1,4 +1,4 @@
-"""Ends a running session at a safe point once a limit is reached, its own or its account's, and tells what comes near."""
+"""Ends a running session at a safe point once its or its account's limit is reached, and tells what comes near."""
 
 import asyncio
 import math

@@ -32,8 +32,8 @@ class Settled:
 
 
 def settled(dossier: Dossier, finished: Mapping[str, str], *, ended_at: datetime, at: datetime) -> Settled:
-    """`dossier` with nothing running in it; `finished` are commits by the id of the item they finished. What an agent at
-    work had not heard yet goes to the next one.
+    """`dossier` with nothing running in it; `finished` are commits by the id of the item they finished.
+    What an agent at work had not heard yet goes to the next one.
 
     `ended_at` is the last sign of life of the process that ran it, `at` the present moment.
     """

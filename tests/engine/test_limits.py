@@ -13,8 +13,8 @@ from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import ResumeProject, SetLimit
 from orchestrator_tui.domain.clock import SystemClock, now
+from orchestrator_tui.domain.commands import ResumeProject, SetLimit
 from orchestrator_tui.domain.errors import MustWait, SettingsError
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.records import Usage

@@ -110,7 +110,12 @@ async def test_a_session_that_says_nothing_while_its_files_change_has_not_stalle
 
 @pytest.mark.parametrize(
     ("name", "is_progress"),
-    [("src/deep/a.py", True), (".git/index", False), (".orchestrator_state.json", False), (".orchestrator/x.md", False)],
+    [
+        ("src/deep/a.py", True),
+        (".git/index", False),
+        (".orchestrator_state.json", False),
+        (".orchestrator/x.md", False),
+    ],
 )
 def test_only_what_the_engine_does_not_write_itself_is_progress(tmp_path: Path, name: str, is_progress: bool) -> None:
     file = tmp_path / name
