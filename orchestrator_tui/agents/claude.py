@@ -48,6 +48,7 @@ from orchestrator_tui.agents.base import (
 )
 from orchestrator_tui.agents.bubblewrap import Bubblewrap
 from orchestrator_tui.agents.cli_file import make_launcher
+from orchestrator_tui.agents.discreet import DiscreetCounsel
 from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, secret_values
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.gate import COUNSEL_SERVER
@@ -146,6 +147,8 @@ class ClaudeRuntime:
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
+        if request.counsel is not None:
+            request = replace(request, counsel=DiscreetCounsel(request.counsel, self._hide))
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
         mirror = TranscriptMirror(self._transcripts, self._hide) if self._transcripts is not None else None
@@ -161,6 +164,7 @@ class ClaudeRuntime:
             try:
                 await client.connect()
             except Exception as error:
+                # The SDK has no base class for what can go wrong here.
                 await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
                 text = mask(" ".join([_why(error), *stderr]), secrets)
                 # The CLI ends by itself when it cannot take up a conversation.
@@ -336,6 +340,7 @@ class ClaudeSession:
                     for shown in self._shown(self._past_turnstile(output)):
                         self._feed.put(shown)
         except Exception as error:
+            # Whatever it is, nothing more is heard of the CLI: the turn ends with it.
             self._failure = _why(error)
         finally:
             self._turnstile.leave_all()
