@@ -91,7 +91,7 @@ async def _usage(runner: Runner, ids: Ids) -> Mapping[str, Mapping[PhaseName, Us
             session_logs.c.phase,
             *(func.sum(session_logs.c[name]).label(name) for name in NUMBERS),
         )
-        .where(session_logs.c.project_id.in_(ids), session_logs.c.ended_at.is_not(None))
+        .where(session_logs.c.project_id.in_(ids), session_logs.c.status != AgentStatus.RUNNING.value)
         .group_by(session_logs.c.project_id, session_logs.c.phase)
     )
     found: dict[str, dict[PhaseName, Usage]] = {}

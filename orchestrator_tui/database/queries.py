@@ -74,7 +74,7 @@ async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, 
     numbers = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
     query = (
         select(session_logs.c.phase, *(func.sum(session_logs.c[name]).label(name) for name in numbers))
-        .where(session_logs.c.project_id == project_id, session_logs.c.ended_at.is_not(None))
+        .where(session_logs.c.project_id == project_id, session_logs.c.status != AgentStatus.RUNNING.value)
         .group_by(session_logs.c.phase)
     )
     return {PhaseName(row.phase): rows.usage(row) for row in await runner.run(query)}

@@ -12,7 +12,7 @@ from orchestrator_tui.database.writes import Writes, upsert_into
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import RequestClosed
 from orchestrator_tui.domain.records import Artifact, InputRequest, SessionLog, Usage
-from orchestrator_tui.domain.statuses import Choice, RequestStatus
+from orchestrator_tui.domain.statuses import AgentStatus, Choice, RequestStatus
 
 _IDENTITY = frozenset({"id", "project_id", "session_number", "started_at"})
 
@@ -44,7 +44,8 @@ class RequestWrites(Writes):
             raise KeyError(session.id)
 
     async def save_usage(self, session_id: str, usage: Usage) -> None:
-        at_work = update(session_logs).where(session_logs.c.id == session_id, session_logs.c.ended_at.is_(None))
+        running = session_logs.c.status == AgentStatus.RUNNING.value
+        at_work = update(session_logs).where(session_logs.c.id == session_id, running)
         await self._runner.run(at_work.values(asdict(usage)))
 
     async def limit_account(self, name: str, resets_at: datetime) -> None:
