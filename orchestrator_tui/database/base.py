@@ -184,9 +184,15 @@ class UnitOfWork(Protocol):
         ...
 
     async def update_item(
-        self, item_id: str, updates: Mapping[str, Any], *, expected: WorkItemStatus | None = None
+        self,
+        item_id: str,
+        updates: Mapping[str, Any],
+        *,
+        expected: WorkItemStatus | None = None,
+        before: WorkItem | None = None,
     ) -> WorkItem:
-        """Change fields; `metadata` is merged; `done` sets `completed_at`, any other status clears it.
+        """Change fields; `metadata` is merged; `done` sets `completed_at`, any other status clears it. `before` is the
+        item as this transaction has read it, if it has.
 
         Raises:
             StaleState: `expected` is given and the status is another one.
@@ -379,6 +385,12 @@ class Store(Protocol):
     async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
         """What the ended sessions of a project have used in all, `since` a moment (those that ended after it), and on
         one work item; summed by the database, in as many statements whatever their number."""
+        ...
+
+    async def standing(
+        self, project_id: str, *, since: datetime, item_id: str | None = None
+    ) -> tuple[Project, PipelineState, SpentByProject]:
+        """A project, its state, and what it has `spent`, all as of one moment."""
         ...
 
     async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:

@@ -99,8 +99,8 @@ class Budget:
             LimitReached: nothing is left.
         """
         while True:
-            closings, project = self._closings, await self._store.find_project(self._project_id)
-            allowance = await self._measured(place, project)
+            closings = self._closings
+            allowance, project = await self._measured(place)
             if closings != self._closings:
                 # One that ended meanwhile may be missing from what was read.
                 continue
@@ -132,8 +132,8 @@ class Budget:
 
     async def is_used_up(self, place: Place) -> LimitReached | None:
         """Whether another session at `place` would find nothing left, by the limits that are in force now."""
-        project = await self._store.find_project(self._project_id)
-        return self._limit_reached(self._uses(await self._measured(place, project)), place, project)
+        allowance, project = await self._measured(place)
+        return self._limit_reached(self._uses(allowance), place, project)
 
     def reached(self, allowance: Allowance) -> LimitUse | None:
         """The limit that a running session has come to, as far as is known here."""
@@ -164,8 +164,7 @@ class Budget:
         outlook = forecast.forecast(await self._store.item_counts(self._project_id), found)
         if outlook is None:
             return ()
-        project = await self._store.find_project(self._project_id)
-        spent = await self._measured(Place(phase=PhaseName.IMPLEMENT), project)
+        spent, _ = await self._measured(Place(phase=PhaseName.IMPLEMENT))
         project_spent = spent.base[Scope.PROJECT]
         told: list[events.LimitNear] = []
         for use in forecast.passed(spent.limits, project_spent, outlook.left):
@@ -175,11 +174,13 @@ class Budget:
                 told.append(_near(use, used=project_spent.of(use.resource)))
         return tuple(told)
 
-    async def _measured(self, place: Place, project: Project) -> Allowance:
+    async def _measured(self, place: Place) -> tuple[Allowance, Project]:
+        """An allowance with nothing used of it yet, and the project with the limits that are in force."""
         at = self._clock()
-        state = await self._store.pipeline_state(self._project_id)
-        ended = await self._store.spent(self._project_id, since=budget.day_began(at), item_id=place.item_id)
-        return Allowance(
+        project, state, ended = await self._store.standing(
+            self._project_id, since=budget.day_began(at), item_id=place.item_id
+        )
+        allowance = Allowance(
             place=place,
             limits=limits_of(project, self._settings),
             base=spent_in(state, ended, at, phase=place.phase, has_item=place.item_id is not None),
@@ -190,6 +191,7 @@ class Budget:
             },
             began=self._ticks(),
         )
+        return allowance, project
 
     def _spent(self, allowance: Allowance) -> dict[Scope, Spending]:
         lasted = Spending(seconds=self._ticks() - allowance.began)

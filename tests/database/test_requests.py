@@ -136,7 +136,8 @@ async def test_the_overview_adds_up_usage_and_items(store: SqlStore, project: Pr
     usage = Usage(input_tokens=1, output_tokens=2, cache_read_tokens=3, cache_write_tokens=4, cost_usd=0.5)
     async with store.transaction() as unit:
         for phase in (PhaseName.IDEATION, PhaseName.IMPLEMENT, PhaseName.IMPLEMENT):
-            await unit.start_session(session(project.id, phase=phase, usage=usage))
+            started = await unit.start_session(session(project.id, phase=phase, usage=usage))
+            await unit.end_session(replace(started, ended_at=now(), status=AgentStatus.COMPLETED))
         await unit.add_work_items([item(project.id, "a")])
     overview = await store.overview(project.id)
     assert overview.usage == {PhaseName.IDEATION: usage, PhaseName.IMPLEMENT: usage + usage}

@@ -146,6 +146,12 @@ class Books:
         await asyncio.sleep(0)
         return found
 
+    async def standing(
+        self, project_id: str, *, since: datetime, item_id: str | None = None
+    ) -> tuple[Project, PipelineState, SpentByProject]:
+        project_, state = await self.find_project(project_id), await self.pipeline_state(project_id)
+        return project_, state, await self.spent(project_id, since=since, item_id=item_id)
+
     async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:
         return self.items[:limit]
 
