@@ -21,6 +21,8 @@ DOCTOR = "doctor"
 PERMISSIONS = "permissions"
 TOKEN = "token"
 SCOPES = ("read", "operate", "admin")
+INTERRUPT = "interrupt"
+STEPPING = ("steer", "note", INTERRUPT)
 
 _EPILOG = """\
 exit codes:
@@ -38,6 +40,7 @@ examples:
   orchestrator-tui --idea "A checker for links in Markdown files" --name mdcheck
   orchestrator-tui --idea-file idea.md --no-interactive --json
   orchestrator-tui --stop                             from another terminal
+  orchestrator-tui --steer "Use SQLite."              say it to the agent at work
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui doctor                             whether this machine has what a run needs
   orchestrator-tui import ~/projects/mdcheck          a project that the database lost
@@ -110,6 +113,23 @@ class StopRunning:
     """Stop a project gracefully, whichever process runs it; the one that runs without a `reference`."""
 
     reference: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepIn:
+    """Say something to the agents of a project, the one that runs without a `reference`.
+
+    Attributes:
+        action: `steer`, `note` or `interrupt`. text: what is said; nothing to interrupt.
+        agent: whose step is meant, such as `agent-3`. item: the key of the work item whose next session a note is for.
+    """
+
+    action: str
+    text: str = ""
+    reference: str | None = None
+    agent: str | None = None
+    item: str | None = None
     options: Options = Options()
 
 
@@ -215,7 +235,7 @@ class ShowText:
     text: str
 
 
-Aside = ShowStatus | ShowLogs | StopRunning | ImportFolder | ShowPermissions | UseTracker
+Aside = ShowStatus | ShowLogs | StopRunning | StepIn | ImportFolder | ShowPermissions | UseTracker
 """What is done beside the projects that run, from another terminal."""
 Invocation = StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | Serve | ManageTokens | ShowText
 
@@ -317,6 +337,16 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         return ShowStatus(reference=given.status or None, options=options)
     if given.stop is not None:
         return StopRunning(reference=given.stop or None, options=options)
+    for action in STEPPING:
+        if _is_given(given, action):
+            return StepIn(
+                action=action,
+                text=getattr(given, action) if action != INTERRUPT else "",
+                reference=given.project,
+                agent=given.agent,
+                item=given.item,
+                options=options,
+            )
     if given.logs is not None:
         return ShowLogs(reference=given.logs or None, follow=given.follow, options=options)
     if given.resume is not None:
@@ -347,7 +377,7 @@ def _check(given: argparse.Namespace) -> None:
     _check_words(given)
     _exclude(given, ("idea", "idea_file"))
     _exclude(given, answering)
-    looking = ("status", "stop", "logs")
+    looking = ("status", "stop", "logs", *STEPPING)
     for number, look in enumerate(looking):
         for flag in (*looking[number + 1 :], *starting, "resume", "rehearsal", *answering):
             _exclude(given, (look, flag))
@@ -355,6 +385,7 @@ def _check(given: argparse.Namespace) -> None:
         raise UsageError("--follow goes on showing what happens.", hint="Add --logs, or --logs ID.")
     for flag in starting:
         _exclude(given, ("resume", flag))
+    _check_stepping(given)
     _check_web(given)
     if given.resume is None and any(_is_given(given, flag) for flag in answering):
         flag = next(flag for flag in answering if _is_given(given, flag))
@@ -405,7 +436,7 @@ def _check_words(given: argparse.Namespace) -> None:
     _check_alone(given, command)
 
 
-_OF_PROJECTS = ("idea", "idea_file", "name", "directory", "status", "stop", "logs", "resume")
+_OF_PROJECTS = ("idea", "idea_file", "name", "directory", "status", "stop", "logs", "resume", *STEPPING)
 
 
 def _check_alone(given: argparse.Namespace, command: str) -> None:
@@ -427,7 +458,19 @@ def _check_policy(given: argparse.Namespace) -> None:
         raise UsageError(
             f"{POLICY} check takes one command.", hint=f"Put it in quotes: {PROGRAM} {POLICY} check 'git status'"
         )
-    for flag in ("idea", "idea_file", "name", "rehearsal", "status", "stop", "logs", "resume", "web", "console"):
+    for flag in (
+        "idea",
+        "idea_file",
+        "name",
+        "rehearsal",
+        "status",
+        "stop",
+        "logs",
+        "resume",
+        "web",
+        "console",
+        *STEPPING,
+    ):
         if _is_given(given, flag):
             raise UsageError(f"{POLICY} and {_flag(flag)} exclude each other.", hint="Leave one of them out.")
 
@@ -450,6 +493,17 @@ def _need(given: argparse.Namespace, flags: Sequence[str], condition: bool, what
     for flag in flags:
         if _is_given(given, flag) and not condition:
             raise UsageError(f"{_flag(flag)} {meaning}.", hint=f"Add {what}.")
+
+
+def _check_stepping(given: argparse.Namespace) -> None:
+    for flag in ("steer", "note"):
+        if getattr(given, flag) is not None and not getattr(given, flag).strip():
+            raise UsageError(f"{_flag(flag)} needs words.", hint="Say what the agent should know.")
+    wanted = any(_is_given(given, action) for action in STEPPING)
+    _need(given, ("project",), wanted, "--steer, --note or --interrupt", "says whose agents are meant")
+    to_one = _is_given(given, "steer") or _is_given(given, INTERRUPT)
+    _need(given, ("agent",), to_one, "--steer or --interrupt", "says which agent is meant")
+    _need(given, ("item",), _is_given(given, "note"), "--note", "says whose next session is told")
 
 
 def _check_web(given: argparse.Namespace) -> None:
@@ -551,6 +605,16 @@ def _add_continue(group: Any) -> None:
     group.add_argument(
         "--resume", nargs="?", const="", metavar="ID", help="go on with a project; the most recent unfinished one"
     )
+    group.add_argument(
+        "--steer", metavar="TEXT", help="say something to an agent at work; it hears it at its next step"
+    )
+    group.add_argument("--note", metavar="TEXT", help="say something to the next session")
+    group.add_argument(
+        "--interrupt", action="store_true", help="stop the present step of the agents; their sessions go on"
+    )
+    group.add_argument("--project", metavar="ID", help="with these three: whose agents; those of the one that runs")
+    group.add_argument("--agent", metavar="NAME", help="with --steer, --interrupt: which one, such as agent-3")
+    group.add_argument("--item", metavar="KEY", help="with --note: to the next session of this work item")
     group.add_argument(
         "words",
         nargs="*",

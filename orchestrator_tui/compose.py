@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.base import AgentRuntime
-from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
+from orchestrator_tui.agents.environment import (
+    PROJECT_ID,
+    AccountEndpoint,
+    config_folder,
+    marks,
+    tool_environment,
+    within,
+)
+from orchestrator_tui.agents.kept_files import remove_conversations
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.api.base import Ledger
@@ -18,6 +26,7 @@ from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
+from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
@@ -27,6 +36,7 @@ from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
+from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.client import EngineClient
@@ -167,7 +177,7 @@ async def open_service(
             hide=read_secrets(launch.environ).mask_tokens,
         )
         how = RunOptions(
-            end_leftovers=partial(end_leftovers, PROJECT_ID),
+            end_leftovers=partial(_end_leftovers, launch.paths),
             lease_seconds=settings.run.lease_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
         )
@@ -199,6 +209,7 @@ class _House:
         self._runtime_of_all = runtime
         self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
+        self._account_limits = AccountLimits(clock)
         self._runtimes: dict[str | None, AgentRuntime] = {}
         self._rules = ProjectRules()
         self._sandboxes = Sandboxes(launch, stack)
@@ -276,7 +287,8 @@ class _House:
                     interrupt_seconds=settings.autonomy.interrupt_wait_seconds,
                 ),
                 liaison=liaison,
-                budget=Budget(store, project.id, settings),
+                account_limits=self._account_limits,
+                budget=Budget(store, project.id, settings, clock=self._clock.now),
                 settle_seconds=settings.run.stop_timeout_seconds,
                 stall_seconds=stall_seconds,
                 max_reasks=recovery.max_consecutive_errors,
@@ -412,6 +424,13 @@ class _House:
             sandbox_of=self._sandboxes.of_agents,
             hide=self._hide,
         )
+
+
+def _end_leftovers(paths: Paths, project_id: str) -> int:
+    """End what an earlier run left behind, and remove what its agents kept beside the database."""
+    ended = end_leftovers(PROJECT_ID, project_id)
+    remove_conversations(config_folder(paths, project_id))
+    return ended
 
 
 def _sayer(render: PromptRenderer) -> Callable[[Sequence[Heard]], str]:

@@ -15,7 +15,7 @@ from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
-from orchestrator_tui.console import pick, status, tracker
+from orchestrator_tui.console import pick, status, stepping, tracker
 from orchestrator_tui.console.given_limits import limit_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
@@ -23,12 +23,20 @@ from orchestrator_tui.console.past import Past
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, PlainView, View
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import CreateProject, ImportProject, MoveTracker, RemovePermission, SyncTracker
+from orchestrator_tui.domain.commands import (
+    CreateProject,
+    ImportProject,
+    MoveTracker,
+    RemovePermission,
+    Stepping,
+    SyncTracker,
+)
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview, permissions_of
+from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.engine.client import EngineClient
 
@@ -50,18 +58,26 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
     if not isinstance(invocation, cli.StartProject | cli.ImportFolder) and (lost := compose.missing_database(given)):
         # Only to look must not make an empty one, where somebody may be about to put theirs back.
         if isinstance(invocation, cli.ShowStatus) and invocation.reference is None:
-            _print(_status_text([], invocation))
+            _print(_status_text([], invocation, {}))
             return 0
         hint = "Start a project first. If there was a database: orchestrator-tui import FOLDER builds a project again."
         raise ProjectNotFound(f"There is no project: {lost} does not exist.", hint=hint)
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_client(given) as engine:
             overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
-            bounds = await engine.bounds(overviews[0].project.id) if invocation.reference is not None else None
+            bounds = {
+                one.project.id: await engine.bounds(one.project.id)
+                for one in overviews
+                if invocation.reference is not None or one.project.status is not PipelineStatus.COMPLETED
+            }
         _print(_status_text(overviews, invocation, bounds))
         return 0
     if isinstance(invocation, cli.ShowPermissions):
         _print(await _permissions(invocation, given))
+        return 0
+    if isinstance(invocation, cli.StepIn):
+        async with compose.open_client(given) as engine:
+            _print(await _step_in(invocation, engine))
         return 0
     if isinstance(invocation, cli.ImportFolder):
         _print(await _import(invocation, given))
@@ -95,6 +111,25 @@ async def _permissions(invocation: cli.ShowPermissions, given: Launch) -> str:
     if not patterns:
         return f"{project.name}: no command is allowed for good.\n"
     return "".join(f"{clean(pattern)}\n" for pattern in patterns)
+
+
+async def _step_in(invocation: cli.StepIn, engine: EngineClient) -> str:
+    """Say something to agents; returns what there is to say about it."""
+    command: Stepping
+    if invocation.action == "note":
+        project = await pick.to_resume(engine, invocation.reference)
+        command, told = await stepping.note(engine, project, invocation.text, invocation.item)
+    else:
+        project = await pick.to_stop(engine, invocation.reference, naming="--project ID")
+        overview = await engine.overview(project.id)
+        if invocation.action == cli.INTERRUPT:
+            command, told = stepping.interrupt(overview, invocation.agent)
+        else:
+            command, told = stepping.steer(overview, invocation.text, invocation.agent)
+    await engine.submit(command)
+    if invocation.options.json:
+        return json.dumps(stepping.as_json(command, project, told), ensure_ascii=False) + "\n"
+    return f"{clean(project.name)}: {clean(told)}\n"
 
 
 async def _import(invocation: cli.ImportFolder, given: Launch) -> str:
@@ -151,11 +186,15 @@ def _unwritten(error: OSError) -> OrchestratorError:
     return OrchestratorError(f"The output could not be written: {error.strerror or error}.")
 
 
-def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus, bounds: Bounds | None = None) -> str:
-    """`bounds` are those of the one project that was asked for."""
+def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus, bounds: Mapping[str, Bounds]) -> str:
+    """`bounds` are those of each project that is not finished, or is asked for, by its id."""
     if asked.options.json:
-        return json.dumps([status.as_json(overview, now(), bounds) for overview in overviews], indent=2) + "\n"
-    lines = status.listing(overviews) if asked.reference is None else status.detail(overviews[0], now(), bounds)
+        told = [status.as_json(overview, now(), bounds.get(overview.project.id)) for overview in overviews]
+        return json.dumps(told, indent=2) + "\n"
+    if asked.reference is None:
+        lines = status.listing(overviews, bounds)
+    else:
+        lines = status.detail(overviews[0], now(), bounds[overviews[0].project.id])
     return "\n".join(lines) + "\n"
 
 

@@ -58,6 +58,10 @@ class Scripted:
     def scripted(self) -> bool:
         return True
 
+    @property
+    def account(self) -> str:
+        return ""
+
     async def keeps(self, session_id: str, directory: Path) -> bool:
         return False
 

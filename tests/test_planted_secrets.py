@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator_tui.agents.base import TextDelta
+from orchestrator_tui.agents.typing_mask import TypingMask
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import MASK, mask, mask_data, mask_tokens, read_secrets
@@ -17,7 +18,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus
 from orchestrator_tui.logs import configure_logging
-from tests.agents.support import SCHEMA, end_of, rehearsed
+from tests.agents.support import SCHEMA, end_of, paths_in, rehearsed
 from tests.agents.test_sessions import bash
 from tests.agents.test_transcripts import key_of
 from tests.running import NO_PLANNING, Watched, launch
@@ -76,6 +77,24 @@ def test_data_is_masked_at_any_depth_and_left_alone_where_there_is_nothing() -> 
     assert mask_data(plain, mask_tokens) is plain
 
 
+@pytest.mark.parametrize("size", [1, 3, 7, 50])
+def test_a_secret_is_not_shown_while_it_is_typed(size: int) -> None:
+    mask_ = TypingMask(read_secrets({"ANTHROPIC_API_KEY": OPAQUE}).mask_tokens)
+    text = planted("typed") + "\nIn the -----BEGIN CERTIFICATE----- there is none."
+    shown = [mask_.add(text[start : start + size]) for start in range(0, len(text), size)]
+    assert not any(list(holds_secret("".join(shown[:end]).encode())) for end in range(len(shown)))
+    assert "".join(shown) + mask_.rest() == mask_tokens(text, [OPAQUE])
+
+
+def test_a_key_that_has_no_end_is_not_shown() -> None:
+    mask_ = TypingMask(mask_tokens)
+    begin = "See:\n-----BEGIN RSA PRIVATE KEY-----\nMIIEvQ IBADAN\nBg kqhk"
+    assert "".join([*map(mask_.add, begin), mask_.rest()]) == f"See:\n{MASK}"
+    mask_.add("never ")
+    mask_.forget()
+    assert mask_.rest() == ""
+
+
 async def test_what_a_real_session_tells_and_keeps_has_no_secret_and_can_be_gone_on_with(
     tmp_path: Path, sqlite_store: Any
 ) -> None:
@@ -89,9 +108,12 @@ async def test_what_a_real_session_tells_and_keeps_has_no_secret_and_can_be_gone
     async with rehearsed(tmp_path, turns, **options) as rig:
         outputs = await rig.turn(planted("asked"))
         session_id = rig.session.cli_session_id
-    # What is typed out is seen for a moment and kept nowhere.
-    told = repr([output for output in outputs if not isinstance(output, TextDelta)])
+    told = repr(outputs)
     assert not list(holds_secret(told.encode()))
+    typed = "".join(output.text for output in outputs if isinstance(output, TextDelta))
+    assert typed == hide(planted("said"))
+    files = [file for file in paths_in(tmp_path).cli_home.rglob("*") if file.is_file()]
+    assert not any(list(holds_secret(file.read_bytes())) for file in files)
     assert f"called {MASK}" in told
     assert end_of(outputs).structured["status"].startswith(f"answered {MASK}")
     assert session_id is not None

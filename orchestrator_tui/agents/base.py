@@ -241,6 +241,11 @@ class Endpoint(Protocol):
     @property
     def scripted(self) -> bool: ...
 
+    @property
+    def account(self) -> str:
+        """See `AgentRuntime.account`."""
+        ...
+
     def environment(self, request: SessionRequest) -> Mapping[str, str]:
         """The variables that lead the CLI of this session to the model, credentials included."""
         ...
@@ -251,6 +256,12 @@ class AgentRuntime(Protocol):
 
     @property
     def scripted(self) -> bool: ...
+
+    @property
+    def account(self) -> str:
+        """Names the account whose usage limits its sessions share with others, the same in every process; "" for none.
+        It tells nothing about the credentials."""
+        ...
 
     def session(self, request: SessionRequest) -> AbstractAsyncContextManager[AgentSession]:
         """A session for `request`; leaving the context ends its process.

@@ -48,16 +48,19 @@ from orchestrator_tui.agents.base import (
 )
 from orchestrator_tui.agents.bubblewrap import Bubblewrap
 from orchestrator_tui.agents.cli_file import make_launcher
+from orchestrator_tui.agents.discreet import DiscreetCounsel
 from orchestrator_tui.agents.environment import AGENT_ID, cli_environment, config_folder, secret_values
 from orchestrator_tui.agents.feed import Feed
 from orchestrator_tui.agents.gate import COUNSEL_SERVER
 from orchestrator_tui.agents.hook import make_hook
+from orchestrator_tui.agents.kept_files import is_uuid, remove_conversation
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.tools import counsel_server
-from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, is_uuid
-from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_in_stream, usage_of_models
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept
+from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
+from orchestrator_tui.agents.typing_mask import TypingMask
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.config.secrets import mask, mask_data, mask_tokens
 from orchestrator_tui.domain.errors import AgentFailed
@@ -113,6 +116,10 @@ class ClaudeRuntime:
     def scripted(self) -> bool:
         return self._endpoint.scripted
 
+    @property
+    def account(self) -> str:
+        return self._endpoint.account
+
     @contextlib.asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator["ClaudeSession"]:
         """A session for `request`; leaving the context ends its process and what it left running.
@@ -140,6 +147,8 @@ class ClaudeRuntime:
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():
             raise AgentFailed(f"{request.directory} is not a folder.", kind="process", hint="Make it and try again.")
+        if request.counsel is not None:
+            request = replace(request, counsel=DiscreetCounsel(request.counsel, self._hide))
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
         transcripts = self._transcripts and (request.transcripts or self._transcripts)
@@ -156,12 +165,14 @@ class ClaudeRuntime:
             try:
                 await client.connect()
             except Exception as error:
+                # The SDK has no base class for what can go wrong here.
                 await asyncio.to_thread(end_leftovers, AGENT_ID, request.agent_id)
                 text = mask(" ".join([_why(error), *stderr]), secrets)
                 # The CLI ends by itself when it cannot take up a conversation.
                 kind = "resume" if request.resume is not None and isinstance(error, ProcessError) else "process"
                 raise AgentFailed(f"Claude could not be started: {text}", kind=kind) from error
-        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror, self._hide)
+        config = config_folder(self._paths, request.project_id)
+        return ClaudeSession(client, request, stderr, secrets, turnstile, mirror, self._hide, config)
 
     def _options(
         self, request: SessionRequest, stderr: deque[str], turnstile: Turnstile, mirror: TranscriptMirror | None
@@ -227,6 +238,7 @@ class ClaudeSession:
         turnstile: Turnstile,
         mirror: TranscriptMirror | None,
         hide: Callable[[str], str],
+        config: Path,
     ) -> None:
         self._client = client
         self._agent_id = request.agent_id
@@ -235,6 +247,8 @@ class ClaudeSession:
         self._turnstile = turnstile
         self._mirror = mirror
         self._hide = hide
+        self._config = config
+        self._typed = TypingMask(hide)
         self._feed = Feed()
         self._log = TurnLog(cli_session_id=request.resume)
         self._is_killed = False
@@ -322,19 +336,37 @@ class ClaudeSession:
                     async with asyncio.timeout(_MIRROR_SECONDS):
                         await self._mirror.written()
                 await self._mirror.close()
+                if self.cli_session_id is not None:
+                    await asyncio.to_thread(remove_conversation, self._config, self.cli_session_id)
 
     async def _read(self) -> None:
         try:
             async for message in self._client.receive_messages():
                 self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
                 for output in _outputs(message, self._log):
-                    self._feed.put(_hidden(self._past_turnstile(output), self._hide))
+                    for shown in self._shown(self._past_turnstile(output)):
+                        self._feed.put(shown)
         except Exception as error:
+            # Whatever it is, nothing more is heard of the CLI: the turn ends with it.
             self._failure = _why(error)
         finally:
             self._turnstile.leave_all()
             self._over.set()
             self._feed.close()
+
+    def _shown(self, output: AgentOutput) -> Iterator[AgentOutput]:
+        """What the agent did, without credentials; what it types is held back as long as it may become one."""
+        match output:
+            case TextDelta(text=text):
+                ready = self._typed.add(text)
+                yield TextDelta(text=ready) if ready else Working()
+                return
+            case Said() | CalledTool() | TurnEnded():
+                if rest := self._typed.rest():
+                    yield TextDelta(text=rest)
+            case ApiRetried():
+                self._typed.forget()
+        yield _hidden(output, self._hide)
 
     def _past_turnstile(self, output: AgentOutput) -> AgentOutput:
         if isinstance(output, ToolReturned):
@@ -431,8 +463,7 @@ def _outputs(message: Message, log: TurnLog) -> Iterator[AgentOutput]:
 
 
 def _streamed(event: Mapping[str, Any], log: TurnLog) -> Iterator[AgentOutput]:
-    if usage := usage_in_stream(event):
-        log.streamed(usage)
+    log.streamed(event)
     match event:
         case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
             yield TextDelta(text=text)

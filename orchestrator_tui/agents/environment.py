@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 from orchestrator_tui.agents.base import Endpoint, SessionRequest
@@ -44,6 +45,12 @@ class AccountEndpoint:
     @property
     def scripted(self) -> bool:
         return False
+
+    @property
+    def account(self) -> str:
+        """A hash of the credential: limits are known by it in the database, which holds no credentials."""
+        credential = next((self.secrets[name] for name in _CREDENTIALS if self.secrets.get(name)), None)
+        return sha256(f"account {credential}".encode()).hexdigest()[:32] if credential else ""
 
     def environment(self, request: SessionRequest) -> Mapping[str, str]:
         """One credential, and the address of the API when the person set one.

@@ -1,6 +1,7 @@
 """What happens before a tool call runs: it is judged, perhaps by a person, and a person's words go along with it."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from orchestrator_tui.agents import gate
 from orchestrator_tui.agents.base import Counsel, PermissionAsk, SessionRequest
 from orchestrator_tui.agents.decision import Decision, Verdict, deny
 from orchestrator_tui.agents.turnstile import Turnstile
+
+logger = logging.getLogger(__name__)
 
 Hook = Callable[[Any, str | None, Any], Awaitable[dict[str, Any]]]
 """In the form the SDK calls it: the CLI's report, the call's id, a context."""
@@ -45,6 +48,7 @@ def make_hook(request: SessionRequest, *, judge: gate.Judge, readable: tuple[Pat
             return gate.hook_answer(decision, call.arguments, words)
         except Exception:
             # The CLI runs the tool when a hook fails, so a failure must become a denial here.
+            logger.exception("a tool call could not be judged, so it was denied")
             return gate.hook_answer(deny(gate.BROKEN))
 
     return before_tool

@@ -1,7 +1,9 @@
 """Looks at links of the file system: which folders a path passes on its way, and which names a file has."""
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 _MOST_LINKS = 40
@@ -49,6 +51,38 @@ def names_of(file: os.stat_result, root: Path) -> list[Path]:
         except OSError:
             continue
     return found
+
+
+def shared_outside(folder: Path, root: Path) -> Path | None:
+    """A file below `folder` that has another name outside of `root`; `folder` itself when there is too much to know.
+
+    What git keeps is left out: a local clone shares it with its origin, and no search looks into it.
+    """
+    shared: dict[tuple[int, int], tuple[Path, int]] = {}
+    for seen, (entry, found) in enumerate(_files(folder)):
+        if seen >= _MOST_ENTRIES:
+            return folder
+        if found.st_nlink > 1:
+            shared[found.st_dev, found.st_ino] = (Path(entry.path), found.st_nlink)
+    if not shared:
+        return None
+    names = Counter((found.st_dev, found.st_ino) for _, found in islice(_files(root), _MOST_ENTRIES))
+    return next((path for file, (path, links) in shared.items() if names[file] < links), None)
+
+
+def _files(folder: Path) -> Iterator[tuple["os.DirEntry[str]", os.stat_result]]:
+    """The files below a folder, but for those of a repository in it."""
+    waiting = [str(folder)]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield entry, entry.stat(follow_symlinks=False)
+                    elif entry.name != ".git":
+                        waiting.append(entry.path)
+        except OSError:
+            continue
 
 
 def leads_out(folder: Path, root: Path) -> bool:

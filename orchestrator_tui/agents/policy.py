@@ -33,8 +33,6 @@ def decide(command: str, *, directory: Path, here: Path | None = None, rules: Ru
         return deny(str(refusal))
     except RecursionError:
         return deny("The command is nested too deeply. Write it in several steps.")
-    if command in rules.granted:
-        line.traces.questions.clear()
     questions = dict.fromkeys([*line.traces.questions, *line.traces.questions_in_files])
     if not questions:
         return allow("every part of the command is allowed")

@@ -13,25 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
-    """Patterns of simple commands, such as `npm run *`, and whole commands that were granted.
+    """Patterns of simple commands, such as `npm run *`.
 
     A pattern is a command as a person writes it; `*` as its last word stands for any arguments, none too. Nothing that
     is denied becomes allowed by them.
 
     Attributes:
         allow: not asked about. ask: asked about even if it would be allowed. deny: never run.
-        granted: whole commands, to the letter, that a person allowed in this project.
     """
 
     allow: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
-    granted: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, settings: "PermissionSettings", granted: Sequence[str] = ()) -> "Rules":
-        """The rules of a project: its settings, and what a person granted in it."""
-        return cls(allow=settings.allow, ask=settings.ask, deny=settings.deny, granted=tuple(granted))
+    def of(cls, settings: "PermissionSettings") -> "Rules":
+        """The rules of a project, by its settings."""
+        return cls(allow=settings.allow, ask=settings.ask, deny=settings.deny)
 
     def allows(self, command: Sequence[Word]) -> bool:
         """Whether a simple command needs no question."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.decision import Decision, allow, deny
-from orchestrator_tui.agents.links import names_of, passes
+from orchestrator_tui.agents.links import names_of, passes, shared_outside
 
 READ_ONLY_NAMES = frozenset({".git", ".orchestrator", ".orchestrator_state.json", ".claude", ".mcp.json"})
 _OF_THE_KERNEL = (Path("/proc"), Path("/dev"), Path("/sys"))
@@ -89,7 +89,8 @@ def decide(tool: str, arguments: Mapping[str, Any], boundary: Boundary, here: Pa
         case "Glob", {"pattern": str(pattern)}:
             return _decision(_refuse_folder(arguments, boundary, here) or _refuse_pattern(pattern, boundary, here))
         case "Grep", {"pattern": str()}:
-            return _decision(_refuse_folder(arguments, boundary, here) or _refuse_filter(arguments, boundary, here))
+            refused = _refuse_folder(arguments, boundary, here) or _refuse_filter(arguments, boundary, here)
+            return _decision(refused or _refuse_content(arguments.get("path") or ".", boundary, here))
     return deny(f"{tool} is not understood with these arguments. Name the file by a path inside {boundary.root}.")
 
 
@@ -113,6 +114,19 @@ def _refuse_folder(arguments: Mapping[str, Any], boundary: Boundary, here: Path)
     if not isinstance(path, str):
         return "path is not text. Name a folder inside the project."
     return boundary.refuse_read(path, here)
+
+
+def _refuse_content(path: str, boundary: Boundary, here: Path) -> str | None:
+    """Why the files below a folder must not be read through; a path to a single one was looked at already."""
+    for real in _meanings(path, here):
+        if real is None or not real.is_relative_to(boundary.root) or not real.is_dir():
+            continue
+        if (file := shared_outside(real, boundary.root)) is None:
+            continue
+        if file == real:
+            return f"There is too much below {_shown(path)} to know where its links lead. Search in a narrower folder."
+        return f"{_shown(str(file))} has another name outside the project. Search in folders without it."
+    return None
 
 
 def _refuse_filter(arguments: Mapping[str, Any], boundary: Boundary, here: Path) -> str | None:

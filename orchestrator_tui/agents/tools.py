@@ -1,5 +1,6 @@
 """The tools that this program gives its agents, as an MCP server in this process."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from orchestrator_tui.agents.base import Counsel
 from orchestrator_tui.agents.gate import COUNSEL_SERVER
 from orchestrator_tui.domain.errors import OrchestratorError, ToolRefused
 from orchestrator_tui.domain.text import clean, one_line
+
+logger = logging.getLogger(__name__)
 
 QUESTION, COMMENT, REPORT, KEY, CHOICE = 2_000, 4_000, 500, 40, 200
 """The longest texts that are taken, in characters."""
@@ -92,6 +95,8 @@ def _tool(
         except OrchestratorError as error:
             return _result(error.line(), is_error=True)
         except Exception:
+            # An agent can do without; its session must not end for it.
+            logger.exception("an agent could not be answered by %s", name)
             return _result(f"{name} does not work now. Go on without it.", is_error=True)
 
     return tool(name, description, schema)(call)

@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
 
 from claude_agent_sdk import (
     SessionKey,
@@ -21,8 +20,9 @@ from claude_agent_sdk import (
 )
 
 from orchestrator_tui.agents.base import TranscriptStore
+from orchestrator_tui.agents.kept_files import is_uuid
 from orchestrator_tui.config.secrets import mask_data, mask_tokens
-from orchestrator_tui.domain.errors import AgentFailed
+from orchestrator_tui.domain.errors import AgentFailed, StoreUnavailable
 from orchestrator_tui.domain.records import TranscriptKey
 
 BACKOFF_SECONDS = (0.2, 0.8, 3.0, *(5.0 for _ in range(60)))
@@ -96,6 +96,7 @@ class TranscriptMirror(SessionStore):
             while self._waiting:
                 await self._write_patiently(*self._waiting.popleft())
         except Exception as error:
+            # Whatever it is: the turn then says that its conversation is not kept.
             self.failure = error
             self._waiting.clear()
             _log.error("a conversation cannot be kept any more: %s", error)
@@ -107,7 +108,7 @@ class TranscriptMirror(SessionStore):
         for delay in BACKOFF_SECONDS:
             try:
                 return await self._store.append_transcript(key, kept)
-            except Exception as error:
+            except StoreUnavailable as error:
                 _log.warning("a conversation could not be kept, tried again in %s s: %s", delay, error)
             await asyncio.sleep(delay)
         return await self._store.append_transcript(key, kept)
@@ -172,11 +173,3 @@ def _signed(block: Any, before: Any) -> Any:
 
 def _ours(key: SessionKey) -> TranscriptKey:
     return TranscriptKey(project_key=key["project_key"], session_id=key["session_id"], subpath=key.get("subpath") or "")
-
-
-def is_uuid(text: str) -> bool:
-    """Whether the CLI takes `text` for the id of a conversation."""
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False

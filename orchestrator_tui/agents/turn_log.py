@@ -1,10 +1,11 @@
 """What is known about a session's turn so far, and how it ends: text, usage, and the kind of error."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator_tui.agents.base import TurnEnded
+from orchestrator_tui.agents.prices import least_cost
 from orchestrator_tui.domain.records import Usage
 
 _LONGEST_OUTPUT = 20_000
@@ -31,13 +32,15 @@ class Result:
 
 @dataclass(slots=True)
 class TurnLog:
-    """Collects a session's turns. Usage is the whole session's; what a lost turn used is counted from its stream."""
+    """Collects a session's turns. Usage is the whole session's; what a lost turn used is counted from its stream, its
+    money as the least that these tokens cost."""
 
     interrupted: bool = False
     usage: Usage = field(default_factory=Usage)
     cli_session_id: str | None = None
     _said: list[str] = field(default_factory=list)
     _in_stream: Usage = field(default_factory=Usage)
+    _model: str = ""
     _api_error: str | None = None
 
     def begin(self) -> None:
@@ -50,8 +53,13 @@ class TurnLog:
     def said(self, text: str) -> None:
         self._said.append(text)
 
-    def streamed(self, usage: Usage) -> None:
-        self._in_stream += usage
+    def streamed(self, event: Mapping[str, Any]) -> None:
+        """Count what one event of the API's stream says was used, if it says anything."""
+        match event:
+            case {"type": "message_start", "message": {"model": str(model)}}:
+                self._model = model
+        if used := usage_in_stream(event):
+            self._in_stream += replace(used, cost_usd=least_cost(used, self._model))
 
     def api_error(self, kind: str) -> None:
         self._api_error = kind

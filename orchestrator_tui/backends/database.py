@@ -56,7 +56,7 @@ class DatabaseTracker(WorkTracker):
             await self._check_links(await self._store.get_item(item_id), updates)
         async with self._store.transaction() as unit:
             before = await unit.item(item_id)
-            item = await unit.update_item(item_id, updates, expected=expected)
+            item = await unit.update_item(item_id, updates, expected=expected, before=before)
             if item.status is not before.status:
                 unit.record(item.project_id, status_event(item, before.status, reason))
             await self.also(unit, [item])
@@ -82,8 +82,8 @@ class DatabaseTracker(WorkTracker):
         return await self._store.list_items(project_id, status=status, after=after, limit=limit)
 
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment:
-        item = await self._store.get_item(item_id)
         async with self._store.transaction() as unit:
+            item = await unit.item(item_id)
             comment = await unit.add_comment(item_id, content, author=author)
             unit.record(item.project_id, comment_event(item, comment))
             await self.also(unit, [item], comment)

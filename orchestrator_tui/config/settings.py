@@ -244,7 +244,7 @@ class LimitsSettings(Section):
     project: ProjectLimits = ProjectLimits()
     """A project in all. A rehearsal spends no real money: it only heeds money limits given with --set or /limit."""
     day: LimitGroup = LimitGroup()
-    """A project on one day, from midnight to midnight where the program runs."""
+    """A project on one day, from midnight to midnight where the program runs; at midnight it goes on by itself."""
     phase: LimitGroup = LimitGroup()
     """Each phase of a project, all its rounds together."""
     item: LimitGroup = LimitGroup()
@@ -263,7 +263,8 @@ class ErrorRecoverySettings(Section):
     max_consecutive_errors: Annotated[int, Field(ge=1, le=50)] = 3
     """Failed tries at the same thing (a session, a red check, an answer that does not fit) before giving up on it."""
     stall_timeout_minutes: PositiveFloat = 30
-    """Minutes without a sign of life after which a session is ended; a shell command has its own time first."""
+    """Minutes without a word, a call, a result or a change of a file after which a session is ended; a shell command
+    has its own time first."""
     stronger_model: ModelName | None = None
     """Model for one more session when all tries have failed; none when not set."""
     same_error_limit: Repeats = 3

@@ -43,8 +43,8 @@ async def to_resume(engine: EngineClient, reference: str | None, *, rehearsal: b
     return project
 
 
-async def to_stop(engine: EngineClient, reference: str | None) -> Project:
-    """The project meant by `reference`, or the only one that runs.
+async def to_stop(engine: EngineClient, reference: str | None, *, naming: str = "--stop ID") -> Project:
+    """The project meant by `reference`, or the only one that runs; `naming` is how one of several is named.
 
     Raises:
         ProjectNotFound: there is none, or several run.
@@ -56,7 +56,7 @@ async def to_stop(engine: EngineClient, reference: str | None) -> Project:
         raise ProjectNotFound("No project runs.", hint="orchestrator-tui --status lists all.")
     if len(running) > 1:
         which = ", ".join(f"{project.number} ({project.name})" for project in running)
-        raise ProjectNotFound("Several projects run.", hint=f"Name one with --stop ID: {which}.")
+        raise ProjectNotFound("Several projects run.", hint=f"Name one with {naming}: {which}.")
     return running[0]
 
 

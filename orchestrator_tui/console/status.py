@@ -1,6 +1,6 @@
 """What is known of projects, as a table, a page or JSON; pure: records in, text or plain data out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,14 +21,22 @@ NO_PROJECTS = (
 )
 
 
-def listing(overviews: Sequence[ProjectOverview]) -> list[str]:
-    """The projects as a table, one a line."""
+def listing(overviews: Sequence[ProjectOverview], bounds: Mapping[str, Bounds] | None = None) -> list[str]:
+    """The projects as a table, one a line. `bounds`, by the project's id, add what is near a limit or left to do."""
     if not overviews:
         return list(NO_PROJECTS)
     header = ("ID", "Name", "Status", "Phase", "Progress")
     header_line, *rows = words.table([header, *(_row(overview) for overview in overviews)])
     lines = ["Projects", f"  {header_line}", "  " + "─" * max(map(len, (header_line, *rows)))]
     lines += [f"  {row}" for row in rows]
+    facts = [
+        (str(overview.project.number), words.one_line(overview.project.name, 40), f"{name}:", text)
+        for overview in overviews
+        if bounds and overview.project.id in bounds
+        for name, text, _ in limit_words.facts(bounds[overview.project.id])
+    ]
+    if facts:
+        lines += ["", "Limits and what is left to do", *(f"  {row}" for row in words.table(facts))]
     if any(overview.project.rehearsal for overview in overviews):
         lines += ["", words.REHEARSAL]
     return lines

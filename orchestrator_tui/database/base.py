@@ -184,9 +184,15 @@ class UnitOfWork(Protocol):
         ...
 
     async def update_item(
-        self, item_id: str, updates: Mapping[str, Any], *, expected: WorkItemStatus | None = None
+        self,
+        item_id: str,
+        updates: Mapping[str, Any],
+        *,
+        expected: WorkItemStatus | None = None,
+        before: WorkItem | None = None,
     ) -> WorkItem:
-        """Change fields; `metadata` is merged; `done` sets `completed_at`, any other status clears it.
+        """Change fields; `metadata` is merged; `done` sets `completed_at`, any other status clears it. `before` is the
+        item as this transaction has read it, if it has.
 
         Raises:
             StaleState: `expected` is given and the status is another one.
@@ -246,6 +252,10 @@ class UnitOfWork(Protocol):
 
     async def save_answer(self, session_id: str, answer: Mapping[str, Any] | None) -> None:
         """Store what a session at work has answered; None once that answer was not taken."""
+        ...
+
+    async def save_usage(self, session_id: str, usage: Usage) -> None:
+        """Store what a session at work has used so far; nothing happens to one that has ended."""
         ...
 
     async def open_request(self, request: InputRequest) -> None: ...
@@ -310,6 +320,10 @@ class UnitOfWork(Protocol):
         """What an agent that ends has not taken in becomes notes, its interrupts void. Returns them as they were."""
         ...
 
+    async def limit_account(self, name: str, resets_at: datetime) -> None:
+        """A usage limit of an account is used up until then; see `engine/accounts.py` for names."""
+        ...
+
     async def running_sessions(self, project_id: str) -> Sequence[SessionLog]:
         """The sessions at work, in order of number."""
         ...
@@ -364,11 +378,23 @@ class Store(Protocol):
 
     async def overview(self, project_id: str) -> ProjectOverview: ...
 
-    async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]: ...
+    async def account_limit(self, names: Sequence[str]) -> datetime | None:
+        """When the last of these usage limits is over; None when none is known."""
+        ...
+
+    async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
+        """What the ended sessions of each phase have used."""
+        ...
 
     async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
         """What the ended sessions of a project have used in all, `since` a moment (those that ended after it), and on
         one work item; summed by the database, in as many statements whatever their number."""
+        ...
+
+    async def standing(
+        self, project_id: str, *, since: datetime, item_id: str | None = None
+    ) -> tuple[Project, PipelineState, SpentByProject]:
+        """A project, its state, and what it has `spent`, all as of one moment."""
         ...
 
     async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:

@@ -22,7 +22,8 @@ _SESSION = [column for column in session_logs.c if column.name != "tool_calls"]
 
 
 async def read(runner: Runner, project_id: str, since: datetime | None) -> Dossier:
-    """Everything of a project; with `since` only the records that may have changed since then.
+    """Everything of a project; with `since` only the records that may have changed since then, and all open
+    instructions.
 
     Raises:
         KeyError: no such project.
@@ -37,6 +38,7 @@ async def read(runner: Runner, project_id: str, since: datetime | None) -> Dossi
         artifacts=tuple(rows.artifact(row) for row in await runner.run(_artifacts(project_id, since))),
         sessions=tuple(rows.session_outline(row) for row in await runner.run(_sessions(project_id, since))),
         requests=tuple(rows.input_request(row) for row in await runner.run(_requests(project_id, since))),
+        instructions=tuple(await queries.open_instructions(runner, project_id)),
     )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Table, insert
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.models import (
     input_requests,
+    instructions,
     phase_outputs,
     session_logs,
     work_item_comments,
@@ -52,6 +53,7 @@ class ImportWrites(PipelineWrites):
         await self._add(phase_outputs, [rows.artifact_values(artifact) for artifact in dossier.artifacts])
         await self._add(session_logs, [rows.session_values(session) for session in dossier.sessions])
         await self._add(input_requests, [rows.request_values(request) for request in dossier.requests])
+        await self._add(instructions, [rows.instruction_values(given) for given in dossier.instructions])
         return created
 
     async def _add(self, table: Table, values: Sequence[dict[str, Any]]) -> None:

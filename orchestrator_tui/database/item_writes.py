@@ -70,12 +70,17 @@ class ItemWrites(Writes):
         return None if row is None else rows.work_item(row)
 
     async def update_item(
-        self, item_id: str, updates: Mapping[str, Any], *, expected: WorkItemStatus | None = None
+        self,
+        item_id: str,
+        updates: Mapping[str, Any],
+        *,
+        expected: WorkItemStatus | None = None,
+        before: WorkItem | None = None,
     ) -> WorkItem:
         unknown = updates.keys() - _CHANGEABLE
         if unknown:
             raise TypeError(f"{', '.join(sorted(unknown))}: not a field of a work item that can be changed")
-        item = await self.item(item_id)
+        item = before or await self.item(item_id)
         if expected is not None and item.status is not expected:
             raise StaleState(f"{item.key} is {item.status}, not {expected}.")
         changed = await self._runner.run(

@@ -359,6 +359,15 @@ class ApiAuditRow(Base):
     ended_at: Mapped[datetime | None]
 
 
+class AccountLimitRow(Base):
+    """A used-up usage limit of an account, known by a hash of its credential, and when it is over."""
+
+    __tablename__ = "account_limits"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    resets_at: Mapped[datetime]
+
+
 def table_of(row: type[Base]) -> Table:
     """The Core table behind a model."""
     table = row.__table__
@@ -382,3 +391,4 @@ event_counter = table_of(EventCounterRow)
 transcripts = table_of(TranscriptRow)
 api_tokens = table_of(ApiTokenRow)
 api_audit = table_of(ApiAuditRow)
+account_limits = table_of(AccountLimitRow)

@@ -84,13 +84,14 @@ def _states(ids: Ids) -> Select[Any]:
 
 
 async def _usage(runner: Runner, ids: Ids) -> Mapping[str, Mapping[PhaseName, Usage]]:
+    """What ended sessions have used; whoever follows the events adds what each other one has at its end."""
     query = (
         select(
             session_logs.c.project_id,
             session_logs.c.phase,
             *(func.sum(session_logs.c[name]).label(name) for name in NUMBERS),
         )
-        .where(session_logs.c.project_id.in_(ids))
+        .where(session_logs.c.project_id.in_(ids), session_logs.c.status != AgentStatus.RUNNING.value)
         .group_by(session_logs.c.project_id, session_logs.c.phase)
     )
     found: dict[str, dict[PhaseName, Usage]] = {}

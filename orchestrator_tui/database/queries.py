@@ -1,6 +1,7 @@
 """Everything that is read, one function a question; each runs on a connection it is given."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -8,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import (
+    account_limits,
     input_requests,
     instructions,
     phase_outputs,
@@ -62,11 +64,17 @@ async def pipeline_state(runner: Runner, project_id: str) -> PipelineState:
     return rows.pipeline_state(row)
 
 
+async def account_limit(runner: Runner, names: Sequence[str]) -> datetime | None:
+    query = select(func.max(account_limits.c.resets_at)).where(account_limits.c.name.in_(names))
+    found: datetime | None = (await runner.run(query)).scalar_one()
+    return found
+
+
 async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, Usage]:
     numbers = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
     query = (
         select(session_logs.c.phase, *(func.sum(session_logs.c[name]).label(name) for name in numbers))
-        .where(session_logs.c.project_id == project_id)
+        .where(session_logs.c.project_id == project_id, session_logs.c.status != AgentStatus.RUNNING.value)
         .group_by(session_logs.c.phase)
     )
     return {PhaseName(row.phase): rows.usage(row) for row in await runner.run(query)}

@@ -244,11 +244,23 @@ class SqlStore(Store):
             found += [overview for overview in unfinished if overview.project.id not in known]
         return Snapshot(seq=seq, projects=tuple(found), total=await overviews.count(runner))
 
+    async def account_limit(self, names: Sequence[str]) -> datetime | None:
+        return await self._read(lambda runner: queries.account_limit(runner, names))
+
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         return await self._read(lambda runner: queries.usage_by_phase(runner, project_id))
 
     async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
         return await self._read(lambda runner: spending.spent(runner, project_id, since, item_id))
+
+    async def standing(
+        self, project_id: str, *, since: datetime, item_id: str | None = None
+    ) -> tuple[Project, PipelineState, SpentByProject]:
+        async def ask(runner: Runner) -> tuple[Project, PipelineState, SpentByProject]:
+            project, state = await find_project(runner, project_id), await queries.pipeline_state(runner, project_id)
+            return project, state, await spending.spent(runner, project_id, since, item_id)
+
+        return await self._read(ask)
 
     async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:
         return await self._read(lambda runner: spending.finished_items(runner, project_id, limit))

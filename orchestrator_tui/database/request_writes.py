@@ -1,26 +1,26 @@
 """Writes to artifacts, session logs and what waits for a person."""
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
 from orchestrator_tui.database import rows
-from orchestrator_tui.database.models import input_requests, phase_outputs, session_logs
+from orchestrator_tui.database.models import account_limits, input_requests, phase_outputs, session_logs
 from orchestrator_tui.database.queries import get_request
-from orchestrator_tui.database.writes import Writes
+from orchestrator_tui.database.writes import Writes, upsert_into
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import RequestClosed
-from orchestrator_tui.domain.records import Artifact, InputRequest, SessionLog
-from orchestrator_tui.domain.statuses import Choice, RequestStatus
+from orchestrator_tui.domain.records import Artifact, InputRequest, SessionLog, Usage
+from orchestrator_tui.domain.statuses import AgentStatus, Choice, RequestStatus
 
 _IDENTITY = frozenset({"id", "project_id", "session_number", "started_at"})
 
 
 class RequestWrites(Writes):
-    """The part of a unit of work that concerns artifacts, sessions and requests."""
+    """The part of a unit of work that concerns artifacts, sessions with what they found used up, and requests."""
 
     async def add_artifact(self, artifact: Artifact) -> None:
         newest = select(func.max(phase_outputs.c.created_at)).where(
@@ -47,6 +47,15 @@ class RequestWrites(Writes):
 
     async def save_answer(self, session_id: str, answer: Mapping[str, Any] | None) -> None:
         await self._runner.run(update(session_logs).where(session_logs.c.id == session_id).values(answer=answer))
+
+    async def save_usage(self, session_id: str, usage: Usage) -> None:
+        running = session_logs.c.status == AgentStatus.RUNNING.value
+        at_work = update(session_logs).where(session_logs.c.id == session_id, running)
+        await self._runner.run(at_work.values(asdict(usage)))
+
+    async def limit_account(self, name: str, resets_at: datetime) -> None:
+        upsert = upsert_into(self._runner, account_limits).values(name=name, resets_at=resets_at)
+        await self._runner.run(upsert.on_conflict_do_update(index_elements=["name"], set_={"resets_at": resets_at}))
 
     async def open_request(self, request: InputRequest) -> None:
         await self._runner.run(insert(input_requests).values(rows.request_values(request)))

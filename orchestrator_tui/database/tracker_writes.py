@@ -4,11 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import tracker_links, tracker_outbox
-from orchestrator_tui.database.writes import Writes
+from orchestrator_tui.database.writes import Writes, upsert_into
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.codec import to_plain
 from orchestrator_tui.domain.records import OutboxEntry, TrackerLink
@@ -22,7 +21,7 @@ class TrackerWrites(Writes):
     async def save_links(self, links: Sequence[TrackerLink]) -> None:
         if not links:
             return
-        upsert = _insert_links(self._runner)
+        upsert = upsert_into(self._runner, tracker_links)
         statement = upsert.on_conflict_do_update(
             index_elements=list(tracker_links.primary_key),
             set_={"remote_id": upsert.excluded.remote_id, "data": upsert.excluded.data},
@@ -78,11 +77,6 @@ async def links(
 
 def _outbox_of(project_id: str, tracker: str) -> tuple[ColumnElement[bool], ...]:
     return tracker_outbox.c.project_id == project_id, tracker_outbox.c.tracker == tracker
-
-
-def _insert_links(runner: Runner) -> Any:
-    dialect = postgresql if runner.connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(tracker_links)
 
 
 def _batched(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

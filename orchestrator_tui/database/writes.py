@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from sqlalchemy import Column, func, select
+from sqlalchemy import Column, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import pipeline_states
+
+
+def upsert_into(runner: Runner, table: Table) -> Any:
+    """An insert that can say what is to happen to a row that is there already; each database has its own."""
+    dialect = postgresql if runner.connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 class Writes:

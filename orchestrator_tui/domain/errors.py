@@ -248,14 +248,18 @@ class GaveUp(AgentFailed):
 
 
 class MustWait(OrchestratorError):
-    """The API takes no requests for now. `resets_at` says until when, if anybody knows."""
+    """The API takes no requests for now. `resets_at` says until when, if anybody knows; `kind` is what the API calls
+    the limit that is used up."""
 
     title = "Waiting"
 
-    def __init__(self, message: str, *, trouble: Trouble, resets_at: datetime | None = None) -> None:
+    def __init__(
+        self, message: str, *, trouble: Trouble, resets_at: datetime | None = None, kind: str | None = None
+    ) -> None:
         super().__init__(message, hint="The project goes on by itself.")
         self.trouble = trouble
         self.resets_at = resets_at
+        self.kind = kind
 
 
 class DecisionAwaited(OrchestratorError):
@@ -275,14 +279,18 @@ class ToolRefused(OrchestratorError):
 
 
 class LimitReached(OrchestratorError):
-    """A limit is used up, or what a session was given of what is left. `item_id` is the work item it was at."""
+    """A limit is used up, or what a session was given of what is left. `item_id` is the work item it was at,
+    `resumes_at` when there is more again by itself."""
 
     title = "Limit"
 
-    def __init__(self, message: str, *, hint: str = "", phase: str, item_id: str | None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", phase: str, item_id: str | None, resumes_at: datetime | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.phase = phase
         self.item_id = item_id
+        self.resumes_at = resumes_at
 
 
 class PhaseFailed(OrchestratorError):

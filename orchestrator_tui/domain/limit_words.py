@@ -48,10 +48,9 @@ def reached(use: LimitUse) -> str:
 def how_to_raise(use: LimitUse, number: int) -> str:
     """What to type so that project `number` may go on."""
     more = f"{2 * max(use.limit, use.used):.6g}" if use.resource is Resource.MONEY else _whole(use)
-    later = " It may also go on tomorrow." if use.scope is Scope.DAY else ""
     return (
         f"Raise it and go on: orchestrator-tui --resume {number} --set {key(use.scope, use.resource)}={more}, "
-        f"or /limit {use.scope} {use.resource} {more} in the dashboard.{later}"
+        f"or /limit {use.scope} {use.resource} {more} in the dashboard."
     )
 
 

@@ -382,7 +382,10 @@ class Instruction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dossier:
-    """What a project can be built again from: all that is kept of it but its events, transcripts and tool calls."""
+    """What a project can be built again from: all that is kept of it but its events, transcripts and tool calls.
+
+    `instructions` are those that no agent has taken in yet.
+    """
 
     project: Project
     state: PipelineState
@@ -391,6 +394,7 @@ class Dossier:
     artifacts: tuple[Artifact, ...] = ()
     sessions: tuple[SessionLog, ...] = ()
     requests: tuple[InputRequest, ...] = ()
+    instructions: tuple[Instruction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -46,9 +46,10 @@ def pause_problem(overview: ProjectOverview) -> str | None:
     project, state = overview.project, overview.state
     if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
         return None
-    if state.resumes_at is not None:
-        return f"{words.why(state.shutdown_reason, state.resumes_at)}; it goes on by itself then"
     phase = state.phases[project.current_phase] if project.current_phase else None
+    if state.resumes_at is not None:
+        told = f"{words.why(state.shutdown_reason, state.resumes_at)}; it goes on by itself then"
+        return f"{told}. {phase.error}" if phase and phase.error and phase.status is PhaseStatus.FAILED else told
     return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
 
 

@@ -1,4 +1,4 @@
-"""Has projects go on by themselves that wait for the API until a certain time."""
+"""Has projects go on by themselves that wait until a certain time: for the API, or for the next day and its limits."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.clock import Clock, wait_until
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.records import PipelineState
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +29,15 @@ class Alarms:
         self._closed = False
 
     async def is_early(self, project_id: str) -> bool:
-        """Whether the project waits and it is not time yet.
+        """Whether the project waits for the API and it is not time yet. What waits for more to use may go on sooner, as
+        its limits may have been raised.
 
         Raises:
             StoreUnavailable: that cannot be read.
         """
         state = await self._store.pipeline_state(project_id)
+        if state.shutdown_reason == PauseReason.BUDGET.value:
+            return False
         return _waits(state) and state.resumes_at is not None and state.resumes_at > self._clock.now()
 
     def set(self, project_id: str) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -99,14 +99,14 @@ class Budget:
             LimitReached: nothing is left.
         """
         while True:
-            closings, project = self._closings, await self._store.find_project(self._project_id)
-            allowance = await self._measured(place, project)
+            closings = self._closings
+            allowance, project = await self._measured(place)
             if closings != self._closings:
                 # One that ended meanwhile may be missing from what was read.
                 continue
             uses = self._uses(allowance)
-            if use := budget.reached(uses):
-                raise self._limit_reached(use, place, project)
+            if limit := self._limit_reached(uses, place, project):
+                raise limit
             free = self._free_dollars(allowance)
             if free <= 0:
                 self._closed.clear()
@@ -132,9 +132,8 @@ class Budget:
 
     async def is_used_up(self, place: Place) -> LimitReached | None:
         """Whether another session at `place` would find nothing left, by the limits that are in force now."""
-        project = await self._store.find_project(self._project_id)
-        use = budget.reached(self._uses(await self._measured(place, project)))
-        return self._limit_reached(use, place, project) if use else None
+        allowance, project = await self._measured(place)
+        return self._limit_reached(self._uses(allowance), place, project)
 
     def reached(self, allowance: Allowance) -> LimitUse | None:
         """The limit that a running session has come to, as far as is known here."""
@@ -144,8 +143,8 @@ class Budget:
         """The same, once the limits were read again: somebody may have raised one."""
         project = await self._store.find_project(self._project_id)
         allowance.limits = limits_of(project, self._settings)
-        use = self.reached(allowance)
-        return self._limit_reached(use, allowance.place, project) if use else None
+        at_work = [use for use in self._uses(allowance) if use.resource in WHILE_RUNNING]
+        return self._limit_reached(at_work, allowance.place, project)
 
     def seconds_to(self, allowance: Allowance) -> float:
         """How long until time alone makes something to tell of."""
@@ -165,8 +164,7 @@ class Budget:
         outlook = forecast.forecast(await self._store.item_counts(self._project_id), found)
         if outlook is None:
             return ()
-        project = await self._store.find_project(self._project_id)
-        spent = await self._measured(Place(phase=PhaseName.IMPLEMENT), project)
+        spent, _ = await self._measured(Place(phase=PhaseName.IMPLEMENT))
         project_spent = spent.base[Scope.PROJECT]
         told: list[events.LimitNear] = []
         for use in forecast.passed(spent.limits, project_spent, outlook.left):
@@ -176,11 +174,13 @@ class Budget:
                 told.append(_near(use, used=project_spent.of(use.resource)))
         return tuple(told)
 
-    async def _measured(self, place: Place, project: Project) -> Allowance:
+    async def _measured(self, place: Place) -> tuple[Allowance, Project]:
+        """An allowance with nothing used of it yet, and the project with the limits that are in force."""
         at = self._clock()
-        state = await self._store.pipeline_state(self._project_id)
-        ended = await self._store.spent(self._project_id, since=budget.day_began(at), item_id=place.item_id)
-        return Allowance(
+        project, state, ended = await self._store.standing(
+            self._project_id, since=budget.day_began(at), item_id=place.item_id
+        )
+        allowance = Allowance(
             place=place,
             limits=limits_of(project, self._settings),
             base=spent_in(state, ended, at, phase=place.phase, has_item=place.item_id is not None),
@@ -191,6 +191,7 @@ class Budget:
             },
             began=self._ticks(),
         )
+        return allowance, project
 
     def _spent(self, allowance: Allowance) -> dict[Scope, Spending]:
         lasted = Spending(seconds=self._ticks() - allowance.began)
@@ -231,12 +232,17 @@ class Budget:
                 self._told.add((use.scope, use.resource, use.subject, use.limit))
         self._seen |= {(use.scope, use.subject) for use in uses}
 
-    def _limit_reached(self, use: LimitUse, place: Place, project: Project) -> LimitReached:
+    def _limit_reached(self, uses: Sequence[LimitUse], place: Place, project: Project) -> LimitReached | None:
+        """The error about the first of the limits that is used up; None when none is."""
+        use = budget.reached(uses)
+        if use is None:
+            return None
         return LimitReached(
             limit_words.reached(use),
             hint=limit_words.how_to_raise(use, project.number),
             phase=place.phase.value,
             item_id=place.item_id,
+            resumes_at=budget.day_ends(self._clock()) if budget.is_over_tomorrow(uses) else None,
         )
 
 

@@ -18,6 +18,7 @@ from orchestrator_tui.domain.limits import (
     Scope,
     Spending,
     SpentByProject,
+    spent_by,
 )
 from orchestrator_tui.domain.records import PipelineState, Project
 from orchestrator_tui.domain.statuses import PhaseName
@@ -138,8 +139,10 @@ async def read_bounds(store: Store, project: Project, settings: SettingsModel, a
     phase = project.current_phase
     ended = await store.spent(project.id, since=budget.day_began(at))
     spent = spent_in(overview.state, ended, at, phase=phase)
-    running = Spending(sessions=len(overview.running))
-    spent = {scope: amount + running for scope, amount in spent.items()}
+    for session in overview.running:
+        for scope in spent:
+            if scope is not Scope.PHASE or session.phase is phase:
+                spent[scope] += spent_by(session.usage, sessions=1)
     subjects = {Scope.DAY: at.astimezone().date().isoformat(), Scope.PHASE: phase.value if phase else ""}
     outlook = forecast.forecast(overview.items, await store.finished_items(project.id, limit=forecast.NEWEST))
     return Bounds(

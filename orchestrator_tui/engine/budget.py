@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, time, timedelta
 
 from orchestrator_tui.domain.limits import Limits, LimitUse, Resource, Scope, Spending
 
@@ -63,4 +63,21 @@ def seconds_to(limits: Limits, spent: Spent, warn_at: float) -> float:
 
 def day_began(moment: datetime) -> datetime:
     """Midnight before `moment` where the program runs."""
-    return moment.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return _midnight(moment, days=0)
+
+
+def day_ends(moment: datetime) -> datetime:
+    """Midnight after `moment` where the program runs: from then on nothing is used of a day's limits."""
+    return _midnight(moment, days=1)
+
+
+def _midnight(moment: datetime, days: int) -> datetime:
+    # By the calendar, as a day on which clocks are changed is not 24 hours long.
+    day = moment.astimezone().date() + timedelta(days=days)
+    return datetime.combine(day, time()).astimezone()
+
+
+def is_over_tomorrow(found: Iterable[LimitUse]) -> bool:
+    """Whether limits are used up, and each of them is a day's."""
+    scopes = {use.scope for use in found if use.is_reached}
+    return scopes == {Scope.DAY}

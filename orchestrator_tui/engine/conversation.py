@@ -35,6 +35,7 @@ from orchestrator_tui.engine.detection import Finding, StuckDetector, Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
 from orchestrator_tui.engine.hearing import Heard, Hearing
+from orchestrator_tui.engine.progress import changed_since
 from orchestrator_tui.engine.shortening import shorten, shorten_value, summarize_call
 
 A = TypeVar("A", bound=BaseModel)
@@ -166,6 +167,7 @@ class Conversation:
         self._stuck = StuckDetector(thresholds)
         self._keep = keep
         self._resume_prompt = task.resume_prompt
+        self._used = Usage()
         self._delta = ""
         self._delta_at = 0.0
         self._delta_later: asyncio.TimerHandle | None = None
@@ -264,11 +266,18 @@ class Conversation:
                 return self._end_turn(output)
             finding = self._take(output)
             if not isinstance(output, TextDelta):
+                self._count()
                 await guard.look()
             await self._notice(output)
             if finding is not None and found is None:
                 found = finding
                 await self._session.interrupt()
+
+    def _count(self) -> None:
+        """Keep what the session has used by now; only its end would tell it otherwise, and that may never come."""
+        if (used := self._session.usage) != self._used:
+            self._used = used
+            self._log.add_usage(self._account.log.id, used)
 
     async def _notice(self, output: AgentOutput) -> None:
         """What the agent has heard by now."""
@@ -286,16 +295,26 @@ class Conversation:
         """What the agent does next.
 
         Raises:
-            AgentFailed: it gives no sign of life.
+            AgentFailed: it gives no sign of life: no token, no call, no result, no change of a file.
         """
-        seconds = detection.patience(self._stall_seconds, self._account.running.values())
+        seconds, since = detection.patience(self._stall_seconds, self._account.running.values()), now()
+        coming = asyncio.ensure_future(anext(outputs))
         try:
-            async with self._clock.timeout(seconds):
-                return await anext(outputs)
-        except TimeoutError as error:
-            raise self._failed(
-                f"The {self._task.role} agent gave no sign of life for {seconds / 60:.0f} minutes.", kind="stalled"
-            ) from error
+            while True:
+                try:
+                    async with self._clock.timeout(seconds):
+                        return await asyncio.shield(coming)
+                except TimeoutError as error:
+                    if coming.done():
+                        return coming.result()
+                    looked_at = now()
+                    if not await asyncio.to_thread(changed_since, self._task.directory, since):
+                        text = f"The {self._task.role} agent gave no sign of life for {seconds / 60:.0f} minutes."
+                        raise self._failed(text, kind="stalled") from error
+                    since = looked_at
+        finally:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
 
     def _failed(self, text: str, *, kind: str) -> AgentFailed:
         trouble = classification.of_session(kind, None, text, None)
@@ -310,6 +329,7 @@ class Conversation:
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()
+        self._count()
         self._account.cli_session_id = ended.cli_session_id or self._account.cli_session_id
         if ended.error_kind is not None:
             account = self._account

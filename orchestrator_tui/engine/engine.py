@@ -146,6 +146,8 @@ class LocalEngine(EngineClient):
                 return replace(command, text=hide(text))
             case EditArtifact():
                 return replace(command, markdown=hide(command.markdown))
+            case SteerAgent() | LeaveNote():
+                return replace(command, text=hide(command.text))
             case _:
                 return command
 

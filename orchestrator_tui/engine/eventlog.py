@@ -1,4 +1,4 @@
-"""Stores the many small events of agents in batches, in the order they came."""
+"""Stores the many small events of agents in batches, in the order they came, and with them what agents have used."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -8,6 +8,7 @@ from typing import Self
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import Event
+from orchestrator_tui.domain.records import Usage
 
 BATCH = 200
 END_SECONDS = 10.0
@@ -23,6 +24,7 @@ class EventLog:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: list[tuple[str, Event]] = []
+        self._used: dict[str, Usage] = {}
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -52,13 +54,18 @@ class EventLog:
         self._waiting.extend((project_id, event) for event in events)
         self._start()
 
+    def add_usage(self, session_id: str, usage: Usage) -> None:
+        """What a session at work has used so far: it is counted even if its process dies before it ends."""
+        self._used[session_id] = usage
+        self._start()
+
     async def flush(self) -> None:
         """Wait until everything added so far is stored.
 
         Raises:
             StoreUnavailable: events could not be stored; they are kept, and tried again with the next call.
         """
-        if self._waiting:
+        if self._waiting or self._used:
             self._start()
         await self._idle.wait()
         if self._failure is not None:
@@ -72,16 +79,20 @@ class EventLog:
     async def _write(self) -> None:
         while True:
             await self._wake.wait()
-            batch = self._waiting[:BATCH]
+            batch, used = self._waiting[:BATCH], self._used
+            self._used = {}
             try:
                 async with self._store.transaction() as unit:
                     for project_id, event in batch:
                         unit.record(project_id, event)
+                    for session_id, usage in used.items():
+                        await unit.save_usage(session_id, usage)
                 del self._waiting[: len(batch)]
                 self.trouble.clear()
             except StoreUnavailable as error:
+                self._used = used | self._used
                 self._failure = error
                 self.trouble.set()
-            if not self._waiting or self._failure is not None:
+            if not (self._waiting or self._used) or self._failure is not None:
                 self._wake.clear()
                 self._idle.set()

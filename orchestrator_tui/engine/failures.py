@@ -28,7 +28,8 @@ def of_turn(ended: TurnEnded, limit: LimitChanged | None, *, now: datetime, summ
     trouble = classification.of_session(ended.error_kind, ended.status, text, limit)
     if trouble in OF_THE_SERVICE:
         resets_at = classification.resets_at(limit, text, now)
-        return MustWait(f"{SERVICE_WORDS[trouble]}: {text}", trouble=trouble, resets_at=resets_at)
+        kind = limit.kind if limit is not None else None
+        return MustWait(f"{SERVICE_WORDS[trouble]}: {text}", trouble=trouble, resets_at=resets_at, kind=kind)
     if ended.error_kind == "authentication_failed":
         text = f"Claude refused the credentials: {text}."
     hint = HINTS.get(ended.error_kind, "")

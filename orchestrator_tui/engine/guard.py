@@ -1,12 +1,12 @@
-"""Ends a running session at a safe point once a limit is reached, and tells what comes near."""
+"""Ends a running session at a safe point once its or its account's limit is reached, and tells what comes near."""
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from orchestrator_tui.agents.base import AgentSession
-from orchestrator_tui.domain.errors import LimitReached
+from orchestrator_tui.domain.errors import LimitReached, MustWait
 from orchestrator_tui.domain.events import Event
 from orchestrator_tui.engine.allowances import Allowance, Budget
 
@@ -14,35 +14,46 @@ LONGEST_SLEEP = 3600.0
 
 
 class Guard:
-    """Watches one session. `reached` is the limit it was ended for.
+    """Watches one session. `reached` is what it was ended for.
 
     Args:
         tell: takes the events about limits that come near.
         settle_seconds: how long a tool call that is under way may take until it is cut off.
+        used_up: returns once another session has found a usage limit of the account to be used up.
     """
 
     def __init__(
-        self, budget: Budget, allowance: Allowance, *, tell: Callable[[Event], None], settle_seconds: float
+        self,
+        budget: Budget,
+        allowance: Allowance,
+        *,
+        tell: Callable[[Event], None],
+        settle_seconds: float,
+        used_up: Callable[[], Awaitable[MustWait]] | None = None,
     ) -> None:
         self._budget = budget
         self._allowance = allowance
         self._tell = tell
         self._settle_seconds = settle_seconds
+        self._used_up = used_up
         self._session: AgentSession | None = None
         self._looking = False
-        self.reached: LimitReached | None = None
+        self.reached: LimitReached | MustWait | None = None
 
     @asynccontextmanager
     async def watching(self, session: AgentSession) -> AsyncIterator[None]:
-        """Look at the clock as well, as long as this lasts."""
+        """Look at the clock and at the account as well, as long as this lasts."""
         self._session = session
         self._allowance.used = lambda: session.usage
-        clock = asyncio.create_task(self._watch_clock(), name="limits-clock")
+        tasks = [asyncio.create_task(self._watch_clock(), name="limits-clock")]
+        if self._used_up is not None:
+            tasks.append(asyncio.create_task(self._watch_account(self._used_up), name="limits-account"))
         try:
             yield
         finally:
-            clock.cancel()
-            await asyncio.gather(clock, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             self._session = None
 
     async def look(self) -> None:
@@ -67,7 +78,7 @@ class Guard:
         """Nothing more is asked of an agent whose limit is reached.
 
         Raises:
-            LimitReached: it is.
+            LimitReached, MustWait: it is.
         """
         await self.look()
         if self.reached is not None:
@@ -78,6 +89,13 @@ class Guard:
             async with asyncio.timeout(self._settle_seconds):
                 await session.settle()
         await session.interrupt()
+
+    async def _watch_account(self, used_up: Callable[[], Awaitable[MustWait]]) -> None:
+        error = await used_up()
+        if self.reached is None:
+            self.reached = error
+            if self._session is not None:
+                await self._end(self._session)
 
     async def _watch_clock(self) -> None:
         while self.reached is None:

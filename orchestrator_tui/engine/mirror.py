@@ -51,6 +51,9 @@ _CHANGES = (
     events.InputAnswered,
     events.InputWithdrawn,
     events.LimitSet,
+    events.InstructionGiven,
+    events.InstructionTaken,
+    events.InstructionKept,
 )
 
 Mark = tuple[int, ...]
@@ -201,6 +204,8 @@ class Mirror:
 def _write(kept: _Kept, dossier: Dossier) -> None:
     """Take in what has changed, and write it all. Blocks on the disk."""
     for section, lines in kept.lines.items():
+        if section in statefile.READ_WHOLE:
+            lines.clear()
         lines.update({record.id: statefile.line_of(record) for record in getattr(dossier, section)})
     folder = Path(dossier.project.directory)
     content = statefile.frame(

@@ -254,13 +254,14 @@ class Pipeline:
 
     async def _limited(self, phase: PhaseState, error: LimitReached) -> bool:
         """Pause, unless the limit was raised meanwhile: then the phase is taken up as after a stop, and so it is when
-        the pause is over."""
-        if not await self._parts.sessions.is_final(error):
+        the pause is over. That of a day's limit is over with the day."""
+        limit = await self._parts.sessions.still_reached(error)
+        if limit is None:
             await self._parts.log.flush()
             await self.interrupted("there is more to use again")
             return True
-        await self._set_aside(phase, error.message)
-        await self._give_up(phase, error, PauseReason.BUDGET)
+        await self._set_aside(phase, limit.message)
+        await self._give_up(phase, limit, PauseReason.BUDGET, resumes_at=limit.resumes_at)
         return False
 
     async def _wait(self, phase: PhaseState, error: MustWait) -> None:
@@ -281,7 +282,7 @@ class Pipeline:
                 events.ErrorOccurred(
                     title=error.title,
                     message=error.message,
-                    hint=f"The project goes on by itself at {words.local_time(resumes_at)}.",
+                    hint=_by_itself(resumes_at),
                     phase=phase.phase,
                 ),
             )
@@ -378,7 +379,14 @@ class Pipeline:
             path = self._parts.workspace.write_note(f"{result.output_type}.md", result.markdown)
         return new_artifact(self._project.id, phase, result.output_type, result.content, path, round_number)
 
-    async def _give_up(self, phase: PhaseState, error: OrchestratorError, pause: PauseReason | None) -> None:
+    async def _give_up(
+        self,
+        phase: PhaseState,
+        error: OrchestratorError,
+        pause: PauseReason | None,
+        *,
+        resumes_at: datetime | None = None,
+    ) -> None:
         """A phase could not be finished: a person decides in checkpoint mode, otherwise the pipeline has failed."""
         await self._parts.log.flush()
         asks = pause is None and self._parts.settings.autonomy.mode is Autonomy.CHECKPOINT
@@ -389,13 +397,17 @@ class Pipeline:
             )
             unit.record(
                 self._project.id,
-                events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint, phase=phase.phase),
+                events.ErrorOccurred(
+                    title=error.title,
+                    message=error.message,
+                    hint=" ".join([error.hint, _by_itself(resumes_at)] if resumes_at else [error.hint]),
+                    phase=phase.phase,
+                ),
             )
             if asks:
                 await questions.open_request(unit, questions.about_phase(self._project, phase.phase, error))
-            await self._rest(
-                unit, PipelineStatus.PAUSED if reason else PipelineStatus.FAILED, reason or PauseReason.ERROR
-            )
+            status = PipelineStatus.PAUSED if reason else PipelineStatus.FAILED
+            await self._rest(unit, status, reason or PauseReason.ERROR, resumes_at=resumes_at)
         await self.mirror()
 
     async def _move_phase(self, phase: PhaseState, new: PhaseStatus, *, reason: str | None = None) -> None:
@@ -462,3 +474,7 @@ class Pipeline:
     async def mirror(self) -> None:
         """Copy the state into the project's folder; the database stays the truth when that fails."""
         await self._parts.mirror.write(self._project.id)
+
+
+def _by_itself(resumes_at: datetime) -> str:
+    return f"The project goes on by itself at {words.local_time(resumes_at)}."

@@ -21,6 +21,9 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.domain.troubles import Trouble
+from orchestrator_tui.engine import accounts
+from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Allowance, Budget, Place
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.conversation import Account, Conversation, Task, Words, answer_of
@@ -57,6 +60,7 @@ class Sessions:
         stall_seconds: float,
         max_reasks: int,
         liaison: Liaison | None = None,
+        account_limits: AccountLimits | None = None,
         clock: Clock | None = None,
         thresholds: Thresholds | None = None,
     ) -> None:
@@ -72,6 +76,7 @@ class Sessions:
         self._stall_seconds = stall_seconds
         self._max_reasks = max_reasks
         self._clock = clock or SystemClock()
+        self._account_limits = account_limits or AccountLimits(self._clock)
         self._thresholds = thresholds or Thresholds()
         self._answered = False
         self._accounts: dict[str, Account] = {}
@@ -152,11 +157,16 @@ class Sessions:
         Raises:
             AgentFailed: the session could not be started.
             LimitReached: nothing is left for it, or it has used what it was given; its conversation can go on.
+            MustWait: the account's usage limit is used up, as this session found or another one.
             DiskFull: its work could not be kept.
         """
         async with self._places:
             await self.may_begin()
             require_room(task.directory)
+            limits = accounts.names_for(self._runtime.account, task.model)
+            if limits:
+                self._account_limits.require(limits)
+                self._account_limits.check(await self._store.account_limit(limits))
             place = _place(task)
             allowance = await self._budget.open(place, sharers=task.sharers)
             guard = Guard(
@@ -164,6 +174,7 @@ class Sessions:
                 allowance,
                 tell=partial(self._log.add, task.project.id),
                 settle_seconds=self._settle_seconds,
+                used_up=partial(self._account_limits.reached, limits) if limits else None,
             )
             try:
                 async with self._kept(task, guard, allowance) as conversation:
@@ -195,6 +206,8 @@ class Sessions:
         except (StoreUnavailable, MustWait, LimitReached) as error:
             # Its conversation goes on once what it does can be kept again, the API answers again, or more may be used.
             await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
+            if isinstance(error, MustWait) and error is not guard.reached:
+                await self._tell_account(error)
             raise
         except AgentFailed as error:
             limit = guard.reached or (await self._share_used_up(error, allowance))
@@ -212,6 +225,15 @@ class Sessions:
         finally:
             del self._accounts[account.log.id]
         await self._end(task, account, AgentStatus.COMPLETED, None)
+
+    async def _tell_account(self, error: MustWait) -> None:
+        """A usage limit holds for all whose account it is: nobody need find it out by a request of their own."""
+        if error.trouble is not Trouble.USAGE_LIMIT or error.resets_at is None or not self._runtime.account:
+            return
+        name = accounts.name_of(self._runtime.account, error.kind)
+        async with self._store.transaction() as unit:
+            await unit.limit_account(name, error.resets_at)
+        self._account_limits.tell(name, error.resets_at)
 
     def _conversation(self, session: AgentSession, task: Task, account: Account) -> Conversation:
         return Conversation(
@@ -241,10 +263,10 @@ class Sessions:
             "The session has used its share of what is left.", phase=place.phase.value, item_id=place.item_id
         )
 
-    async def is_final(self, error: LimitReached) -> bool:
-        """Whether nothing is left where a session was ended; otherwise its conversation may go on at once, as others
-        gave back what they had not used, or somebody raised the limit."""
-        return await self._budget.is_used_up(Place(phase=PhaseName(error.phase), item_id=error.item_id)) is not None
+    async def still_reached(self, error: LimitReached) -> LimitReached | None:
+        """The limit by which nothing is left where a session was ended; without one its conversation may go on at
+        once, as others gave back what they had not used, or somebody raised the limit."""
+        return await self._budget.is_used_up(Place(phase=PhaseName(error.phase), item_id=error.item_id))
 
     async def tell_foreseen(self, project_id: str) -> None:
         """Tell of limits that the work left to do will pass."""

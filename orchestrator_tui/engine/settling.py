@@ -8,6 +8,8 @@ from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.records import Comment, Dossier, InputRequest, PhaseState, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
+    InstructionKind,
+    InstructionStatus,
     PhaseStatus,
     PipelineStatus,
     RequestKind,
@@ -31,6 +33,7 @@ class Settled:
 
 def settled(dossier: Dossier, finished: Mapping[str, str], *, ended_at: datetime, at: datetime) -> Settled:
     """`dossier` with nothing running in it; `finished` are commits by the id of the item they finished.
+    What an agent at work had not heard yet goes to the next one.
 
     `ended_at` is the last sign of life of the process that ran it, `at` the present moment.
     """
@@ -60,6 +63,11 @@ def settled(dossier: Dossier, finished: Mapping[str, str], *, ended_at: datetime
             comments=dossier.comments + comments,
             requests=tuple(_request(request) for request in dossier.requests),
             sessions=tuple(_session(session, ended_at) for session in dossier.sessions),
+            instructions=tuple(
+                replace(given, kind=InstructionKind.NOTE, agent_id=None)
+                for given in dossier.instructions
+                if given.status is InstructionStatus.OPEN and given.kind is not InstructionKind.INTERRUPT
+            ),
         ),
         by_commit=by_commit,
         requeued=requeued,

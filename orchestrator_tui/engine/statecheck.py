@@ -79,10 +79,10 @@ def _problems(dossier: Dossier) -> Iterator[str]:
         yield "state phases: one has the name of another"
     if dossier.state.status is not dossier.project.status:
         yield "state status: it is not that of the project"
-    for section in ("items", "artifacts", "sessions", "requests"):
+    for section in ("items", "artifacts", "sessions", "requests", "instructions"):
         if any(record.project_id != dossier.project.id for record in getattr(dossier, section)):
             yield f"{section}: one belongs to another project"
-    for section in ("items", "comments", "artifacts", "sessions", "requests"):
+    for section in ("items", "comments", "artifacts", "sessions", "requests", "instructions"):
         if _repeats([record.id for record in getattr(dossier, section)]):
             yield f"{section}: an id is used twice"
     yield from _items(dossier)

@@ -17,8 +17,11 @@ from orchestrator_tui.domain.records import Dossier, PipelineState, Project
 from orchestrator_tui.engine.statecheck import VERSION, checked
 
 STATE_FILE = ".orchestrator_state.json"
-SECTIONS = ("items", "comments", "artifacts", "sessions", "requests")
+SECTIONS = ("items", "comments", "artifacts", "sessions", "requests", "instructions")
 """The lists of a `Dossier`; in the file each of their records has a line of its own."""
+
+READ_WHOLE = frozenset({"instructions"})
+"""Sections that every `Dossier` holds as a whole: what is missing in them is no more."""
 
 LARGEST = 100_000_000
 """Bytes; some thousand work items with all that was said about them are a third of that."""

@@ -156,7 +156,7 @@ class Attempts:
             try:
                 taken = await self._session(answer, check)
             except LimitReached as error:
-                if await self._services.sessions.is_final(error):
+                if await self._services.sessions.still_reached(error) is not None:
                     raise
                 # It had used its share only: others gave back what they had not used, so its conversation goes on.
                 self._task = replace(self._task, sharers=1)

@@ -92,8 +92,11 @@ class ImplementPhase(Phase):
             return
         task = self._task(given, item, await self._prompt(given, tracker, item, command))
         attempts = Attempts(self._services, given, task, ItemBook(tracker, item))
+        # Against it changes are told, also those that the agent has committed by itself.
+        before = await self._repair.last_green(given)
         try:
-            answer = await attempts.work(WorkDone, partial(self._objection, given, tracker, item, command, attempts))
+            check = partial(self._objection, given, tracker, item, command, before, attempts)
+            answer = await attempts.work(WorkDone, check)
         except GaveUp as error:
             await self._block(given, tracker, item, error.message, error.report)
             return
@@ -102,8 +105,6 @@ class ImplementPhase(Phase):
         if answer.status == "blocked":
             await self._block(given, tracker, item, answer.summary, answer.summary)
             return
-        # The agent may have committed by itself.
-        before = await self._repair.last_green(given)
         commit = await self._services.workspace.commit(f"{item.key}: {item.title}", item_id=item.id, since=before)
         if commit is not None:
             self._services.tell(given, self._services.committed(given, commit, item))
@@ -115,6 +116,7 @@ class ImplementPhase(Phase):
         tracker: WorkTracker,
         item: WorkItem,
         command: str,
+        before: str | None,
         attempts: Attempts,
         answer: WorkDone,
         conversation: Conversation,
@@ -128,7 +130,7 @@ class ImplementPhase(Phase):
         verdict = await self._services.verify(given, command, item)
         if not verdict.passed:
             return red(self._services, verdict, attempts)
-        if not await self._services.workspace.has_changed(await self._repair.last_green(given)):
+        if not await self._services.workspace.has_changed(before):
             return replace(Objection.invalid(self._services, [NOTHING_CHANGED]), kind="nothing_changed")
         return None
 

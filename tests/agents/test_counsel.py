@@ -11,8 +11,10 @@ import pytest
 from orchestrator_tui.agents import gate
 from orchestrator_tui.agents.base import AgentOutput, PermissionAsk, ToolReturned
 from orchestrator_tui.agents.decision import Decision, allow, ask, deny
+from orchestrator_tui.agents.discreet import DiscreetCounsel
 from orchestrator_tui.agents.rehearsal import server
 from orchestrator_tui.agents.rehearsal.model import decide
+from orchestrator_tui.config.secrets import mask_tokens
 from orchestrator_tui.domain.errors import ToolRefused
 from tests.agents.support import SCHEMA, end_of, rehearsed
 
@@ -117,3 +119,15 @@ async def test_a_command_left_to_a_person_runs_only_when_allowed(tmp_path: Path)
     assert counsel.asked == 2 * [
         PermissionAsk(command="touch a.txt", reason="it reaches the network", pattern="touch a.txt")
     ]
+
+
+async def test_nobody_is_told_a_credential_and_none_is_allowed_for_good() -> None:
+    counsel, key = Listening(), "ghp_" + "aB3d" * 9
+    discreet = DiscreetCounsel(counsel, mask_tokens)
+    await discreet.ask_user(f"Use {key}?", [key, "no"])
+    await discreet.comment_on_work_item("TASK-1", f"It is {key}.")
+    await discreet.report_progress(key)
+    assert counsel.asked == [("Use ***?", ("***", "no")), ("TASK-1", "It is ***."), "***"]
+    decision = await discreet.permit(PermissionAsk(command=f"curl -u {key} x", reason="It is outside.", pattern="curl"))
+    assert not decision.allowed and "credential" in decision.reason and len(counsel.asked) == 3
+    assert (await discreet.permit(PermissionAsk(command="curl x", reason="", pattern="curl x"))).allowed

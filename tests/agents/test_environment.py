@@ -67,6 +67,13 @@ def test_an_address_the_person_set_is_kept(tmp_path: Path) -> None:
     assert not endpoint.scripted and "key" not in repr(endpoint)
 
 
+def test_an_account_is_known_by_its_credential_and_tells_nothing_of_it() -> None:
+    mine = AccountEndpoint({"CLAUDE_CODE_OAUTH_TOKEN": "planted-token"}).account
+    assert mine == AccountEndpoint(PARENT).account != AccountEndpoint({"ANTHROPIC_API_KEY": "planted-token2"}).account
+    assert mine and "planted" not in mine
+    assert AccountEndpoint({}).account == ""
+
+
 def test_no_credentials_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CredentialsMissing):
         AccountEndpoint({"ANTHROPIC_API_KEY": ""}).environment(request_in(tmp_path))

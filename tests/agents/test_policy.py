@@ -227,18 +227,12 @@ def test_what_a_person_is_asked_is_the_command_itself(project: Path) -> None:
     command = "ls && npm install x*"
     decision = policy.decide(command, directory=project)
     assert decision.verdict is Verdict.ASK and decision.pattern == command
-    granted = Rules(granted=(command,))
-    assert policy.decide(command, directory=project, rules=granted).allowed
-    for other in ("ls && npm install x", f"{command} ", f"{command}; npm ci", "npm install x*"):
-        assert not policy.decide(other, directory=project, rules=granted).allowed
 
 
-def test_what_stands_in_a_file_cannot_be_granted_by_the_name_of_the_file(project: Path) -> None:
+def test_what_stands_in_a_file_has_no_pattern_that_could_be_allowed(project: Path) -> None:
     (project / "fetch.sh").write_text("npm install\n", encoding="utf-8")
     decision = policy.decide("bash fetch.sh", directory=project)
     assert decision.verdict is Verdict.ASK and decision.pattern == ""
-    granted = Rules(granted=("bash fetch.sh",))
-    assert policy.decide("bash fetch.sh", directory=project, rules=granted).verdict is Verdict.ASK
 
 
 def test_removing_everything_at_once_is_asked_about(project: Path) -> None:
@@ -248,9 +242,9 @@ def test_removing_everything_at_once_is_asked_about(project: Path) -> None:
     assert policy.decide("rm -rf src/*", directory=project).allowed
 
 
-def test_a_grant_lifts_no_denial(project: Path) -> None:
+def test_what_the_user_allows_lifts_no_denial(project: Path) -> None:
     for command in ("cat /etc/passwd", "npm install; cat /etc/passwd", "sudo ls", "git push --force"):
-        rules = Rules(granted=(command,), allow=(f"{command.split(';')[0]}", "cat *", "sudo *", "git *"))
+        rules = Rules(allow=(f"{command.split(';')[0]}", "cat *", "sudo *", "git *"))
         assert policy.decide(command, directory=project, rules=rules).verdict is Verdict.DENY
 
 
@@ -292,7 +286,7 @@ def test_the_users_rules_hold_for_each_simple_command(
 
 
 def test_denied_by_the_user_wins_in_every_wrapping(project: Path) -> None:
-    rules = Rules(deny=("ls *",), allow=("ls *",), granted=("ls",))
+    rules = Rules(deny=("ls *",), allow=("ls *",))
     for wrapping in WRAPPINGS:
         text = re.sub(r"\bls\b", "pwd", wrapping)
         assert policy.decide(wrapped("ls", [text]), directory=project, rules=rules).verdict is Verdict.DENY, text

@@ -142,6 +142,29 @@ def test_a_hard_link_to_a_file_outside_is_refused_and_one_inside_is_not(project:
     assert not allowed(project, "Grep", pattern="x", path="leak")
 
 
+def test_a_search_reads_through_no_hard_link_to_a_file_outside(project: Path, tmp_path: Path) -> None:
+    (project / "src" / "again.py").hardlink_to(project / "src" / "real.py")
+    (project / ".git" / "object").hardlink_to(tmp_path / "secret")
+    assert allowed(project, "Grep", pattern="x")
+    (project / "src" / "deep").mkdir()
+    (project / "src" / "deep" / "leak").hardlink_to(tmp_path / "secret")
+    (project / "docs").mkdir()
+    for path in ({}, {"path": "src"}, {"path": str(project)}, {"path": "alias/deep"}, {"path": "src/deep/leak"}):
+        assert not allowed(project, "Grep", pattern="x", **path), path
+    assert "leak" in decide("Grep", {"pattern": "x"}, Boundary.around(project), project).reason
+    assert allowed(project, "Grep", pattern="x", path="docs")
+    # Names alone tell nothing.
+    assert allowed(project, "Glob", pattern="**/*")
+
+
+def test_a_folder_with_too_much_in_it_to_know_is_not_searched(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator_tui.agents.links._MOST_ENTRIES", 2)
+    assert allowed(project, "Grep", pattern="x", path="src")
+    for number in range(3):
+        (project / "src" / f"{number}.py").write_text("")
+    assert not allowed(project, "Grep", pattern="x", path="src")
+
+
 def test_a_hard_link_to_a_file_of_the_repository_can_only_be_read(project: Path) -> None:
     (project / ".git" / "config").write_text("")
     (project / "settings").hardlink_to(project / ".git" / "config")

@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from orchestrator_tui.agents.claude import ClaudeRuntime
 from orchestrator_tui.agents.decision import Decision
 from orchestrator_tui.agents.environment import RUN_ID, THIS_RUN, AccountEndpoint
 from orchestrator_tui.agents.gate import ToolCall
+from orchestrator_tui.agents.prices import least_cost
 from orchestrator_tui.domain.errors import AgentFailed, CredentialsMissing
 from tests.agents.support import SCHEMA, cli_pid, end_of, environments_of, paths_in, rehearsed, request_in
 
@@ -73,6 +74,8 @@ async def test_usage_is_that_of_the_whole_session(tmp_path: Path) -> None:
         first, second = end_of(await rig.turn()), end_of(await rig.turn())
     assert (first.usage.input_tokens, first.usage.output_tokens) == (100, 10) and first.usage.cost_usd > 0
     assert (second.usage.input_tokens, second.usage.output_tokens) == (200, 20)
+    tokens = replace(first.usage, cost_usd=0.0)
+    assert first.usage.cost_usd == pytest.approx(least_cost(tokens, "claude-opus-4-5-20251101"))
     assert second.usage.cost_usd == pytest.approx(2 * first.usage.cost_usd)
     assert first.text == second.text == "one"
 
@@ -222,6 +225,7 @@ async def test_a_killed_cli_ends_the_turn_with_process(tmp_path: Path) -> None:
                 os.kill(cli_pid(rig.request.agent_id), signal.SIGKILL)
         end = end_of(outputs)
         assert end.error_kind == "process" and end.error and end.usage.input_tokens == 100
+        assert end.usage.cost_usd == pytest.approx(100 * 5 / 1e6)
         assert end_of(await rig.turn()).error_kind == "process"
 
 
@@ -320,6 +324,7 @@ class Listener:
     url: str
     bodies: list[bytes]
     scripted: bool = True
+    account: str = ""
 
     def environment(self, request: SessionRequest) -> dict[str, str]:
         return {"ANTHROPIC_BASE_URL": self.url, "ANTHROPIC_API_KEY": "any"}

@@ -173,6 +173,7 @@ async def test_a_conversation_goes_on_elsewhere_with_its_memory(
         end = end_of(await rig.turn("Which number was it?"))
         kept = await store.load_transcript(key_of(project, session_id))
     assert (end.error_kind, end.structured, end.cli_session_id) == (None, {"status": "done"}, session_id)
+    assert end.usage.input_tokens == 100 * len(asked), "what it had used before is another session's"
     assert all(said in asked[0] for said in ("Remember the number 4711.", "from-a-tool", "Which number was it?"))
     uuids = [entry["uuid"] for entry in kept if "uuid" in entry]
     assert len(uuids) == len(set(uuids))

@@ -38,6 +38,14 @@ def test_resume_and_status_take_an_id_or_none() -> None:
     assert cli.parse(["--status", "3"]) == cli.ShowStatus(reference="3")
 
 
+def test_words_for_agents_name_the_project_the_agent_and_the_item() -> None:
+    assert cli.parse(["--steer", "Use SQLite."]) == cli.StepIn(action="steer", text="Use SQLite.")
+    named = cli.parse(["--steer", "x", "--project", "3", "--agent", "agent-4"])
+    assert named == cli.StepIn(action="steer", text="x", reference="3", agent="agent-4")
+    assert cli.parse(["--interrupt", "--json"]) == cli.StepIn(action="interrupt", options=cli.Options(json=True))
+    assert cli.parse(["--note", "x", "--item", "TASK-3"]) == cli.StepIn(action="note", text="x", item="TASK-3")
+
+
 @pytest.mark.parametrize("arguments", ["import d --json", "--json import d", "import --json d"])
 def test_a_folder_is_imported_with_the_options_anywhere(arguments: str) -> None:
     assert cli.parse(arguments.split()) == cli.ImportFolder(folder="d", options=cli.Options(json=True))
@@ -122,6 +130,18 @@ def test_json_output_is_never_interactive() -> None:
         "--web --connect http://a",
         "--connect http://a --rehearsal ./mine.toml",
         "import a --connect http://a",
+        "--steer x --note y",
+        "--steer x --interrupt",
+        "--steer x --resume",
+        "--note x --idea y",
+        "--interrupt --stop",
+        "--interrupt x",
+        "--interrupt --rehearsal",
+        "--steer x --web",
+        "--project 3",
+        "--note x --agent 3",
+        "--steer x --item TASK-3",
+        "import a --note x",
         "--scope read",
         "import a --scope read",
         "token",
@@ -150,6 +170,12 @@ def test_a_tracker_is_looked_at_synced_and_moved() -> None:
         cli.UseTracker(action="sync", reference="2"),
         cli.UseTracker(action="move", reference="3", to="json", dry_run=True),
     ]
+
+
+@pytest.mark.parametrize("flag", ["--steer", "--note"])
+def test_saying_nothing_is_refused(flag: str) -> None:
+    with pytest.raises(UsageError, match="needs words"):
+        cli.parse([flag, " "])
 
 
 def test_changes_without_words_are_refused() -> None:

@@ -196,6 +196,18 @@ def bounds() -> Bounds:
     )
 
 
+def test_the_listing_says_of_each_project_what_is_left_to_do_and_which_limits_are_near() -> None:
+    done = overview(2, "ai-chatbot", PipelineStatus.COMPLETED, None, ItemCounts(done=50))
+    lines = status.listing([overview(), done], {"id-1": bounds()})
+    assert lines[6:] == [
+        "Limits and what is left to do",
+        "  1  task-manager  Left to do:  18 items: $25.20  0 tok  1h30m",
+        "  1  task-manager  Limit:       90% of the money limit of the project used: $45.00 of $50.00",
+        "  1  task-manager  Forecast:    the money limit of the project, $50.00, will not do: "
+        "with the work left it comes to $70.20",
+    ]
+
+
 def test_the_page_of_a_project_says_what_is_left_to_do_and_which_limits_are_near() -> None:
     lines = "\n".join(status.detail(overview(), NOW, bounds()))
     assert "Left to do:  18 items: $25.20  0 tok  1h30m" in lines

@@ -38,6 +38,34 @@ async def test_the_first_answer_wins(store: SqlStore, project: Project) -> None:
     assert await store.open_requests() == []
 
 
+async def test_what_a_session_at_work_has_used_is_kept_until_its_end_says_it(store: SqlStore, project: Project) -> None:
+    async with store.transaction() as unit:
+        started = await unit.start_session(session(project.id))
+        await unit.save_usage(started.id, Usage(input_tokens=5, cost_usd=0.25))
+    [at_work] = (await store.overview(project.id)).running
+    assert at_work.usage == Usage(input_tokens=5, cost_usd=0.25)
+    # Whoever follows the events adds it when it ends.
+    assert await store.usage_by_phase(project.id) == {} == (await store.overview(project.id)).usage
+    used = Usage(input_tokens=9, output_tokens=1, cost_usd=0.5)
+    async with store.transaction() as unit:
+        await unit.end_session(replace(started, ended_at=now(), status=AgentStatus.COMPLETED, usage=used))
+        await unit.save_usage(started.id, Usage(input_tokens=5))
+    assert await store.usage_by_phase(project.id) == {started.phase: used}
+
+
+async def test_a_used_up_limit_of_an_account_is_known_by_its_name_until_it_is_over(store: SqlStore) -> None:
+    assert await store.account_limit(["a", "a/opus"]) is None
+    soon, later = now(), now() + timedelta(hours=1)
+    async with store.transaction() as unit:
+        await unit.limit_account("a", later)
+        await unit.limit_account("a/opus", soon)
+        await unit.limit_account("b", later + timedelta(hours=1))
+    assert await store.account_limit(["a", "a/opus"]) == later
+    async with store.transaction() as unit:
+        await unit.limit_account("a", soon)
+    assert await store.account_limit(["a"]) == soon
+
+
 async def test_an_answer_to_other_content_is_refused(store: SqlStore, project: Project) -> None:
     request = approval(project.id)
     await open_requests(store, request)
@@ -108,7 +136,8 @@ async def test_the_overview_adds_up_usage_and_items(store: SqlStore, project: Pr
     usage = Usage(input_tokens=1, output_tokens=2, cache_read_tokens=3, cache_write_tokens=4, cost_usd=0.5)
     async with store.transaction() as unit:
         for phase in (PhaseName.IDEATION, PhaseName.IMPLEMENT, PhaseName.IMPLEMENT):
-            await unit.start_session(session(project.id, phase=phase, usage=usage))
+            started = await unit.start_session(session(project.id, phase=phase, usage=usage))
+            await unit.end_session(replace(started, ended_at=now(), status=AgentStatus.COMPLETED))
         await unit.add_work_items([item(project.id, "a")])
     overview = await store.overview(project.id)
     assert overview.usage == {PhaseName.IDEATION: usage, PhaseName.IMPLEMENT: usage + usage}

@@ -14,6 +14,7 @@ from orchestrator_tui.domain.records import (
     Comment,
     Dossier,
     InputRequest,
+    Instruction,
     PhaseState,
     PipelineState,
     Project,
@@ -25,6 +26,8 @@ from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     AgentStatus,
     Choice,
+    InstructionKind,
+    InstructionStatus,
     PhaseName,
     PhaseStatus,
     PipelineStatus,
@@ -214,6 +217,20 @@ def dossiers(draw: st.DrawFn) -> Dossier:
             answered_at=optional(moments),
         )
     )
+    instructions = draw(
+        numbered(
+            Instruction,
+            600,
+            project_id=owned,
+            kind=st.sampled_from(InstructionKind),
+            text=texts,
+            by=texts,
+            agent_id=optional(texts),
+            work_item_id=optional(texts),
+            status=st.just(InstructionStatus.OPEN),
+            created_at=moments,
+        )
+    )
     comments: tuple[Comment, ...] = ()
     if items:
         of_items = st.sampled_from([item.id for item in items])
@@ -226,6 +243,7 @@ def dossiers(draw: st.DrawFn) -> Dossier:
         artifacts=artifacts,
         sessions=tuple(replace(session, session_number=at) for at, session in enumerate(sessions, 1)),
         requests=requests,
+        instructions=instructions,
     )
 
 

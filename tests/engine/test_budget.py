@@ -146,6 +146,12 @@ class Books:
         await asyncio.sleep(0)
         return found
 
+    async def standing(
+        self, project_id: str, *, since: datetime, item_id: str | None = None
+    ) -> tuple[Project, PipelineState, SpentByProject]:
+        project_, state = await self.find_project(project_id), await self.pipeline_state(project_id)
+        return project_, state, await self.spent(project_id, since=since, item_id=item_id)
+
     async def finished_items(self, project_id: str, *, limit: int) -> Sequence[Spending]:
         return self.items[:limit]
 
@@ -277,6 +283,16 @@ def test_a_day_begins_at_midnight_where_the_program_runs() -> None:
     began = budget.day_began(NOON)
     assert (began.hour, began.minute, began.second) == (0, 0, 0)
     assert 0 <= (NOON - began).total_seconds() < 25 * 3600
+    assert budget.day_ends(began) == budget.day_ends(NOON) > NOON
+    assert budget.day_began(budget.day_ends(NOON)) == budget.day_ends(NOON)
+
+
+async def test_a_limit_is_over_by_itself_only_when_it_is_a_day_s_alone() -> None:
+    for more, resumes_at in (({}, budget.day_ends(NOON)), ({"phase": {"money": 5}}, None)):
+        books = Books(project(), Spending(dollars=6))
+        with pytest.raises(LimitReached) as reached:
+            await budget_of(books, day={"money": 5}, **more).open(PLANNING)
+        assert reached.value.resumes_at == resumes_at
 
 
 # What is left to do

@@ -17,6 +17,7 @@ from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.errors import AlreadyOwned
+from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
 from tests.running import NO_PLANNING, launch, watched
 from tests.scenarios import answer, bash, structured, write, write_scenario
@@ -101,6 +102,10 @@ async def test_a_killed_agent_goes_on_with_its_own_conversation_and_its_half_mad
         (cut,) = [session for session in sessions if session.status is AgentStatus.INTERRUPTED]
         (resumed,) = [session for session in sessions if session.cli_session_id == cut.id and session is not cut]
         assert resumed.status is AgentStatus.COMPLETED
+        assert cut.usage.input_tokens > 0 and cut.usage.output_tokens > 0 and cut.usage.cost_usd > 0
+        summed = sum((session.usage for session in sessions), Usage())
+        assert overview.total_usage.tokens == summed.tokens
+        assert overview.total_usage.cost_usd == pytest.approx(summed.cost_usd)
         assert all(session.status is not AgentStatus.RUNNING for session in sessions)
         assert [event.kind for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id] == ["resumed"]
         written = [call for call in run.all(events.AgentCalledTool) if "half.txt" in str(call.arguments)]

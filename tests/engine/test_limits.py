@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import SystemClock, now
 from orchestrator_tui.domain.commands import ResumeProject, SetLimit
-from orchestrator_tui.domain.errors import SettingsError
+from orchestrator_tui.domain.errors import MustWait, SettingsError
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.troubles import Trouble
+from orchestrator_tui.engine import accounts
+from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget, Place
 from orchestrator_tui.engine.guard import Guard
 from tests.conftest import make_project
@@ -227,3 +232,29 @@ async def test_a_session_that_does_nothing_is_ended_when_its_time_is_over(
     assert guard.reached is not None
     assert "The time limit of TASK-1 is reached" in guard.reached.message
     assert [type(event) for event in told] == [events.LimitNear]
+
+
+async def test_a_session_at_work_is_ended_when_another_finds_its_account_used_up(
+    sqlite_store: SqlStore, tmp_path: Path
+) -> None:
+    project = await make_project(sqlite_store, "mdcheck")
+    budget = Budget(sqlite_store, project.id, SettingsModel())
+    allowance = await budget.open(Place(phase=PhaseName.IMPLEMENT))
+    known = AccountLimits(SystemClock())
+    names = accounts.names_for("account", "claude-opus-4-5")
+    guard, session = (
+        Guard(budget, allowance, tell=lambda _: None, settle_seconds=5, used_up=lambda: known.reached(names)),
+        Waiting(),
+    )
+    async with guard.watching(session):
+        known.tell(accounts.name_of("account", "seven_day_sonnet"), now() + timedelta(hours=1))
+        known.tell(accounts.name_of("another", "five_hour"), now() + timedelta(hours=1))
+        known.tell(accounts.name_of("account", "five_hour"), now() - timedelta(hours=1))
+        assert not session.over.is_set()
+        until = now() + timedelta(hours=1)
+        known.tell(accounts.name_of("account", "seven_day_opus"), until)
+        await session.over.wait()
+        with pytest.raises(MustWait) as told:
+            await guard.before_turn()
+    assert session.calls == ["settle", "interrupt"]
+    assert (told.value.trouble, told.value.resets_at) == (Trouble.USAGE_LIMIT, until)

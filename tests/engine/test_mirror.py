@@ -15,11 +15,13 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.commands import LeaveNote
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine import mirror as mirroring
 from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.instructions import settle, step_in
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.statefile import STATE_FILE, read_state, render, write_state
 from tests.database import samples
@@ -89,6 +91,20 @@ async def test_everything_that_changed_is_in_the_file_when_the_mirror_is_left(
     assert left == await kept.dossier(demo.id)
     assert [len(section) for section in (left.items, left.comments, left.artifacts, left.requests)] == [1, 1, 1, 1]
     assert left.items[0].status is WorkItemStatus.IN_PROGRESS
+
+
+async def test_words_are_in_the_file_until_an_agent_has_taken_them_in(kept: SqlStore, bus: Bus, demo: Project) -> None:
+    async with Mirror(kept, bus) as mirror:
+        await mirror.write(demo.id)
+        for text in ("Mind the tests.", "Use tabs."):
+            await step_in(kept, LeaveNote(project_id=demo.id, text=text))
+        await mirror.settled()
+        first, second = read_state(folder_of(demo)).instructions
+        assert (first.text, second.text) == ("Mind the tests.", "Use tabs.")
+        async with kept.transaction() as unit:
+            await settle(unit, "agent", first)
+        await mirror.settled()
+        assert read_state(folder_of(demo)).instructions == (second,)
 
 
 async def test_a_change_reaches_the_file_while_the_mirror_is_open(kept: SqlStore, bus: Bus, demo: Project) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.records import Project
+from orchestrator_tui.domain.records import Project, Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
@@ -39,6 +40,35 @@ async def nobody_heard(agent_id: str, heard: Heard) -> None:
     raise AssertionError("nothing was said")
 
 
+def sessions_of(store: SqlStore, project: Project, log: EventLog) -> Sessions:
+    return Sessions(
+        store=store,
+        runtime=ReplayRuntime(light_scenario(1)),
+        bus=Bus(),
+        log=log,
+        places=asyncio.Semaphore(1),
+        budget=Budget(store, project.id, SettingsModel()),
+        settle_seconds=5,
+        words=Words(reask="\n".join, say=str, interrupted=str, settle=nobody_heard, interrupt_seconds=1),
+        stall_seconds=60,
+        max_reasks=1,
+    )
+
+
+async def test_what_a_session_has_used_is_stored_before_it_ends(
+    store: SqlStore, project: Project, tmp_path: Path
+) -> None:
+    async with EventLog(store) as log:
+        task = replace(task_of(project, tmp_path), subject="item00001")
+        async with sessions_of(store, project, log).open(task) as conversation:
+            await conversation.ask("Write one.", WorkDone)
+            await log.flush()
+            [at_work] = (await store.overview(project.id)).running
+            assert at_work.usage == Usage(input_tokens=10, output_tokens=1)
+            assert (await store.overview(project.id)).usage == {}
+    assert (await store.overview(project.id)).total_usage == at_work.usage
+
+
 async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_as_well(
     store: SqlStore, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,18 +82,7 @@ async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_a
 
     monkeypatch.setattr(store, "_publish", cancelling)
     async with EventLog(store) as log:
-        sessions = Sessions(
-            store=store,
-            runtime=ReplayRuntime(light_scenario(1)),
-            bus=Bus(),
-            log=log,
-            places=asyncio.Semaphore(1),
-            budget=Budget(store, project.id, SettingsModel()),
-            settle_seconds=5,
-            words=Words(reask="\n".join, say=str, interrupted=str, settle=nobody_heard, interrupt_seconds=1),
-            stall_seconds=60,
-            max_reasks=1,
-        )
+        sessions = sessions_of(store, project, log)
         opening = asyncio.create_task(open_one(sessions))
         with pytest.raises(asyncio.CancelledError):
             await opening

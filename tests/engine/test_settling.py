@@ -3,8 +3,15 @@ from datetime import timedelta
 
 import pytest
 
-from orchestrator_tui.domain.records import SessionLog
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.records import Instruction, SessionLog
+from orchestrator_tui.domain.statuses import (
+    AgentStatus,
+    InstructionKind,
+    PhaseName,
+    PhaseStatus,
+    PipelineStatus,
+    WorkItemStatus,
+)
 from orchestrator_tui.engine.settling import IMPORTED, Settled, interrupted, settled
 from tests.engine.dossiers import NOON, PROJECT_ID, at_work, id_of, item
 
@@ -59,6 +66,16 @@ def test_an_item_with_a_commit_is_done_whatever_the_file_says(status: WorkItemSt
     assert found.dossier.items[1].completed_at == NOW
     assert [note.work_item_id for note in found.dossier.comments] == [id_of(102)]
     assert "commit" not in found.dossier.items[0].metadata
+
+
+def test_what_nobody_has_heard_goes_to_the_next_agent() -> None:
+    said = [
+        Instruction(id=id_of(at), project_id=PROJECT_ID, kind=kind, text="t", by="me", agent_id="a", created_at=NOON)
+        for at, kind in enumerate(InstructionKind)
+    ]
+    found = settled(replace(at_work(), instructions=tuple(said)), {}, ended_at=ENDED, at=NOW).dossier.instructions
+    assert {(one.kind, one.agent_id, one.text) for one in found} == {(InstructionKind.NOTE, None, "t")}
+    assert len(found) == len(said) - 1, "nobody is left to be interrupted"
 
 
 def test_a_session_that_ran_was_interrupted_and_none_can_be_taken_up() -> None:

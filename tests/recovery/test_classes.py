@@ -1,7 +1,9 @@
 """One scenario for each class of trouble, played without the CLI: how it ends, and how many requests it took."""
 
+import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 from orchestrator_tui.agents.base import Said
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.statuses import AgentStatus, Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.domain.troubles import Rung, Trouble
+from orchestrator_tui.engine.progress import changed_since
 from tests.recovery import troubled
 from tests.recovery.troubled import FakeClock, Fault, TroubledRuntime, breakable_scenario, in_turn
 from tests.running import NO_PLANNING, Watched, launch
@@ -94,6 +98,35 @@ async def test_a_session_that_is_lost_is_followed_by_one_that_knows_what_happene
         assert "This was tried before" in second[0]
         assert "a new session that knew what was tried before" in second[0]
         assert runtime.of("developer")[1].resume is None
+
+
+async def test_a_session_that_says_nothing_while_its_files_change_has_not_stalled(tmp_path: Path) -> None:
+    async with played(tmp_path, [troubled.builds]) as (run, runtime):
+        assert await status(run) is PipelineStatus.COMPLETED
+        assert tried(run) == []
+        assert len(runtime.of("developer")) == 1
+        assert runtime.clock.now() - troubled.START >= timedelta(minutes=3 * 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_progress"),
+    [
+        ("src/deep/a.py", True),
+        (".git/index", False),
+        (".orchestrator_state.json", False),
+        (".orchestrator/x.md", False),
+    ],
+)
+def test_only_what_the_engine_does_not_write_itself_is_progress(tmp_path: Path, name: str, is_progress: bool) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for old in (file.parent, tmp_path):
+        os.utime(old, (0, 0))
+    moment = now()
+    assert not changed_since(tmp_path, moment)
+    file.write_text("x")
+    os.utime(file, (moment.timestamp() + 1,) * 2)
+    assert changed_since(tmp_path, moment) is is_progress
 
 
 async def test_after_an_overflow_the_new_session_has_a_summary_of_the_old_one(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The service takes no requests for a while: the project waits without asking, and goes on by itself."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,11 @@ import pytest
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.console.status import as_json, detail
 from orchestrator_tui.domain import events, words
-from orchestrator_tui.domain.clock import wait_until
+from orchestrator_tui.domain.clock import now, wait_until
 from orchestrator_tui.domain.commands import CreateProject, ResumeProject, StopProject
 from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PipelineStatus
+from orchestrator_tui.engine import budget
+from orchestrator_tui.engine.client import EngineClient
 from tests.recovery import troubled
 from tests.recovery.test_classes import PHASES
 from tests.recovery.troubled import START, FakeClock, Fault, TroubledRuntime, breakable_scenario, in_turn
@@ -69,6 +71,63 @@ async def test_while_one_project_waits_another_is_finished(tmp_path: Path) -> No
         second.project_id = await engine.submit(CreateProject(idea="Others", name="other", rehearsal=True))
         assert await second.until_rest() is PipelineStatus.COMPLETED
         assert (await first.project()).status is PipelineStatus.PAUSED
+
+
+async def test_what_one_project_finds_used_up_no_other_of_the_same_account_asks_about(tmp_path: Path) -> None:
+    start = launch(tmp_path / "home", None, phases=PHASES)
+    clock = FakeClock(holds=True)
+    runtime = waiting_runtime(clock, [troubled.usage_limit(1)])
+    runtime.paid_by = "somebody"
+
+    async def begin(engine: EngineClient, name: str) -> Watched:
+        run = Watched(engine=engine)
+        await run.create(name=name)
+        return run
+
+    async with open_engine(start, runtime=runtime, clock=clock) as engine:
+        first = await begin(engine, "first")
+        await first.until(is_waiting)
+        resumes_at = (await engine.overview(first.project_id)).state.resumes_at
+        asked = len(runtime.asked)
+        second = await begin(engine, "second")
+        await second.until(is_waiting)
+        assert (await engine.overview(second.project_id)).state.resumes_at == resumes_at
+    elsewhere = TroubledRuntime(clock, in_turn(), breakable_scenario(1), paid_by="somebody")
+    async with open_engine(start, runtime=elsewhere, clock=clock) as engine:
+        third = await begin(engine, "third")
+        await third.until(is_waiting)
+        assert (elsewhere.asked, len(runtime.asked)) == ([], asked)
+        # The limit is one account's, and over when its time has come.
+        elsewhere.paid_by = "somebody else"
+        fourth = await begin(engine, "fourth")
+        assert await fourth.until_rest() is PipelineStatus.COMPLETED
+        elsewhere.paid_by = "somebody"
+        clock.advance(2 * HOUR)
+        assert await third.until_rest() is PipelineStatus.COMPLETED
+
+
+async def test_a_day_s_limit_is_waited_for_until_the_next_day(tmp_path: Path) -> None:
+    clock = FakeClock(holds=True)
+    # What sessions use is kept by the machine's own time.
+    clock.at = datetime.combine(now().astimezone().date(), time(12)).astimezone()
+    start = launch(tmp_path / "home", None, phases=PHASES, limits={"day": {"sessions": 2}})
+    runtime = waiting_runtime(clock)
+    async with open_engine(start, runtime=runtime, clock=clock) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        paused = await run.until(is_waiting)
+        assert isinstance(paused, events.PipelineStatusChanged)
+        assert (paused.reason, paused.resumes_at) == (PauseReason.BUDGET, budget.day_ends(clock.now()))
+        [problem] = run.all(events.ErrorOccurred)
+        assert "/limit day sessions" in problem.hint and "goes on by itself at" in problem.hint
+        told = as_json(await engine.overview(run.project_id), clock.now())
+        assert told["waiting_for"]["kind"] == PauseReason.BUDGET
+        # A person need not wait: it is looked again whether there is more to use.
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        await run.until(is_waiting)
+        assert len(runtime.started) == 2
+        clock.advance(48 * HOUR)
+        assert await run.until_rest() is PipelineStatus.COMPLETED
 
 
 @pytest.mark.parametrize("wakes", [True, False])

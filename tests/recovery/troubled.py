@@ -1,6 +1,8 @@
 """Sessions that go wrong as they are told, without the CLI, and a clock whose hours take no time."""
 
 import asyncio
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -39,6 +41,7 @@ class FakeClock:
         self.asleep = asyncio.Event()
         self._holds = holds
         self.sleepers: list[tuple[datetime, asyncio.Future[None]]] = []
+        self.patient = asyncio.Event()
         self._timeouts: list[tuple[datetime, asyncio.Timeout]] = []
 
     def now(self) -> datetime:
@@ -70,6 +73,7 @@ class FakeClock:
         async with asyncio.timeout(None) as timeout:
             entry = (self.at + timedelta(seconds=seconds), timeout)
             self._timeouts.append(entry)
+            self.patient.set()
             try:
                 yield
             finally:
@@ -77,10 +81,15 @@ class FakeClock:
 
     async def hang(self) -> None:
         """Give no sign of life until somebody's patience is over."""
+        self.lose_patience()
+        await asyncio.Event().wait()
+
+    def lose_patience(self) -> None:
+        """Let the shortest patience be over; `patient` is set when the next begins."""
         moment, timeout = min(self._timeouts, key=lambda one: one[0])
         self.at = max(self.at, moment)
+        self.patient.clear()
         timeout.reschedule(asyncio.get_running_loop().time())
-        await asyncio.Event().wait()
 
 
 @dataclass(slots=True)
@@ -159,6 +168,20 @@ async def stall(session: TroubledSession) -> AsyncIterator[AgentOutput]:
     await session.clock.hang()
 
 
+async def builds(session: TroubledSession) -> AsyncIterator[AgentOutput]:
+    """Says nothing for very long while a file grows, then goes on."""
+    yield Said(text="This takes a while.")
+    product = session.request.directory / "product.txt"
+    for minute in range(3):
+        later = time.time() + minute
+        await asyncio.to_thread(product.write_text, "x" * minute)
+        os.utime(product, (later, later))
+        session.clock.lose_patience()
+        await session.clock.patient.wait()
+    async for output in super(TroubledSession, session).turn("go on"):
+        yield output
+
+
 def calls(*steps: tuple[str, str], **fields: Any) -> Fault:
     """Makes these calls (command and answer) over and over until somebody interrupts it."""
 
@@ -215,12 +238,14 @@ CONFLICT = breaks("CONFLICT (content): Merge conflict in item00001.py")
 
 @dataclass(slots=True)
 class TroubledRuntime(Scripted):
-    """`faults_of` says what goes wrong in a session; `heard` are the prompts of each, `asked` the times of requests."""
+    """`faults_of` says what goes wrong in a session; `heard` are the prompts of each, `asked` the times of requests,
+    `paid_by` is the account."""
 
     clock: FakeClock
     faults_of: Callable[[SessionRequest], Iterable[Fault]]
     scenario: Scenario
     keeps_conversations: bool = True
+    paid_by: str = ""
     started: list[SessionRequest] = field(default_factory=list)
     heard: list[list[str]] = field(default_factory=list)
     asked: list[datetime] = field(default_factory=list)
@@ -239,6 +264,10 @@ class TroubledRuntime(Scripted):
             prompts_heard=self.heard[-1],
             requests=self.asked,
         )
+
+    @property
+    def account(self) -> str:
+        return self.paid_by
 
     async def keeps(self, session_id: str, directory: Path) -> bool:
         return self.keeps_conversations

@@ -68,6 +68,10 @@ class RehearsalEndpoint:
     def scripted(self) -> bool:
         return True
 
+    @property
+    def account(self) -> str:
+        return ""
+
     def environment(self, request: SessionRequest) -> Mapping[str, str]:
         """The variables for the CLI of `request`; the empty ones hide what the CLI could find in ours."""
         return {

@@ -1,0 +1,84 @@
+"""What a person says from another terminal to the agents of a project: words for one at work, or for the next."""
+
+from collections.abc import Sequence
+
+from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, SteerAgent, Stepping
+from orchestrator_tui.domain.errors import UsageError
+from orchestrator_tui.domain.records import Project, ProjectOverview, SessionLog, WorkItem
+from orchestrator_tui.engine.client import EngineClient
+
+BY = "console"
+PAGE = 200
+
+
+def steer(overview: ProjectOverview, text: str, agent: str | None) -> tuple[SteerAgent, str]:
+    """Words for an agent at work, the only one without a name; and what to tell the person.
+
+    Raises:
+        UsageError: nobody is at work, or not that one, or several and none is named.
+    """
+    wanted = _named(overview, agent)
+    if len(wanted) != 1:
+        raise UsageError("Several agents are at work.", hint=f"Name one with --agent: {_all(wanted)}.")
+    [session] = wanted
+    command = SteerAgent(project_id=overview.project.id, agent_id=session.id, text=text, by=BY)
+    return command, f"{_name(session)} takes it in at its next step."
+
+
+def interrupt(overview: ProjectOverview, agent: str | None) -> tuple[InterruptAgent, str]:
+    """The end of the present step of one agent, or of all without a name; and what to tell the person.
+
+    Raises:
+        UsageError: nobody is at work, or not that one.
+    """
+    wanted = _named(overview, agent)
+    only = wanted[0].id if agent is not None else None
+    told = f"The present step is stopped: {_all(wanted)}. --steer says what to do instead; else it goes on in a while."
+    return InterruptAgent(project_id=overview.project.id, agent_id=only, by=BY), told
+
+
+async def note(engine: EngineClient, project: Project, text: str, key: str | None) -> tuple[LeaveNote, str]:
+    """Words for the next session, of a work item when its key is given; and what to tell the person.
+
+    Raises:
+        UsageError: there is no such item.
+    """
+    item = await _item(engine, project, key) if key is not None else None
+    command = LeaveNote(project_id=project.id, text=text, work_item_id=item.id if item else None, by=BY)
+    return command, f"The next session {f'of {item.key} ' if item else ''}is told."
+
+
+def as_json(command: Stepping, project: Project, told: str) -> dict[str, object]:
+    """What was done as JSON-safe data."""
+    kind = {SteerAgent: "steer", InterruptAgent: "interrupt", LeaveNote: "note"}[type(command)]
+    return {"type": kind, "project": project.number, "told": told}
+
+
+def _named(overview: ProjectOverview, agent: str | None) -> Sequence[SessionLog]:
+    running = overview.running
+    if not running:
+        raise UsageError(f"No agent of {overview.project.name} is at work.", hint="--note leaves words for the next.")
+    if agent is None:
+        return running
+    found = [one for one in running if agent.removeprefix("@") in (_name(one), str(one.session_number))]
+    if not found:
+        raise UsageError(f"{agent} is not at work.", hint=f"These are: {_all(running)}.")
+    return found
+
+
+def _name(session: SessionLog) -> str:
+    return f"agent-{session.session_number}"
+
+
+def _all(running: Sequence[SessionLog]) -> str:
+    return ", ".join(f"{_name(one)} ({one.role})" for one in running)
+
+
+async def _item(engine: EngineClient, project: Project, key: str) -> WorkItem:
+    after = 0
+    while page := await engine.items(project.id, after=after, limit=PAGE):
+        for item in page:
+            if item.key.casefold() == key.casefold():
+                return item
+        after = page[-1].number
+    raise UsageError(f"{project.name} has no work item {key}.", hint="The key is such as TASK-3.")
