@@ -92,11 +92,22 @@ class Lab:
         arguments = ["--build-arg", f"UID={uid}", "--build-arg", f"GID={uid}"]
         self.engine("build", *arguments, "--tag", self.image, str(ROOT), shown=True)
 
-    def engine(self, *arguments: str, shown: bool = False, stdin: str | None = None) -> str:
-        return _run([*self.tools.engine, *arguments], self.folder, shown=shown, stdin=stdin)
+    def engine(self, *arguments: str, shown: bool = False) -> str:
+        return _run([*self.tools.engine, *arguments], self.folder, shown=shown)
 
-    def compose(self, profile: str, *arguments: str) -> str:
-        return _run([*self.tools.compose, "-p", self.name, "--profile", profile, *arguments], self.folder, shown=True)
+    def compose(self, profile: str, *arguments: str) -> None:
+        _run([*self.tools.compose, "-p", self.name, "--profile", profile, *arguments], self.folder, shown=True)
+
+    def remove(self) -> None:
+        """Take everything away again, as far as that is possible."""
+        profiles = ["--profile", "external-db", "--profile", "with-db"]
+        command = [*self.tools.compose, "-p", self.name, *profiles, "down", "--volumes"]
+        _run(command, self.folder, shown=True, check=False)
+        # What is in the workspace belongs to the user in the image.
+        mounted = ["--volume", f"{self.workspace}:/workspace", "--entrypoint", "find", self.image]
+        emptied = [*self.tools.engine, "run", "--rm", *mounted, "/workspace", "-mindepth", "1", "-delete"]
+        _run(emptied, self.folder, check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def container(self, service: str) -> str:
         """The id of a service's container."""
@@ -117,13 +128,12 @@ class Lab:
         return told[0]["State"]
 
 
-def _run(command: list[str], folder: Path, *, shown: bool = False, check: bool = True, stdin: str | None = None) -> str:
-    """What a command writes to its standard output; `shown` lets people read along."""
+def _run(command: list[str], folder: Path, *, shown: bool = False, check: bool = True) -> str:
+    """What a command writes to its standard output; `shown` lets people read along instead."""
     ended = subprocess.run(
         command,
         cwd=folder,
-        input=stdin,
-        stdin=None if stdin is not None else subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
         stdout=None if shown else subprocess.PIPE,
         stderr=None if shown else subprocess.PIPE,
         text=True,
