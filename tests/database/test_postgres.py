@@ -1,8 +1,10 @@
 import asyncio
 import datetime
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database.connection import connected, open_database
@@ -21,7 +23,6 @@ from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 from tests.conftest import PostgresForTests, make_project
 from tests.database.samples import said
 from tests.lives import code_of, life
-from tests.own_postgres import own_postgres
 
 SHORT = DatabaseSettings(statement_timeout_seconds=1)
 POOLED = DatabaseSettings(pooler=True)
@@ -92,15 +93,13 @@ def opens_and_makes_a_project(url: str, slug: str) -> None:
     asyncio.run(work())
 
 
-async def test_two_processes_bring_an_empty_database_to_the_present_schema_at_once(empty_url: str) -> None:
-    with (
-        life(opens_and_makes_a_project, empty_url, "one") as one,
-        life(opens_and_makes_a_project, empty_url, "two") as two,
-    ):
-        assert await asyncio.to_thread(code_of, one) == 0
-        assert await asyncio.to_thread(code_of, two) == 0
-    async with open_store(empty_url) as store:
-        assert sorted(project.slug for project in await store.list_projects()) == ["one", "two"]
+async def test_two_processes_bring_an_empty_database_to_the_present_schema_at_once(postgres: PostgresForTests) -> None:
+    async with postgres.database() as url:
+        with life(opens_and_makes_a_project, url, "one") as one, life(opens_and_makes_a_project, url, "two") as two:
+            assert await asyncio.to_thread(code_of, one) == 0
+            assert await asyncio.to_thread(code_of, two) == 0
+        async with open_store(url) as store:
+            assert sorted(project.slug for project in await store.list_projects()) == ["one", "two"]
 
 
 async def test_who_migrates_is_waited_for_longer_than_a_statement_may_take(postgres: PostgresForTests) -> None:
@@ -123,23 +122,37 @@ async def _names(url: str) -> list[str]:
         return [project.name for project in await store.list_projects()]
 
 
-async def test_a_server_that_starts_later_is_waited_for() -> None:
-    said: list[str] = []
-    ended = asyncio.Event()
-    with own_postgres() as server:
-        await server.stop()
-        told = asyncio.Event()
+async def relay(to: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass on what comes to the socket of a server, both ways, until one end is done."""
+    from_server, to_server = await asyncio.open_unix_connection(f"{to}/.s.PGSQL.5432")
 
-        def tell(text: str) -> None:
-            said.append(text)
-            told.set()
+    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(4_096):
+            target.write(data)
+        target.close()
 
-        waiting = asyncio.create_task(wait_for(server.url, DatabaseSettings(), tell=tell, ended=ended))
-        await told.wait()
-        await server.start()
-        await waiting
-    assert "cannot be reached" in said[0] or "stopping or starting" in said[0]
-    assert "of 60 s" in said[0]
+    await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
+
+
+async def test_a_server_that_starts_later_is_waited_for(postgres: PostgresForTests) -> None:
+    told: list[str] = []
+    waits = asyncio.Event()
+
+    def tell(text: str) -> None:
+        told.append(text)
+        waits.set()
+
+    folder = str(make_url(postgres.url("postgres")).query["host"])
+    with socket.socket() as place:
+        # Nobody listens there yet, and nobody else can.
+        place.bind(("127.0.0.1", 0))
+        url = f"postgresql://postgres@127.0.0.1:{place.getsockname()[1]}/postgres?sslmode=disable"
+        waiting = asyncio.create_task(wait_for(url, DatabaseSettings(), tell=tell, ended=asyncio.Event()))
+        await waits.wait()
+        assert not waiting.done()
+        async with await asyncio.start_server(partial(relay, folder), sock=place):
+            await waiting
+    assert "cannot be reached. It is waited for: 0 of 60 s" in told[0]
 
 
 async def test_waiting_has_an_end_that_says_how_long_it_was() -> None:
