@@ -28,8 +28,9 @@ RUN apt-get update \
     && install --directory --owner="$UID" --group="$GID" /workspace \
     && ln -s /opt/orchestrator/bin/orchestrator-tui /usr/local/bin/orchestrator-tui
 COPY --from=build /opt/orchestrator /opt/orchestrator
-RUN --mount=type=bind,from=build,source=/wheel,target=/wheel \
-    python -m pip --python /opt/orchestrator/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
+# Copied, not mounted: not every builder notices that what is mounted has changed.
+COPY --from=build /wheel /wheel
+RUN python -m pip --python /opt/orchestrator/bin/python install --no-cache-dir --no-deps --no-index /wheel/*.whl
 ENV HOME=/home/orchestrator \
     LANG=C.UTF-8 \
     ORCHESTRATOR_HOME=/data \
