@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui crash-matrix snapshots screenshots settings constraints clean
+.PHONY: demo test check format types contracts bench bench-tui crash-matrix container-test snapshots screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -40,6 +40,9 @@ bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, 
 
 crash-matrix: $(VENV)/.dev  ## kill -9 at every moment of the rehearsal, on both databases: an hour; MATRIX="--without-cli" is a small one.
 	$(BIN)/python -m tests.crash $(MATRIX)
+
+container-test: $(VENV)/.dev  ## A project led to its end in containers, by docker or podman; CONTAINER="--image NAME" builds none.
+	$(BIN)/python -m tests.containers $(CONTAINER)
 
 screenshots: $(VENV)/.dev  ## The pictures of the README, from the rehearsal played in the dashboard: about three minutes.
 	$(BIN)/python -m docs.screenshots

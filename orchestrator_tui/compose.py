@@ -24,6 +24,7 @@ from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker
+from orchestrator_tui.config.folders import writable
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.paths import Paths
@@ -31,6 +32,7 @@ from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
+from orchestrator_tui.database.waiting import wait_for
 from orchestrator_tui.domain.clock import Clock, SystemClock
 from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
 from orchestrator_tui.domain.events import Recorded
@@ -86,8 +88,21 @@ async def open_store_for(launch: Launch, bus: Bus) -> AsyncIterator[SqlStore]:
         bus.publish(recorded)
         journal.write(recorded)
 
-    async with open_store(url, publish=publish, trouble=bus.fail) as store:
+    async with open_store(url, launch.settings().database, publish=publish, trouble=bus.fail) as store:
         yield store
+
+
+async def wait_for_database(launch: Launch, *, tell: Callable[[str], None], ended: asyncio.Event) -> None:
+    """Wait until the PostgreSQL server of this start can be reached, as long as the settings say, or until `ended` is
+    set; `tell` gets what people should know meanwhile.
+
+    Raises:
+        SettingsError: the URL cannot be understood.
+        StoreUnavailable: it was waited for long enough, or that does not help.
+    """
+    url = read_secrets(launch.environ).database_url
+    if url is not None:
+        await wait_for(url, launch.settings().database, tell=tell, ended=ended)
 
 
 @asynccontextmanager
@@ -148,6 +163,15 @@ async def lacking_credentials(launch: Launch) -> str:
     if launch.scenario or secrets.claude_code_oauth_token or secrets.anthropic_api_key:
         return ""
     return CredentialsMissing().message
+
+
+async def lacking_folder(launch: Launch) -> str:
+    """What keeps new projects from getting a folder, or ""."""
+    return await asyncio.to_thread(_lacking_folder, launch)
+
+
+def _lacking_folder(launch: Launch) -> str:
+    return "" if writable(new_projects_folder(launch)) else "The folder of new projects cannot be written."
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from orchestrator_tui.config.folders import writable
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.places import split_list
 from orchestrator_tui.config.secrets import read_secrets
-from orchestrator_tui.config.settings import SandboxSettings
+from orchestrator_tui.config.settings import DatabaseSettings, SandboxSettings
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.text import clean
 
@@ -65,10 +65,11 @@ def examine(invocation: cli.Doctor) -> int:
 def look(launch: Launch) -> Iterator[Finding]:
     """Everything that a run needs, one after another; nothing of it is changed, and no credential is in it."""
     secrets = read_secrets(launch.environ)
-    sandbox = SandboxSettings()
+    sandbox, database = SandboxSettings(), DatabaseSettings()
     yield Finding("Python", State.OK, sys.version.partition(" ")[0])
     try:
-        sandbox = launch.settings().sandbox
+        settings = launch.settings()
+        sandbox, database = settings.sandbox, settings.database
         yield Finding("settings", State.OK, "all sources can be read")
     except OrchestratorError as error:
         yield Finding("settings", State.FAIL, secrets.mask(error.message), error.hint or "Correct them.")
@@ -77,7 +78,9 @@ def look(launch: Launch) -> Iterator[Finding]:
     yield _credentials(launch)
     yield _sandbox(launch, sandbox)
     try:
-        yield _database(launch)
+        yield _database(launch, database)
+    except OrchestratorError as error:
+        yield Finding("database", State.FAIL, secrets.mask(error.message), error.hint or "Check DATABASE_URL.")
     except Exception as error:
         # Drivers fail in as many ways as there are servers.
         yield Finding("database", State.FAIL, secrets.mask(f"{type(error).__name__}: {error}"), "Check DATABASE_URL.")
@@ -163,10 +166,10 @@ def _sandbox(launch: Launch, settings: SandboxSettings) -> Finding:
     return Finding("sandbox", State.OK, "works")
 
 
-def _database(launch: Launch) -> Finding:
+def _database(launch: Launch, database: DatabaseSettings) -> Finding:
     url = read_secrets(launch.environ).database_url
     if url is not None:
-        asyncio.run(_reach(url))
+        asyncio.run(_reach(url, database))
         return Finding("database", State.OK, "DATABASE_URL can be reached")
     file = launch.paths.database
     if not writable(file.parent):
@@ -185,22 +188,16 @@ def _database(launch: Launch) -> Finding:
     return Finding("database", State.OK, str(file))
 
 
-async def _reach(url: str) -> None:
+async def _reach(url: str, settings: DatabaseSettings) -> None:
     """
     Raises:
         SettingsError, StoreUnavailable, TimeoutError: there is no database.
     """
     # Imported here: the other checks do not wait for it.
-    from sqlalchemy import text
+    from orchestrator_tui.database.waiting import reach
 
-    from orchestrator_tui.database.connection import connected, open_database
-
-    async with (
-        asyncio.timeout(DATABASE_SECONDS),
-        open_database(url) as database,
-        connected(database.reads, database.place) as runner,
-    ):
-        await runner.run(text("SELECT 1"))
+    async with asyncio.timeout(DATABASE_SECONDS):
+        await reach(url, settings)
 
 
 def _disk(launch: Launch) -> Finding:

@@ -92,3 +92,30 @@ class Sandboxes:
             if domains not in self._proxies:
                 self._proxies[domains] = await self.stack.enter_async_context(DomainProxy(domains))
             return self._proxies[domains].socket
+
+
+@dataclass(frozen=True)
+class SandboxOutlook:
+    """What a start's settings and this machine say about sandboxes, for whoever watches over a server."""
+
+    sandboxes: Sandboxes
+
+    async def lacking(self) -> str:
+        """Why runs are refused, or ""."""
+        return _REFUSED if (await self._decided()).how is Confined.REFUSED else ""
+
+    async def note(self) -> str:
+        """How runs go on that have none, or ""."""
+        return _LACKING.get((await self._decided()).how, "")
+
+    async def _decided(self) -> Confinement:
+        launch = self.sandboxes.launch
+        settings = await asyncio.to_thread(launch.settings)
+        return await self.sandboxes.decide(settings, rehearsal=bool(launch.scenario))
+
+
+_REFUSED = "The sandbox does not work here, and nothing runs without it; orchestrator-tui doctor says why."
+_LACKING = {
+    Confined.WITHOUT: "There is no sandbox.",
+    Confined.ASKS: "The sandbox does not work here; each project asks before it runs without.",
+}

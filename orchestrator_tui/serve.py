@@ -5,22 +5,32 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
 from orchestrator_tui import cli, compose, start
 from orchestrator_tui.api.base import Options
 from orchestrator_tui.api.routes.parts import House
+from orchestrator_tui.api.routes.watching import look
 from orchestrator_tui.api.server import Certificate, serving
 from orchestrator_tui.api.token_file import ensure_token_file
-from orchestrator_tui.config.address import Address, address_of, check_host, check_public_url, listen, local_names
+from orchestrator_tui.config.address import (
+    Address,
+    address_of,
+    check_host,
+    check_public_url,
+    listen,
+    local_names,
+    local_names_of,
+)
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.console.interrupts import Interrupts
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.ownership import AT_WORK, elsewhere
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.sandboxes import Sandboxes, SandboxOutlook
 
 _UNENCRYPTED = (
     "Other machines can reach it, and nothing is encrypted: use it only in a network that you trust, "
@@ -56,11 +66,18 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
         with await asyncio.to_thread(listen, host, wanted.port) as listening:
             scheme = "https" if certificate else "http"
             address = address_of(listening, host, public_origin, scheme)
+            # Nothing is made by looking, so there is nothing to close.
+            outlook = SandboxOutlook(Sandboxes(launch, AsyncExitStack()))
             house = House(
                 options=Options(
-                    hosts=address.hosts | local_names(scheme, address.port),
+                    hosts=address.hosts | local_names(scheme, address.port) | local_names_of(address.origin),
                     workspace=compose.new_projects_folder(launch),
-                    checks={"credentials": partial(compose.lacking_credentials, launch)},
+                    checks={
+                        "credentials": partial(compose.lacking_credentials, launch),
+                        "sandbox": outlook.lacking,
+                        "workspace": partial(compose.lacking_folder, launch),
+                    },
+                    notes={"sandbox": outlook.note},
                     mask=read_secrets(launch.environ).mask,
                 )
             )
@@ -75,10 +92,14 @@ async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, te
     """Open the engine, answer until it is to end, and close it."""
     hurrying: asyncio.Task[None] | None = None
     try:
+        await wait_for_database(house, launch, interrupts)
+        if interrupts.wanted.is_set():
+            return
         async with compose.open_service(launch, wakes=True) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
             house.open(service.engine, service.ledger)
             tell()
+            await _tell_what_is_lacking(house)
             await interrupts.wanted.wait()
             _note("Ending once every project has saved its state; another signal does not wait for agents.")
             hurrying = asyncio.create_task(_hurry(service.engine, interrupts), name="hurry")
@@ -87,6 +108,28 @@ async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, te
         if hurrying is not None:
             hurrying.cancel()
             await asyncio.gather(hurrying, return_exceptions=True)
+
+
+async def wait_for_database(house: House, launch: Launch, interrupts: Interrupts) -> None:
+    """Meanwhile `/ready` says so, and whoever reads the output of the server sees it.
+
+    Raises:
+        SettingsError, StoreUnavailable: there is none to wait for.
+    """
+
+    def tell(said: str) -> None:
+        house.awaited = {"database": "it cannot be reached, and is waited for"}
+        _note(said)
+
+    await compose.wait_for_database(launch, tell=tell, ended=interrupts.wanted)
+    house.awaited = {}
+
+
+async def _tell_what_is_lacking(house: House) -> None:
+    found = await look(house)
+    for name, said in (*found.checks.items(), *found.notes.items()):
+        if said:
+            _note(f"{name}: {said}")
 
 
 async def _hurry(engine: EngineClient, interrupts: Interrupts) -> None:

@@ -54,6 +54,7 @@ def _probe(sandbox: Bubblewrap, folder: Path) -> SandboxReport:
 def _broken(reason: str) -> SandboxReport:
     hint = (
         "It needs user namespaces: allow them (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also "
-        "kernel.apparmor_restrict_unprivileged_userns=0; in Docker --security-opt seccomp=unconfined), "
+        "kernel.apparmor_restrict_unprivileged_userns=0; a container needs --security-opt seccomp=unconfined, "
+        "apparmor=unconfined and systempaths=unconfined), "
     )
     return SandboxReport(False, f"bubblewrap does not work here: {reason}", hint + _WITHOUT + ".")

@@ -87,11 +87,13 @@ class Options:
         hosts: what a Host header may say, in lower case, with the port where it is not the usual one.
         workspace: where `operate` may make projects.
         checks: what must work for the server to be ready, by name.
+        notes: what is worth knowing about it and keeps nothing from working, by name.
         mask: takes credentials out of a text.
     """
 
     hosts: frozenset[str]
     workspace: Path
     checks: Mapping[str, Check] = field(default_factory=dict)
+    notes: Mapping[str, Check] = field(default_factory=dict)
     mask: Callable[[str], str] = lambda text: text
     limits: Limits = Limits()

@@ -178,10 +178,11 @@ class Text(BaseModel):
 
 
 class Ready(BaseModel):
-    """What is checked, by name, and what is wrong with it; an empty text is fine."""
+    """What is checked, by name, and what is wrong with it; an empty text is fine. Notes keep nothing from working."""
 
     ready: bool
     checks: dict[str, str]
+    notes: dict[str, str]
 
 
 class Alive(BaseModel):

@@ -146,7 +146,7 @@ def error_from(plain: Mapping[str, Any]) -> Exception:
     # Their own constructors put sentences together that are put together already.
     OrchestratorError.__init__(error, str(plain.get("detail") or plain.get("title") or "") or None)
     error.title, error.hint = str(plain.get("title") or kind.title), str(plain.get("hint") or "")
-    if kind in (errors.StoreUnavailable, errors.DiskFull):
+    if issubclass(kind, errors.StoreUnavailable):
         # What is final for the server's process is not for ours.
         fields = {**fields, "final": False}
     for name, value in fields.items():

@@ -116,6 +116,15 @@ def local_names(scheme: str, port: int) -> frozenset[str]:
     return frozenset(_netloc(scheme, name, port) for name in ("127.0.0.1", "localhost", "::1"))
 
 
+def local_names_of(origin: str) -> frozenset[str]:
+    """What this machine calls itself at the port of `origin`, when that is an address of this machine, as where the
+    port of a container is published under another number; nothing otherwise."""
+    if not is_local_url(origin):
+        return frozenset()
+    parts = urlsplit(origin)
+    return local_names(parts.scheme, parts.port or _DEFAULT_PORTS[parts.scheme])
+
+
 def is_local_url(url: str) -> bool:
     """Whether `url`, an origin, is on this machine, so that nobody else hears what is said to it."""
     return _is_local(urlsplit(url).hostname or "")

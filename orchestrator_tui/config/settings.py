@@ -329,6 +329,21 @@ class SandboxSettings(Section):
     """More folders that programs in it may write; commas between them."""
 
 
+class DatabaseSettings(Section):
+    """PostgreSQL, when DATABASE_URL names one."""
+
+    pool_size: Annotated[int, Field(ge=2, le=1000)] = 5
+    """Connections that are kept open."""
+    max_overflow: Annotated[int, Field(ge=0, le=1000)] = 10
+    """Further connections while there is much to do."""
+    statement_timeout_seconds: Annotated[float, Field(ge=1, le=86400)] = 120
+    """Seconds a statement may take; migrations have an hour."""
+    pooler: bool = False
+    """Whether a pooler such as PgBouncer gives each transaction another connection; `?pgbouncer=true` says so, too."""
+    wait_seconds: Annotated[float, Field(ge=0, le=86400)] = 60
+    """Seconds a server waits at its start for a database that cannot be reached."""
+
+
 class LogSettings(Section):
     """The program's own log files."""
 
@@ -399,6 +414,7 @@ class SettingsModel(Section):
     verify: VerifySettings = VerifySettings()
     permissions: PermissionSettings = PermissionSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    database: DatabaseSettings = DatabaseSettings()
     log: LogSettings = LogSettings()
     tui: TuiSettings = TuiSettings()
     keymap: KeymapSettings = KeymapSettings()

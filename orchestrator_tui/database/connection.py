@@ -14,17 +14,17 @@ from sqlalchemy.engine import AdaptedConnection, Connection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database.columns import dump_json
-from orchestrator_tui.database.failures import explain, translated
+from orchestrator_tui.database.failures import translated
+from orchestrator_tui.database.postgres import Connect, host_of, postgres_engine
+from orchestrator_tui.database.postgres_url import CONNECT_SECONDS
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 
 T = TypeVar("T")
-Connect = Callable[[], Awaitable[Any]]
 
-CONNECT_SECONDS = 10
-COMMAND_SECONDS = 120
-"""A server that vanished without a word would be waited for without end."""
+DEFAULTS = DatabaseSettings()
 URL_HINT = "Use postgresql://user:password@host/name or sqlite:////absolute/path.db."
 PRAGMAS = (
     # First, because switching to WAL may have to wait for another process.
@@ -144,7 +144,7 @@ def sqlite_url(path: Path) -> str:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[Database]:
+async def open_database(url: str, settings: DatabaseSettings = DEFAULTS) -> AsyncIterator[Database]:
     """Engines for `url`; connections are made when they are needed, and closed on leaving.
 
     Raises:
@@ -153,7 +153,8 @@ async def open_database(url: str) -> AsyncIterator[Database]:
     parsed = _parse(url)
     _keep_private(parsed)
     closed = asyncio.Event()
-    database = _sqlite(parsed, closed) if parsed.get_backend_name() == "sqlite" else _postgres(parsed, closed)
+    is_file = parsed.get_backend_name() == "sqlite"
+    database = _sqlite(parsed, closed) if is_file else _postgres(parsed, settings, closed)
     try:
         yield database
     finally:
@@ -305,38 +306,8 @@ def _begin(connection: Connection) -> None:
     driver.run_async(lambda aiosqlite: aiosqlite.execute_fetchall(f"BEGIN {mode}"))
 
 
-def _postgres(url: URL, closed: asyncio.Event) -> Database:
-    place = f"The database {url.database or url.username or ''} on {_host(url)}"
-    engine = create_async_engine(
-        URL.create("postgresql+asyncpg"),
-        async_creator=_unless(closed, place, _asyncpg_creator(url, place)),
-        json_serializer=dump_json,
-        pool_pre_ping=True,
-        hide_parameters=True,
-    )
+def _postgres(url: URL, settings: DatabaseSettings, closed: asyncio.Event) -> Database:
+    place = f"The database {url.database or url.username or ''} on {host_of(url)}"
+    engine = postgres_engine(url, settings, place, guard=lambda connect: _unless(closed, place, connect))
     reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Database(reads=reads, writes=engine, place=place, one_writer=False)
-
-
-def _host(url: URL) -> str:
-    host = url.host or url.query.get("host") or "localhost"
-    name = host if isinstance(host, str) else ", ".join(host)
-    return f"{name}:{url.port}" if url.port else name
-
-
-def _asyncpg_creator(url: URL, place: str) -> Connect:
-    """asyncpg reads the URL itself, so that `sslmode` and everything else libpq knows works."""
-    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-    async def connect() -> Any:
-        import asyncpg  # type: ignore[import-untyped]
-
-        try:
-            return await asyncpg.connect(dsn, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS)
-        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            explained = explain(error, place)
-            if explained is None:
-                raise
-            raise explained from error
-
-    return connect

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, select, update
 
+from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database import dossiers, overviews, queries, spending, tracker_writes, transcripts
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.database.connection import Database, Runner, connected, open_database
+from orchestrator_tui.database.connection import DEFAULTS, Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
 from orchestrator_tui.database.ledger import SqlLedger
-from orchestrator_tui.database.migrate import migrate
+from orchestrator_tui.database.migrate import MIGRATION_SECONDS, is_current, migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.patience import patiently
 from orchestrator_tui.database.references import find_project
@@ -64,7 +65,11 @@ def tell_nobody(error: StoreUnavailable) -> None:
 
 @asynccontextmanager
 async def open_store(
-    url: str, *, publish: Publish = publish_nothing, trouble: Trouble = tell_nobody
+    url: str,
+    settings: DatabaseSettings = DEFAULTS,
+    *,
+    publish: Publish = publish_nothing,
+    trouble: Trouble = tell_nobody,
 ) -> "AsyncIterator[SqlStore]":
     """The store at `url` (`sqlite:///file` or `postgresql://…`), brought to the present schema first.
 
@@ -75,8 +80,11 @@ async def open_store(
         SettingsError: the URL cannot be understood.
         StoreUnavailable: the database cannot be used.
     """
-    async with open_database(url) as database:
-        await migrate(database)
+    async with open_database(url, settings) as database:
+        if not await is_current(database):
+            unhurried = settings.model_copy(update={"statement_timeout_seconds": MIGRATION_SECONDS})
+            async with open_database(url, unhurried) as migrating:
+                await migrate(migrating)
         yield SqlStore(database, publish=publish, trouble=trouble)
 
 

@@ -206,6 +206,10 @@ class StoreUnavailable(OrchestratorError):
         self.final = final
 
 
+class StoreRefused(StoreUnavailable):
+    """The database is there and lets nobody in like this; waiting alone does not change that."""
+
+
 class DiskFull(StoreUnavailable):
     """No room is left where a project lies: nothing of it can be kept, as without its database."""
 

@@ -62,7 +62,7 @@ def test_no_answer_is_the_server_s_fault_or_undocumented(site: Server, method: s
 
 def test_the_document_is_served_and_says_what_each_route_needs(site: Server) -> None:
     headers = {"Authorization": f"Bearer {site.token}"}
-    with httpx.Client(base_url=site.url, headers=headers, trust_env=False) as http:
+    with httpx.Client(base_url=site.url, headers=headers, trust_env=False, timeout=60) as http:
         served = http.get("/openapi.json").json()
     assert served["paths"] == described()["paths"]
     for path, methods in served["paths"].items():

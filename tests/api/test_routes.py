@@ -159,4 +159,5 @@ async def test_health_and_readiness_say_what_is_wrong_and_nothing_else(tmp_path:
         assert ready.json() == {
             "ready": False,
             "checks": {"engine": "", "credentials": "No credentials for Claude were found.", "database": ""},
+            "notes": {},
         }

@@ -34,18 +34,32 @@ Before = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Only those
 AfterSeq = Annotated[int, Query(ge=0, le=FIRST_SEQ_AFTER_ALL, description="Only events with a higher `seq`.")]
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong, and what is only worth knowing, by name; "" for what is fine."""
+
+    checks: dict[str, str]
+    notes: dict[str, str]
+
+    @property
+    def ready(self) -> bool:
+        return not any(self.checks.values())
+
+
 @dataclass(kw_only=True)
 class House:
     """What the routes are served from, for as long as the engine is open; before that they answer 503.
 
-    `found` is what the checks of readiness found, at `looked_at` on the monotonic clock.
+    `found` is what the checks of readiness found, at `looked_at` on the monotonic clock; `awaited` says by name what
+    the engine still waits for.
     """
 
     options: Options
     metrics: Metrics = field(default_factory=Metrics)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
-    found: dict[str, str] = field(default_factory=dict)
+    found: Findings | None = None
+    awaited: dict[str, str] = field(default_factory=dict)
     looked_at: float | None = None
     _open: "tuple[EngineClient, Ledger, Doorkeeper, Commands] | None" = None
 

@@ -13,6 +13,7 @@ from orchestrator_tui.api.problems import Refused
 from orchestrator_tui.api.routes.parts import (
     FIRST_SEQ_AFTER_ALL,
     Before,
+    Findings,
     House,
     Limit,
     TheHouse,
@@ -107,20 +108,25 @@ _UNREADY = needs(None)
 )
 async def ready(house: TheHouse) -> Response:
     """503 as long as a check finds something wrong. What was found is good for a second."""
-    if house.looked_at is None or monotonic() - house.looked_at > LOOK_SECONDS:
-        house.found, house.looked_at = await _checked(house), monotonic()
-    fine = not any(house.found.values())
-    return answer({"ready": fine, "checks": house.found}, 200 if fine else 503)
+    if house.found is None or house.looked_at is None or monotonic() - house.looked_at > LOOK_SECONDS:
+        house.found, house.looked_at = await look(house), monotonic()
+    found = house.found
+    said = {"ready": found.ready, "checks": found.checks, "notes": found.notes}
+    return answer(said, 200 if found.ready else 503)
 
 
-async def _checked(house: House) -> dict[str, str]:
-    if not house.is_open:
-        return {"engine": "it is starting"}
-    found = {"engine": "it is ending" if house.commands.is_closing else ""}
+async def look(house: House) -> Findings:
+    """What all checks find now."""
+    checks = {"engine": "" if house.is_open else "it is starting"}
+    if house.is_open and house.commands.is_closing:
+        checks["engine"] = "it is ending"
     for name, check in house.options.checks.items():
-        found[name] = await _result(check)
-    found["database"] = await _result(lambda: _database(house))
-    return found
+        checks[name] = await _result(check)
+    checks |= house.awaited
+    if house.is_open:
+        checks["database"] = await _result(lambda: _database(house))
+    notes = {name: await _result(note) for name, note in house.options.notes.items()}
+    return Findings(checks, {name: note for name, note in notes.items() if note})
 
 
 async def _database(house: House) -> str:
