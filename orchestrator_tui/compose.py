@@ -46,6 +46,7 @@ from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
+from orchestrator_tui.engine.watcher import Watcher
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
@@ -153,6 +154,7 @@ async def open_service(
     bus = Bus()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
+        await stack.enter_async_context(Watcher(store, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)

@@ -219,7 +219,7 @@ class LocalEngine(EngineClient):
         def wanted(candidate: str) -> bool:
             return project_id is None or candidate == project_id
 
-        with self._bus.subscription() as subscription:
+        with self._bus.subscription(from_all=True) as subscription:
             async with aclosing(follow(self._store, subscription, after_seq, wanted=wanted)) as stream:
                 yield stream
 

@@ -105,7 +105,7 @@ class Run:
         work = self._begin()
         try:
             async with (
-                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs),
+                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs, bell=self.liaison.bell),
                 self.liaison.at_work(self.project.id, self.sessions.at_work),
             ):
                 await self._watch(work, signs)
