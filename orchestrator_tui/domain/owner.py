@@ -30,6 +30,17 @@ def is_here(owner: str) -> bool:
     return match is not None and match["host"] == (socket.gethostname() or "localhost") and not is_gone(owner)
 
 
+def number_of(owner: str) -> int:
+    """The number of the process that an owner is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if (match := _OWNER.match(owner)) is None:
+        raise ValueError(f"{owner!r} names no process")
+    return int(match["pid"])
+
+
 def _start_of(pid: int) -> int:
     """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 for none.
 

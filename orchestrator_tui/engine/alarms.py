@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.clock import Clock, wait_until
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.records import PipelineState
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,23 @@ class Alarms:
             StoreUnavailable: that cannot be read.
         """
         state = await self._store.pipeline_state(project_id)
+        if state.shutdown_reason == PauseReason.HAND_OVER:
+            # Its time is only for when nobody takes it up.
+            return False
         return _waits(state) and state.resumes_at is not None and state.resumes_at > self._clock.now()
+
+    async def is_waiting(self, project_id: str) -> bool:
+        """Whether the project goes on by itself, now or later.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        return _waits(await self._store.pipeline_state(project_id))
+
+    @property
+    def asleep(self) -> Collection[str]:
+        """The projects that have one."""
+        return self._asleep.keys()
 
     def set(self, project_id: str) -> None:
         """Have the project go on when it is time, if it waits."""

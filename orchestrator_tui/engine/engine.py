@@ -106,8 +106,9 @@ class LocalEngine(EngineClient):
                 return project.id
             case ImportProject(directory=directory):
                 return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
-            case ResumeProject(project_id=project_id):
-                await self._resume(await self._store.find_project(project_id))
+            case ResumeProject(project_id=project_id, if_waiting=if_waiting):
+                if not if_waiting or await self._runs.is_waiting(project_id):
+                    await self._resume(await self._store.find_project(project_id))
                 return project_id
             case StopProject(project_id=project_id):
                 await self._runs.stop(await self._store.find_project(project_id), command.reason, force=command.force)
@@ -211,6 +212,21 @@ class LocalEngine(EngineClient):
                 for request in waiting:
                     unit.record(project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
         await self._runs.start(project.id)
+
+    # Handing over
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any project runs here, or will by itself."""
+        return self._runs.is_at_work
+
+    async def hand_over(self) -> Sequence[str]:
+        """See `Runs.hand_over`; another process is to be sent `ResumeProject(if_waiting=True)` for each project."""
+        return await self._runs.hand_over()
+
+    async def take_back(self) -> None:
+        """See `Runs.take_back`."""
+        await self._runs.take_back()
 
     # Questions
 

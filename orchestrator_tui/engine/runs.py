@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +22,10 @@ from orchestrator_tui.domain.errors import (
     OrchestratorError,
     StoreUnavailable,
 )
+from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, PipelineState, Project
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine import room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
@@ -98,6 +99,8 @@ class Runs:
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
         self._alarms = Alarms(store, clock or SystemClock(), self._begin)
+        self._handed_over: Collection[str] | None = None
+        self._waking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,6 +109,8 @@ class Runs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        if self._waking is not None:
+            self._waking.cancel()
         self._alarms.close()
         for order in self._being_taken_up:
             order.give("shutdown")
@@ -137,7 +142,7 @@ class Runs:
         """As `start`, whatever the clock says."""
         async with self._locks[project_id]:
             project = await self._store.find_project(project_id)
-            if self._closing.is_set() or await self.is_running(project):
+            if self._closing.is_set() or self._handed_over is not None or await self.is_running(project):
                 return
             order = self._stop_order()
             self._being_taken_up.add(order)
@@ -153,9 +158,67 @@ class Runs:
             task.add_done_callback(lambda _: self._running.pop(project.id, None))
 
     async def wake_all(self) -> None:
-        """Every project that waits for the API goes on here when it is time."""
+        """Every project that waits for the API goes on here when it is time, and so does from now on what was handed
+        over and nobody took."""
         for project_id in await self._store.waiting_projects():
             self._alarms.set(project_id)
+        self._waking = asyncio.create_task(self._wake_what_is_handed_over(), name="hand-overs")
+
+    async def _wake_what_is_handed_over(self) -> None:
+        while True:
+            with self._bus.subscription(from_all=True) as subscription, suppress(StoreUnavailable):
+                while True:
+                    match await subscription.take():
+                        case Recorded(
+                            project_id=project_id, event=events.PipelineStatusChanged(reason=PauseReason.HAND_OVER)
+                        ):
+                            self._alarms.set(project_id)
+                        case None:
+                            for project_id in await self._store.waiting_projects():
+                                self._alarms.set(project_id)
+                        case _:
+                            pass
+            await asyncio.sleep(FIRST_LOOK_SECONDS)
+
+    async def is_waiting(self, project_id: str) -> bool:
+        """Whether a project goes on by itself, now or later. Raises StoreUnavailable."""
+        return await self._alarms.is_waiting(project_id)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether anything runs here, or will by itself."""
+        return bool(self._running or self._being_taken_up or self._alarms.asleep)
+
+    async def hand_over(self) -> Sequence[str]:
+        """Let go, at safe points, of all that runs here or would go on here by itself, for another process to take it
+        up; which projects that are. Nothing begins here any more until `take_back`.
+
+        Raises:
+            StoreUnavailable: what became of them cannot be read.
+        """
+        self._handed_over = ()
+        for lock in list(self._locks.values()):
+            # What is being taken up just now is among the runs then.
+            async with lock:
+                pass
+        running = dict(self._running)
+        self._handed_over = {*running, *self._alarms.asleep}
+        for one in running.values():
+            one.stop.give(PauseReason.HAND_OVER.value)
+        for one in running.values():
+            await one.ended()
+        return [project_id for project_id in self._handed_over if await self._alarms.is_waiting(project_id)]
+
+    async def take_back(self) -> None:
+        """Go on here with what was handed over and nobody took."""
+        handed_over, self._handed_over = self._handed_over or (), None
+        for project_id in handed_over:
+            try:
+                if await self._alarms.is_waiting(project_id):
+                    await self.start(project_id)
+            except OrchestratorError as error:
+                logger.warning("%s does not go on here yet: %s", project_id, error.line())
+                self._alarms.set(project_id)
 
     def _stop_order(self) -> StopOrder:
         return StopOrder(self._options.stop_seconds)

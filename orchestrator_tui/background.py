@@ -1,0 +1,179 @@
+"""Keeps what runs running in the background: starts this machine's server for that, hands projects over, ends it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import replace
+
+from orchestrator_tui import cli
+from orchestrator_tui.api.connect import connect
+from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.secrets import read_secrets
+from orchestrator_tui.config.whereabouts import Whereabouts, database_mark, holder, read_whereabouts
+from orchestrator_tui.domain import owner
+from orchestrator_tui.domain.commands import ResumeProject
+from orchestrator_tui.domain.errors import ServeFailed
+from orchestrator_tui.domain.words import last_line
+from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.engine import LocalEngine
+
+START_SECONDS = 60.0
+"""How long the server may take until it can be used."""
+
+END_SECONDS = 120.0
+"""How long it may take to end; it waits for agents as every graceful stop does."""
+
+LOOK_SECONDS = 0.05
+LAST_WORDS = 4_000
+
+_children: list["subprocess.Popen[bytes]"] = []
+"""Servers that this process started; they go on when it ends, so nobody waits for them."""
+
+
+async def keep_running(launch: Launch, options: cli.Options, engine: LocalEngine) -> None:
+    """Have the background server go on with everything that `engine` runs. Returns once it does; nothing is changed
+    when it cannot.
+
+    Raises:
+        OrchestratorError: it does not start, or does not take them.
+    """
+    found = await ensure_server(launch, options)
+    attached = replace(launch, connect=found.url, is_attached=True)
+    try:
+        async with connect(attached) as server:
+            # As long as somebody is attached the server stays.
+            async with server.subscribe((await server.snapshot(limit=1)).seq):
+                await _hand_over(engine, server)
+    except BaseException:
+        await engine.take_back()
+        raise
+
+
+async def _hand_over(engine: LocalEngine, server: EngineClient) -> None:
+    taken = [
+        server.submit(ResumeProject(project_id=project_id, if_waiting=True)) for project_id in await engine.hand_over()
+    ]
+    results = await asyncio.gather(*taken, return_exceptions=True)
+    if failed := [result for result in results if isinstance(result, BaseException)]:
+        raise failed[0]
+
+
+async def ensure_server(launch: Launch, options: cli.Options) -> Whereabouts:
+    """The background server, started when there is none.
+
+    Raises:
+        ServeFailed: it does not start, or one is there that is of no use to this start.
+    """
+    child = None
+    end = asyncio.get_running_loop().time() + START_SECONDS
+    database = database_mark(launch.paths, read_secrets(launch.environ).database_url)
+    while asyncio.get_running_loop().time() < end:
+        if (found := await asyncio.to_thread(read_whereabouts, launch.paths)) is not None:
+            if found.serves(database):
+                return found
+            raise ServeFailed(
+                "There is a background server already, of another database or another version.",
+                hint="orchestrator-tui --stop --all ends it.",
+            )
+        if await asyncio.to_thread(holder, launch.paths) is None:
+            if child is None:
+                child = await asyncio.to_thread(_start, launch, options)
+            elif child.poll() is not None and await asyncio.to_thread(holder, launch.paths) is None:
+                raise ServeFailed(f"The background server did not start{await asyncio.to_thread(_why, launch)}")
+        await asyncio.sleep(LOOK_SECONDS)
+    if child is not None:
+        child.kill()
+    raise ServeFailed("The background server did not start in time.", hint=f"See {launch.paths.background_log}.")
+
+
+def command(options: cli.Options) -> list[str]:
+    """The command line of the server, with the options that this start was given."""
+    # -P: the folder this was started in may hold what agents wrote, which must not be imported.
+    program = [sys.executable, "-P", "-m", "orchestrator_tui"]
+    return [*program, "--serve", "--background", *cli.option_arguments(options)]
+
+
+def _start(launch: Launch, options: cli.Options) -> "subprocess.Popen[bytes]":
+    """Start it in a session of its own, without a terminal.
+
+    Raises:
+        ServeFailed: it cannot be started.
+    """
+    log = launch.paths.background_log
+    environ = {name: value for name, value in launch.environ.items() if not name.startswith("TEXTUAL_")}
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW
+        descriptor = os.open(log, flags, 0o600)
+        try:
+            child = subprocess.Popen(
+                command(options),
+                stdin=subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                cwd=launch.cwd,
+                env=environ,
+                start_new_session=True,
+            )
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ServeFailed(f"The background server cannot be started: {error.strerror or error}.") from error
+    _children.append(child)
+    return child
+
+
+def _why(launch: Launch) -> str:
+    """What it said last."""
+    log = launch.paths.background_log
+    with suppress(OSError):
+        said = last_line(log.read_bytes()[-LAST_WORDS:].decode(errors="replace"), 400)
+        said = said.removeprefix(f"{cli.PROGRAM}: ")
+        return f": {said}" if said else f"; see {log}."
+    return "."
+
+
+async def end_server(launch: Launch) -> bool:
+    """End the background server in order, and wait until it is gone; False when there is none.
+
+    Raises:
+        ServeFailed: it does not end.
+    """
+    process = holder(launch.paths)
+    if process is None:
+        return False
+    _terminate(process)
+    end = asyncio.get_running_loop().time() + END_SECONDS
+    while owner.is_here(process):
+        if asyncio.get_running_loop().time() > end:
+            raise ServeFailed(f"The background server, {process.partition(' since ')[0]}, does not end.")
+        await asyncio.sleep(LOOK_SECONDS)
+    return True
+
+
+def _terminate(process: str) -> None:
+    """Tell a process of this host to end in order, and no other one that was given its number since."""
+    number = owner.number_of(process)
+    with suppress(ProcessLookupError):
+        if not hasattr(os, "pidfd_open"):
+            os.kill(number, signal.SIGTERM)
+            return
+        handle = os.pidfd_open(number)
+        try:
+            if owner.is_here(process):
+                signal.pidfd_send_signal(handle, signal.SIGTERM)
+        finally:
+            os.close(handle)
+
+
+def found_by(launch: Launch) -> Launch:
+    """This start, attached to the background server if there is one for it; it reads two small files."""
+    if launch.connect is not None:
+        return launch
+    found = read_whereabouts(launch.paths)
+    if found is None or not found.serves(database_mark(launch.paths, read_secrets(launch.environ).database_url)):
+        return launch
+    return replace(launch, connect=found.url, is_attached=True)
