@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 from orchestrator_tui import cli
-from orchestrator_tui.api.connect import connect
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.config.whereabouts import Whereabouts, database_mark, holder, read_whereabouts
@@ -33,30 +33,39 @@ _children: list["subprocess.Popen[bytes]"] = []
 """Servers that this process started; they go on when it ends, so nobody waits for them."""
 
 
-async def keep_running(launch: Launch, options: cli.Options, engine: LocalEngine) -> None:
-    """Have the background server go on with everything that `engine` runs. Returns once it does; nothing is changed
-    when it cannot.
+async def keep_running(launch: Launch, options: cli.Options, engine: EngineClient, hurry: asyncio.Event) -> None:
+    """Have the background server go on with everything that `engine`, one of this process, runs. Returns once it does;
+    when it cannot, the engine goes on. Once `hurry` is set no agent is waited for.
 
     Raises:
-        OrchestratorError: it does not start, or does not take them.
+        OrchestratorError: the server does not start, or does not take them.
     """
+    assert isinstance(engine, LocalEngine)
     found = await ensure_server(launch, options)
     attached = replace(launch, connect=found.url, is_attached=True)
     try:
-        async with connect(attached) as server:
-            # As long as somebody is attached the server stays.
-            async with server.subscribe((await server.snapshot(limit=1)).seq):
-                await _hand_over(engine, server)
+        async with _staying(attached) as server:
+            await _hand_over(engine, server, hurry)
     except BaseException:
         await engine.take_back()
         raise
 
 
-async def _hand_over(engine: LocalEngine, server: EngineClient) -> None:
-    taken = [
-        server.submit(ResumeProject(project_id=project_id, if_waiting=True)) for project_id in await engine.hand_over()
-    ]
-    results = await asyncio.gather(*taken, return_exceptions=True)
+@asynccontextmanager
+async def _staying(attached: Launch) -> AsyncIterator[EngineClient]:
+    """The server that a start is attached to; it stays as long as somebody follows what happens there."""
+    # Imported when it is needed, as every way to an engine is.
+    from orchestrator_tui.api.connect import connect
+
+    async with connect(attached) as server:
+        seq = (await server.snapshot(limit=1)).seq
+        async with server.subscribe(seq):
+            yield server
+
+
+async def _hand_over(engine: LocalEngine, server: EngineClient, hurry: asyncio.Event) -> None:
+    taking = [ResumeProject(project_id=project_id, if_waiting=True) for project_id in await engine.hand_over(hurry)]
+    results = await asyncio.gather(*map(server.submit, taking), return_exceptions=True)
     if failed := [result for result in results if isinstance(result, BaseException)]:
         raise failed[0]
 
@@ -167,13 +176,3 @@ def _terminate(process: str) -> None:
                 signal.pidfd_send_signal(handle, signal.SIGTERM)
         finally:
             os.close(handle)
-
-
-def found_by(launch: Launch) -> Launch:
-    """This start, attached to the background server if there is one for it; it reads two small files."""
-    if launch.connect is not None:
-        return launch
-    found = read_whereabouts(launch.paths)
-    if found is None or not found.serves(database_mark(launch.paths, read_secrets(launch.environ).database_url)):
-        return launch
-    return replace(launch, connect=found.url, is_attached=True)

@@ -5,12 +5,12 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator_tui import cli, compose, start
+from orchestrator_tui import background, cli, compose, start
 from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
@@ -21,14 +21,15 @@ from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.past import Past
 from orchestrator_tui.console.run import Run
-from orchestrator_tui.console.view import JsonView, PlainView, View
+from orchestrator_tui.console.view import JsonView, NoticesView, PlainView, View
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject, ImportProject, MoveTracker, RemovePermission, SyncTracker
-from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
+from orchestrator_tui.domain.errors import BadIdea, IllegalTransition, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
-from orchestrator_tui.domain.records import ProjectOverview, permissions_of
+from orchestrator_tui.domain.records import Project, ProjectOverview, permissions_of
+from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.engine.client import EngineClient
 
@@ -76,6 +77,8 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
                 return await _start(invocation, given, front)
             case cli.ContinueProject():
                 return await _continue(invocation, given, front)
+            case cli.StopRunning(all=True):
+                return await _stop_all(invocation, given, front)
             case cli.StopRunning():
                 return await _stop(invocation, given, front)
             case cli.ShowLogs():
@@ -254,6 +257,43 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
         go_on = f"{cli.PROGRAM} --resume {project.number}"
         await front.view.notice([f"{project.name}: {status.value}. Go on with: {go_on}"])
         return 0
+
+
+async def _stop_all(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
+    """Stop every project that runs, then end the background server."""
+    view = front.view if invocation.options.json else NoticesView(front.outlet, front.view)
+    async with compose.open_client(given) as engine:
+        running = await pick.all_running(engine)
+        stopping = asyncio.create_task(_stop_each(engine, view, running), name="stop")
+        if not await _unless_interrupted(stopping, front):
+            return INTERRUPTED
+    ended = False
+    # A server that was named is somebody else's.
+    if given.connect is None:
+        ending = asyncio.create_task(background.end_server(given), name="end-server")
+        if not await _unless_interrupted(ending, front):
+            return INTERRUPTED
+        ended = ending.result()
+    if ended:
+        await view.notice(["The background server has ended."])
+    if not (running or ended):
+        raise ProjectNotFound("No project runs.", hint=f"{cli.PROGRAM} --status lists all.")
+    return 0
+
+
+async def _stop_each(engine: EngineClient, view: View, projects: Sequence[Project]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for project in projects:
+            group.create_task(_stop_one(engine, view, project), name=f"stop-{project.slug}")
+
+
+async def _stop_one(engine: EngineClient, view: View, project: Project) -> None:
+    with suppress(IllegalTransition):
+        # It may have come to its end in this moment.
+        await Past(engine, view, project).stop()
+    status = (await engine.find_project(project.id)).status
+    go_on = "" if status is PipelineStatus.COMPLETED else f" Go on with: {cli.PROGRAM} --resume {project.number}"
+    await view.notice([f"{project.name}: {status.value}.{go_on}"])
 
 
 async def _logs(invocation: cli.ShowLogs, given: Launch, front: Front) -> int:

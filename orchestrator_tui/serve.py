@@ -79,27 +79,28 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
                     mask=read_secrets(launch.environ).mask,
                 )
             )
+            found = partial(_found_in_background, launch, address) if wanted.background else _found_by_its_address
             tell = partial(_tell, address, launch, as_json=wanted.options.json)
             async with serving(house, listening, certificate):
-                if wanted.background:
-                    await _serve_engine(house, launch, interrupts, partial(_in_background, launch, address, tell))
-                else:
-                    await _serve_engine(house, launch, interrupts, partial(_in_foreground, tell))
+                await _serve_engine(house, launch, interrupts, tell, found)
     return interrupts.exit_code
 
 
-Served = Callable[[House, LocalEngine, Interrupts], AbstractAsyncContextManager[None]]
-"""What goes along with serving an engine, until somebody wants it to end."""
+Found = Callable[[House, LocalEngine, Interrupts], AbstractAsyncContextManager[None]]
+"""How others find a server, for as long as this is open."""
 
 
-async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, served: Served) -> None:
+async def _serve_engine(
+    house: House, launch: Launch, interrupts: Interrupts, tell: Callable[[], None], found: Found
+) -> None:
     """Open the engine, answer until it is to end, and close it."""
     hurrying: asyncio.Task[None] | None = None
     try:
         async with compose.open_service(launch, wakes=True) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
             house.open(service.engine, service.ledger)
-            async with served(house, service.engine, interrupts):
+            async with found(house, service.engine, interrupts):
+                tell()
                 await interrupts.wanted.wait()
             _note("Ending once every project has saved its state; another signal does not wait for agents.")
             hurrying = asyncio.create_task(_hurry(service.engine, interrupts), name="hurry")
@@ -111,30 +112,21 @@ async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, se
 
 
 @asynccontextmanager
-async def _in_foreground(
-    tell: Callable[[], None], house: House, engine: LocalEngine, interrupts: Interrupts
-) -> AsyncIterator[None]:
-    tell()
+async def _found_by_its_address(house: House, engine: LocalEngine, interrupts: Interrupts) -> AsyncIterator[None]:
     yield
 
 
 @asynccontextmanager
-async def _in_background(
-    launch: Launch,
-    address: Address,
-    tell: Callable[[], None],
-    house: House,
-    engine: LocalEngine,
-    interrupts: Interrupts,
+async def _found_in_background(
+    launch: Launch, address: Address, house: House, engine: LocalEngine, interrupts: Interrupts
 ) -> AsyncIterator[None]:
-    """Can be found by dashboards while open; wants to end once it is of no use."""
+    """By a file that dashboards read. The server wants to end once it is of no use."""
     database = database_mark(launch.paths, read_secrets(launch.environ).database_url)
     here = Whereabouts(url=address.origin, process=owner.this_process(), database=database)
     idle_seconds = launch.settings().background.idle_minutes * 60
     idle = asyncio.create_task(_end_when_idle(house, engine, interrupts, idle_seconds), name="idle")
     try:
         await asyncio.to_thread(write_whereabouts, launch.paths, here)
-        tell()
         yield
     finally:
         await asyncio.to_thread(remove_whereabouts, launch.paths)

@@ -297,7 +297,7 @@ class BackgroundSettings(Section):
     """The server that goes on with what runs when the dashboard is left."""
 
     on_hangup: Literal["stop", "keep"] = "stop"
-    """What a closed terminal does with what runs in it: `stop` it gracefully, or `keep` it running in the background."""
+    """What a closed terminal does with what runs in it: `stop` it gracefully, or `keep` it running there."""
     idle_minutes: PositiveFloat = 10
     """Minutes without anything that runs, or anybody who looks, after which the server ends by itself."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 0

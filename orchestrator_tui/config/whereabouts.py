@@ -51,6 +51,12 @@ def read_whereabouts(paths: Paths) -> Whereabouts | None:
     return found if owner.is_here(found.process) else None
 
 
+def find_server(paths: Paths, database_url: str | None) -> Whereabouts | None:
+    """The background server that a start with this database attaches to, if there is one. Reads two small files."""
+    found = read_whereabouts(paths)
+    return found if found is not None and found.serves(database_mark(paths, database_url)) else None
+
+
 def write_whereabouts(paths: Paths, whereabouts: Whereabouts) -> None:
     """Say where this process is, at once and whole, to its owner alone.
 

@@ -220,9 +220,9 @@ class LocalEngine(EngineClient):
         """Whether any project runs here, or will by itself."""
         return self._runs.is_at_work
 
-    async def hand_over(self) -> Sequence[str]:
+    async def hand_over(self, hurry: asyncio.Event | None = None) -> Sequence[str]:
         """See `Runs.hand_over`; another process is to be sent `ResumeProject(if_waiting=True)` for each project."""
-        return await self._runs.hand_over()
+        return await self._runs.hand_over(hurry or asyncio.Event())
 
     async def take_back(self) -> None:
         """See `Runs.take_back`."""

@@ -189,9 +189,10 @@ class Runs:
         """Whether anything runs here, or will by itself."""
         return bool(self._running or self._being_taken_up or self._alarms.asleep)
 
-    async def hand_over(self) -> Sequence[str]:
+    async def hand_over(self, hurry: asyncio.Event) -> Sequence[str]:
         """Let go, at safe points, of all that runs here or would go on here by itself, for another process to take it
-        up; which projects that are. Nothing begins here any more until `take_back`.
+        up; which projects that are. Once `hurry` is set no safe point is waited for. Nothing begins here any more
+        until `take_back`.
 
         Raises:
             StoreUnavailable: what became of them cannot be read.
@@ -205,8 +206,13 @@ class Runs:
         self._handed_over = {*running, *self._alarms.asleep}
         for one in running.values():
             one.stop.give(PauseReason.HAND_OVER.value)
-        for one in running.values():
-            await one.ended()
+        hurrying = asyncio.create_task(_hurried(hurry, [one.stop for one in running.values()]), name="hurry")
+        try:
+            for one in running.values():
+                await one.ended()
+        finally:
+            hurrying.cancel()
+            await asyncio.gather(hurrying, return_exceptions=True)
         return [project_id for project_id in self._handed_over if await self._alarms.is_waiting(project_id)]
 
     async def take_back(self) -> None:
@@ -420,3 +426,9 @@ class Runs:
         async with self._store.transaction() as unit:
             if await unit.request_stop(project.id, owner):
                 unit.record(project.id, events.StopRequested(owner=owner, reason=reason))
+
+
+async def _hurried(hurry: asyncio.Event, orders: Sequence[StopOrder]) -> None:
+    await hurry.wait()
+    for order in orders:
+        order.give(order.reason, force=True)
