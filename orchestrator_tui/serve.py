@@ -36,6 +36,9 @@ _UNENCRYPTED = (
     "give --tls-cert and --tls-key, or put https in front with --public-url."
 )
 MOST = 1_000
+FIRST_SECONDS = 60.0
+"""How long the background server waits at least for who started it."""
+
 IDLE_LOOK_SECONDS = 5.0
 """How often it is looked whether the background server is of any use."""
 
@@ -137,11 +140,11 @@ async def _found_in_background(
 async def _end_when_idle(house: House, engine: LocalEngine, interrupts: Interrupts, seconds: float) -> None:
     """Want an orderly end once nothing has run for so long, and nobody was attached."""
     loop = asyncio.get_running_loop()
-    since = loop.time()
-    while loop.time() - since < seconds:
+    end = loop.time() + max(seconds, FIRST_SECONDS)
+    while loop.time() < end:
         await asyncio.sleep(min(IDLE_LOOK_SECONDS, seconds / 4))
         if engine.is_at_work or house.streams or house.commands.are_at_work:
-            since = loop.time()
+            end = loop.time() + seconds
     interrupts.ask(0)
 
 

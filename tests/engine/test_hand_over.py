@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,9 @@ import pytest
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, SessionRequest
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.console.fold import ConsoleState
+from orchestrator_tui.console.past import Past
+from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.errors import AlreadyOwned
@@ -165,6 +168,38 @@ async def test_two_that_take_the_same_project_over_are_one_owner(start: Launch, 
         told = await completed(other, run.project_id)
     assert statuses(told) == ONCE_HANDED_OVER
     assert len(told.all(events.LeaseTaken)) == 2
+
+
+class Seen(View):
+    """A view that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.events: list[events.Event] = []
+
+    async def event(self, before: ConsoleState, after: ConsoleState, recorded: events.Recorded) -> None:
+        self.events.append(recorded.event)
+
+    async def say(self, lines: Sequence[str]) -> None:
+        raise AssertionError(lines)
+
+    async def notice(self, lines: Sequence[str]) -> None:
+        raise AssertionError(lines)
+
+
+async def test_who_follows_a_project_goes_on_following_it_over_a_hand_over(start: Launch, runtime: Patient) -> None:
+    async with another(start, runtime) as other, at_work(start, runtime) as (engine, run):
+        view = Seen()
+        past = Past(other, view, await run.project())
+        await past.show()
+        following = asyncio.create_task(past.follow())
+        await engine.hand_over()
+        while not any(getattr(event, "reason", "") == PauseReason.HAND_OVER for event in view.events):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        runtime.go_on.set()
+        await other.submit(ResumeProject(project_id=run.project_id, if_waiting=True))
+        await following
+    told = [event for event in view.events if isinstance(event, events.PipelineStatusChanged)]
+    assert told[-1].new is PipelineStatus.COMPLETED
 
 
 async def test_what_a_person_stopped_in_between_is_not_taken_up(start: Launch, runtime: Patient) -> None:
