@@ -20,7 +20,7 @@ from orchestrator_tui.domain.words import last_line
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.engine import LocalEngine
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """How long the server may take until it can be used."""
 
 END_SECONDS = 120.0

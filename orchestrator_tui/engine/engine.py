@@ -106,9 +106,11 @@ class LocalEngine(EngineClient):
                 return project.id
             case ImportProject(directory=directory):
                 return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
-            case ResumeProject(project_id=project_id, if_waiting=if_waiting):
-                if not if_waiting or await self._runs.is_waiting(project_id):
-                    await self._resume(await self._store.find_project(project_id))
+            case ResumeProject(project_id=project_id, if_waiting=True):
+                await self._runs.start_if_waiting(project_id)
+                return project_id
+            case ResumeProject(project_id=project_id):
+                await self._resume(await self._store.find_project(project_id))
                 return project_id
             case StopProject(project_id=project_id):
                 await self._runs.stop(await self._store.find_project(project_id), command.reason, force=command.force)

@@ -22,11 +22,10 @@ from orchestrator_tui.domain.errors import (
     OrchestratorError,
     StoreUnavailable,
 )
-from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, PipelineState, Project
-from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
-from orchestrator_tui.engine import room
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine import hand_over, room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
@@ -111,6 +110,7 @@ class Runs:
         self._closing.set()
         if self._waking is not None:
             self._waking.cancel()
+            await asyncio.gather(self._waking, return_exceptions=True)
         self._alarms.close()
         for order in self._being_taken_up:
             order.give("shutdown")
@@ -157,32 +157,22 @@ class Runs:
             self._running[project.id] = running
             task.add_done_callback(lambda _: self._running.pop(project.id, None))
 
+    async def start_if_waiting(self, project_id: str) -> None:
+        """As `start`, for a project that goes on by itself; nothing happens to any other. What its agents ask a person
+        meanwhile is no reason to rest.
+
+        Raises:
+            AlreadyOwned, StoreUnavailable: see `start`.
+        """
+        if await self._alarms.is_waiting(project_id):
+            await self.start(project_id)
+
     async def wake_all(self) -> None:
         """Every project that waits for the API goes on here when it is time, and so does from now on what was handed
         over and nobody took."""
         for project_id in await self._store.waiting_projects():
             self._alarms.set(project_id)
-        self._waking = asyncio.create_task(self._wake_what_is_handed_over(), name="hand-overs")
-
-    async def _wake_what_is_handed_over(self) -> None:
-        while True:
-            with self._bus.subscription(from_all=True) as subscription, suppress(StoreUnavailable):
-                while True:
-                    match await subscription.take():
-                        case Recorded(
-                            project_id=project_id, event=events.PipelineStatusChanged(reason=PauseReason.HAND_OVER)
-                        ):
-                            self._alarms.set(project_id)
-                        case None:
-                            for project_id in await self._store.waiting_projects():
-                                self._alarms.set(project_id)
-                        case _:
-                            pass
-            await asyncio.sleep(FIRST_LOOK_SECONDS)
-
-    async def is_waiting(self, project_id: str) -> bool:
-        """Whether a project goes on by itself, now or later. Raises StoreUnavailable."""
-        return await self._alarms.is_waiting(project_id)
+        self._waking = asyncio.create_task(hand_over.watch(self._store, self._bus, self._alarms.set), name="hand-overs")
 
     @property
     def is_at_work(self) -> bool:
@@ -204,15 +194,9 @@ class Runs:
                 pass
         running = dict(self._running)
         self._handed_over = {*running, *self._alarms.asleep}
-        for one in running.values():
-            one.stop.give(PauseReason.HAND_OVER.value)
-        hurrying = asyncio.create_task(_hurried(hurry, [one.stop for one in running.values()]), name="hurry")
-        try:
+        async with hand_over.ordered([one.stop for one in running.values()], hurry):
             for one in running.values():
                 await one.ended()
-        finally:
-            hurrying.cancel()
-            await asyncio.gather(hurrying, return_exceptions=True)
         return [project_id for project_id in self._handed_over if await self._alarms.is_waiting(project_id)]
 
     async def take_back(self) -> None:
@@ -220,8 +204,7 @@ class Runs:
         handed_over, self._handed_over = self._handed_over or (), None
         for project_id in handed_over:
             try:
-                if await self._alarms.is_waiting(project_id):
-                    await self.start(project_id)
+                await self.start_if_waiting(project_id)
             except OrchestratorError as error:
                 logger.warning("%s does not go on here yet: %s", project_id, error.line())
                 self._alarms.set(project_id)
@@ -426,9 +409,3 @@ class Runs:
         async with self._store.transaction() as unit:
             if await unit.request_stop(project.id, owner):
                 unit.record(project.id, events.StopRequested(owner=owner, reason=reason))
-
-
-async def _hurried(hurry: asyncio.Event, orders: Sequence[StopOrder]) -> None:
-    await hurry.wait()
-    for order in orders:
-        order.give(order.reason, force=True)

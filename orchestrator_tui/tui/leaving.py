@@ -1,7 +1,6 @@
 """Leaves the dashboard: asks when something runs, shows how it comes to an end or is handed over, then goes."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -33,6 +32,7 @@ class Leaving:
         self._screen: StoppingScreen | HandingOverScreen | None = None
         self._last_moment: asyncio.TimerHandle | None = None
         self._in_a_hurry = asyncio.Event()
+        self._is_unseen = False
         self.is_abrupt = False
         self.is_kept = False
 
@@ -70,25 +70,26 @@ class Leaving:
 
     def unseen(self) -> None:
         """Leave in order because nobody sees the dashboard any more; the end of a terminal is told more than once."""
+        self._is_unseen = True
         if self.has_begun:
             return
         settings = self._app.live_settings.settings
         keeps = settings is not None and settings.background.on_hangup == "keep"
         if keeps and self._app.setup.keep is not None and self._running_here():
-            self._keep(self._begin)
+            self._keep()
         else:
             self._begin()
 
-    def _keep(self, otherwise: Callable[[], None]) -> None:
-        """Hand what runs over, then leave; `otherwise` is what is done when that is not possible."""
+    def _keep(self) -> None:
+        """Hand what runs over, then leave; when that is not possible everything goes on, as long as it is seen."""
         from orchestrator_tui.tui.screens.handing_over import HandingOverScreen
 
         screen = self._screen = HandingOverScreen(self._app.keys.shown("quit"))
         self._app.clear_notifications()
         self._app.push_screen(screen)
-        self._app.run_worker(self._handed_over(screen, otherwise), name="keep")
+        self._app.run_worker(self._handed_over(screen), name="keep")
 
-    async def _handed_over(self, screen: "HandingOverScreen", otherwise: Callable[[], None]) -> None:
+    async def _handed_over(self, screen: "HandingOverScreen") -> None:
         keep = self._app.setup.keep
         assert keep is not None
         try:
@@ -98,7 +99,8 @@ class Leaving:
             screen.dismiss()
             words = f"Nothing was handed over; everything goes on here. {error.line()}"
             self._app.notify(words, title=error.title, severity="error", markup=False, timeout=SECONDS_TOLD)
-            otherwise()
+            if self._is_unseen:
+                self._begin()
         else:
             self.is_kept = True
             await self._leave()
@@ -141,7 +143,7 @@ class Leaving:
         if answer == "leave":
             self._begin()
         elif answer == "keep":
-            self._keep(lambda: None)
+            self._keep()
 
     async def _force(self, project_id: str) -> None:
         # It may have stopped in this moment; what cannot be stopped is left in two seconds anyway.

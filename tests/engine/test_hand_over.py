@@ -15,9 +15,10 @@ from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.errors import AlreadyOwned
-from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from orchestrator_tui.domain.statuses import Choice, PauseReason, PipelineStatus, RequestKind
 from orchestrator_tui.engine import shutdown
 from orchestrator_tui.engine.engine import LocalEngine
+from tests.database.samples import approval
 from tests.engine.spending_runtime import SpendingRuntime, SpendingSession
 from tests.lives import light_scenario
 from tests.running import NO_PLANNING, Watched, launch
@@ -114,6 +115,21 @@ async def test_a_project_is_handed_over_in_the_middle_and_its_conversation_goes_
     owners = [event.owner for event in told.all(events.LeaseTaken)]
     assert owners[1:] == [ELSEWHERE]
     assert all(event.over is None for event in told.all(events.LeaseTaken))
+
+
+async def test_a_question_of_an_agent_that_is_open_meanwhile_keeps_nobody_from_going_on(
+    start: Launch, runtime: Patient
+) -> None:
+    async with another(start, runtime) as other, at_work(start, runtime) as (engine, run):
+        async with engine._store.transaction() as unit:
+            asked = approval(run.project_id, kind=RequestKind.CLARIFICATION, choices=(Choice.ANSWER,))
+            await unit.open_request(asked)
+        await engine.hand_over()
+        await other.submit(ResumeProject(project_id=run.project_id, if_waiting=True))
+        overview = await other.overview(run.project_id)
+        assert (overview.project.status, overview.state.owner) == (PipelineStatus.RUNNING, ELSEWHERE)
+        assert [one.id for one in await other.requests(run.project_id)] == [asked.id]
+        runtime.go_on.set()
 
 
 async def test_what_nobody_takes_is_taken_back(start: Launch, runtime: Patient) -> None:
