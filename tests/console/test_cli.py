@@ -72,10 +72,8 @@ def test_a_background_server_is_for_this_machine_alone_and_ends_with_everything_
 
 
 def test_the_options_of_a_start_can_be_given_to_another_one() -> None:
-    given = (
-        "--set a.b=1 --set c.d=x --model opus --autonomy full --no-sandbox --log-level debug --config f.toml".split()
-    )
-    options = cli.parse(given).options  # type: ignore[union-attr]
+    values = ("--set=a.b=1", "--set=c.d=x", "--model=opus", "--autonomy=full", "--log-level=debug", "--config=f.toml")
+    options = cli.parse([*values, "--no-sandbox"]).options  # type: ignore[union-attr]
     again = cli.parse(["--serve", "--background", *cli.option_arguments(options)])
     assert isinstance(again, cli.Serve)
     assert again.options == options
