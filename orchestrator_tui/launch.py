@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,21 @@ from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.whereabouts import read_whereabouts
 from orchestrator_tui.console import pick, status, tracker
 from orchestrator_tui.console.given_limits import limit_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
-from orchestrator_tui.console.past import Past
+from orchestrator_tui.console.past import Past, stop_each
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, NoticesView, PlainView, View
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject, ImportProject, MoveTracker, RemovePermission, SyncTracker
-from orchestrator_tui.domain.errors import BadIdea, IllegalTransition, OrchestratorError, ProjectNotFound
+from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
-from orchestrator_tui.domain.records import Project, ProjectOverview, permissions_of
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.records import ProjectOverview, permissions_of
 from orchestrator_tui.domain.text import clean
 from orchestrator_tui.engine.client import EngineClient
 
@@ -60,6 +60,8 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
             overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
             bounds = await engine.bounds(overviews[0].project.id) if invocation.reference is not None else None
         _print(_status_text(overviews, invocation, bounds))
+        if not invocation.options.json and given.connect is None and (server := read_whereabouts(given.paths)):
+            _print(f"The background server is at {server.url}\n")
         return 0
     if isinstance(invocation, cli.ShowPermissions):
         _print(await _permissions(invocation, given))
@@ -264,7 +266,7 @@ async def _stop_all(invocation: cli.StopRunning, given: Launch, front: Front) ->
     view = front.view if invocation.options.json else NoticesView(front.outlet, front.view)
     async with compose.open_client(given) as engine:
         running = await pick.all_running(engine)
-        stopping = asyncio.create_task(_stop_each(engine, view, running), name="stop")
+        stopping = asyncio.create_task(stop_each(engine, view, running), name="stop")
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
     ended = False
@@ -279,21 +281,6 @@ async def _stop_all(invocation: cli.StopRunning, given: Launch, front: Front) ->
     if not (running or ended):
         raise ProjectNotFound("No project runs.", hint=f"{cli.PROGRAM} --status lists all.")
     return 0
-
-
-async def _stop_each(engine: EngineClient, view: View, projects: Sequence[Project]) -> None:
-    async with asyncio.TaskGroup() as group:
-        for project in projects:
-            group.create_task(_stop_one(engine, view, project), name=f"stop-{project.slug}")
-
-
-async def _stop_one(engine: EngineClient, view: View, project: Project) -> None:
-    with suppress(IllegalTransition):
-        # It may have come to its end in this moment.
-        await Past(engine, view, project).stop()
-    status = (await engine.find_project(project.id)).status
-    go_on = "" if status is PipelineStatus.COMPLETED else f" Go on with: {cli.PROGRAM} --resume {project.number}"
-    await view.notice([f"{project.name}: {status.value}.{go_on}"])
 
 
 async def _logs(invocation: cli.ShowLogs, given: Launch, front: Front) -> int:

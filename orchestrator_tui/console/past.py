@@ -1,8 +1,13 @@
 """Shows what a project has done so far, and what it does from now on while it runs somewhere."""
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
 from orchestrator_tui.console.fold import ConsoleState, fold
 from orchestrator_tui.console.view import View
 from orchestrator_tui.domain.commands import StopProject
+from orchestrator_tui.domain.errors import IllegalTransition
 from orchestrator_tui.domain.events import PipelineStatusChanged, Recorded
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
@@ -68,3 +73,19 @@ class Past:
 
     async def _status(self) -> PipelineStatus:
         return (await self._engine.find_project(self._project_id)).status
+
+
+async def stop_each(engine: EngineClient, view: View, projects: Sequence[Project]) -> None:
+    """Stop projects, all at the same time, and say of each how it rests then."""
+    async with asyncio.TaskGroup() as group:
+        for project in projects:
+            group.create_task(_stop(engine, view, project), name=f"stop-{project.slug}")
+
+
+async def _stop(engine: EngineClient, view: View, project: Project) -> None:
+    # It may have come to its end in this moment.
+    with suppress(IllegalTransition):
+        await Past(engine, view, project).stop()
+    status = (await engine.find_project(project.id)).status
+    go_on = "" if status is PipelineStatus.COMPLETED else f" Go on with: orchestrator-tui --resume {project.number}"
+    await view.notice([f"{project.name}: {status.value}.{go_on}"])
