@@ -24,10 +24,12 @@ from orchestrator_tui.config.whereabouts import (
     remove_whereabouts,
     write_whereabouts,
 )
+from orchestrator_tui.dashboard import Opening
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.errors import ServeFailed, StoreUnavailable
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.engine import LocalEngine
+from orchestrator_tui.tui.link import Link
 from tests.engine.test_hand_over import ONCE_HANDED_OVER, Patient, PatientSession, at_work, completed, statuses
 from tests.lives import light_scenario
 from tests.running import NO_PLANNING, Watched, launch
@@ -189,6 +191,20 @@ async def test_only_a_server_that_is_there_and_of_use_is_found(start: Launch) ->
     for damaged in (b"", b"{", b"[1]", b'{"url": 1}', b"\xff"):
         paths.background.write_bytes(damaged)
         assert find_server(paths, None) is None
+
+
+async def test_a_start_attaches_to_the_server_unless_another_one_is_named(start: Launch) -> None:
+    write_whereabouts(start.paths, here(database=database_mark(start.paths, None)))
+    alone = Opening(cli.StartProject(rehearsal="my/own.toml"), {**start.environ, "DATABASE_URL": "postgresql://a/b"})
+    named = Opening(cli.StartProject(options=cli.Options(connect="http://another:1")), start.environ)
+    attached = Opening(cli.StartProject(rehearsal="my/own.toml"), start.environ)
+    found = [(one.setup(Link(one.engine)), one.launch) for one in (alone, named, attached)]
+    assert [setup.is_attached for setup, _ in found] == [False, False, True]
+    assert [setup.keep is None for setup, _ in found] == [False, True, True]
+    assert [setup.is_remote for setup, _ in found] == [False, True, True]
+    assert [launch.connect for _, launch in found] == [None, "http://another:1", "http://127.0.0.1:1"]
+    assert found[-1][0].place == "background"
+    assert found[-1][1].scenario_reference == str(Path.cwd() / "my/own.toml")
 
 
 async def test_the_file_of_another_server_stays(start: Launch) -> None:
