@@ -23,6 +23,9 @@ from orchestrator_tui.engine.engine import LocalEngine
 START_SECONDS = 120.0
 """How long the server may take until it can be used."""
 
+ANOTHER_SECONDS = 1.0
+"""How long one that did not start may have been too late, as another was first that cannot be seen yet."""
+
 END_SECONDS = 120.0
 """How long it may take to end; it waits for agents as every graceful stop does."""
 
@@ -45,7 +48,9 @@ async def keep_running(launch: Launch, options: cli.Options, engine: EngineClien
     attached = replace(launch, connect=found.url, is_attached=True)
     try:
         async with _staying(attached) as server:
-            await _hand_over(engine, server, hurry)
+            await engine.hand_over(
+                lambda project_id: server.submit(ResumeProject(project_id=project_id, if_waiting=True)), hurry
+            )
     except BaseException:
         await engine.take_back()
         raise
@@ -63,23 +68,17 @@ async def _staying(attached: Launch) -> AsyncIterator[EngineClient]:
             yield server
 
 
-async def _hand_over(engine: LocalEngine, server: EngineClient, hurry: asyncio.Event) -> None:
-    taking = [ResumeProject(project_id=project_id, if_waiting=True) for project_id in await engine.hand_over(hurry)]
-    results = await asyncio.gather(*map(server.submit, taking), return_exceptions=True)
-    if failed := [result for result in results if isinstance(result, BaseException)]:
-        raise failed[0]
-
-
 async def ensure_server(launch: Launch, options: cli.Options) -> Whereabouts:
     """The background server, started when there is none.
 
     Raises:
         ServeFailed: it does not start, or one is there that is of no use to this start.
     """
-    child = None
-    end = asyncio.get_running_loop().time() + START_SECONDS
+    child, given_up_at = None, None
+    loop = asyncio.get_running_loop()
+    end = loop.time() + START_SECONDS
     database = database_mark(launch.paths, read_secrets(launch.environ).database_url)
-    while asyncio.get_running_loop().time() < end:
+    while loop.time() < end:
         if (found := await asyncio.to_thread(read_whereabouts, launch.paths)) is not None:
             if found.serves(database):
                 return found
@@ -90,8 +89,10 @@ async def ensure_server(launch: Launch, options: cli.Options) -> Whereabouts:
         if await asyncio.to_thread(holder, launch.paths) is None:
             if child is None:
                 child = await asyncio.to_thread(_start, launch, options)
-            elif child.poll() is not None and await asyncio.to_thread(holder, launch.paths) is None:
+            elif given_up_at is not None and loop.time() > given_up_at:
                 raise ServeFailed(f"The background server did not start{await asyncio.to_thread(_why, launch)}")
+            elif given_up_at is None and child.poll() is not None:
+                given_up_at = loop.time() + ANOTHER_SECONDS
         await asyncio.sleep(LOOK_SECONDS)
     if child is not None:
         child.kill()

@@ -30,7 +30,7 @@ from orchestrator_tui.domain.errors import ServeFailed, StoreUnavailable
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.tui.link import Link
-from tests.engine.test_hand_over import ONCE_HANDED_OVER, Patient, PatientSession, at_work, completed, statuses
+from tests.engine.test_hand_over import ONCE_HANDED_OVER, Patient, PatientSession, at_work, completed, nobody, statuses
 from tests.lives import light_scenario
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -126,10 +126,12 @@ async def test_a_server_that_dies_in_the_middle_of_it_leaves_nothing_to_nobody(
     async with at_work(start, runtime) as (engine, run):
         hand_over: Any = engine.hand_over
 
-        async def hand_over_to_nobody(hurry: asyncio.Event) -> Any:
-            handed_over = await hand_over(hurry)
-            os.kill(number_of_server(start), signal.SIGKILL)
-            return handed_over
+        async def hand_over_to_nobody(pass_on: Any, hurry: asyncio.Event) -> Any:
+            async def too_late(project_id: str) -> None:
+                os.kill(number_of_server(start), signal.SIGKILL)
+                await pass_on(project_id)
+
+            return await hand_over(too_late, hurry)
 
         monkeypatch.setattr(engine, "hand_over", hand_over_to_nobody)
         with pytest.raises(StoreUnavailable):
@@ -160,7 +162,7 @@ async def test_who_is_in_a_hurry_waits_for_no_agent(
 ) -> None:
     hurry, waited_for = asyncio.Event(), settling(monkeypatch)
     async with at_work(start, runtime) as (engine, run):
-        handing_over = asyncio.create_task(engine.hand_over(hurry))
+        handing_over = asyncio.create_task(engine.hand_over(nobody, hurry))
         await waited_for.wait()
         hurry.set()
         assert await handing_over == [run.project_id]

@@ -53,7 +53,7 @@ from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.instructions import step_in
-from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.runs import PassOn, Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
@@ -222,9 +222,9 @@ class LocalEngine(EngineClient):
         """Whether any project runs here, or will by itself."""
         return self._runs.is_at_work
 
-    async def hand_over(self, hurry: asyncio.Event | None = None) -> Sequence[str]:
-        """See `Runs.hand_over`; another process is to be sent `ResumeProject(if_waiting=True)` for each project."""
-        return await self._runs.hand_over(hurry or asyncio.Event())
+    async def hand_over(self, pass_on: PassOn, hurry: asyncio.Event) -> Sequence[str]:
+        """See `Runs.hand_over`; `pass_on` sends another process `ResumeProject(if_waiting=True)`."""
+        return await self._runs.hand_over(pass_on, hurry)
 
     async def take_back(self) -> None:
         """See `Runs.take_back`."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,9 @@ FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 5.0
 
 OpenRun = Callable[[Project, Lease, StopOrder], AbstractAsyncContextManager[Run]]
 """Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
+
+PassOn = Callable[[str], Awaitable[object]]
+"""Tells another process to go on with a project, given its id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,7 +101,7 @@ class Runs:
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
         self._alarms = Alarms(store, clock or SystemClock(), self._begin)
-        self._handed_over: Collection[str] | None = None
+        self._handed_over: Sequence[str] | None = None
         self._waking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -179,13 +182,14 @@ class Runs:
         """Whether anything runs here, or will by itself."""
         return bool(self._running or self._being_taken_up or self._alarms.asleep)
 
-    async def hand_over(self, hurry: asyncio.Event) -> Sequence[str]:
-        """Let go, at safe points, of all that runs here or would go on here by itself, for another process to take it
-        up; which projects that are. Once `hurry` is set no safe point is waited for. Nothing begins here any more
-        until `take_back`.
+    async def hand_over(self, pass_on: PassOn, hurry: asyncio.Event) -> Sequence[str]:
+        """Let go, at safe points, of all that runs here or would go on here by itself, and `pass_on` each project as
+        soon as that is done, for another process to take it up; which projects that are. Once `hurry` is set no safe
+        point is waited for. Nothing begins here any more until `take_back`.
 
         Raises:
             StoreUnavailable: what became of them cannot be read.
+            OrchestratorError: what `pass_on` raised, when all have been let go of.
         """
         self._handed_over = ()
         for lock in list(self._locks.values()):
@@ -193,11 +197,25 @@ class Runs:
             async with lock:
                 pass
         running = dict(self._running)
-        self._handed_over = {*running, *self._alarms.asleep}
+        self._handed_over = sorted({*running, *self._alarms.asleep})
         async with hand_over.ordered([one.stop for one in running.values()], hurry):
-            for one in running.values():
-                await one.ended()
-        return [project_id for project_id in self._handed_over if await self._alarms.is_waiting(project_id)]
+            passing = (
+                self._passed_on(project_id, running.get(project_id), pass_on) for project_id in self._handed_over
+            )
+            passed = await asyncio.gather(*passing, return_exceptions=True)
+        for failure in passed:
+            if isinstance(failure, BaseException):
+                raise failure
+        return [project_id for project_id, was in zip(self._handed_over, passed, strict=True) if was]
+
+    async def _passed_on(self, project_id: str, running: _Running | None, pass_on: PassOn) -> bool:
+        """Pass a project on once it is let go of; False when it came to rest by itself."""
+        if running is not None:
+            await running.ended()
+        waits = await self._alarms.is_waiting(project_id)
+        if waits:
+            await pass_on(project_id)
+        return waits
 
     async def take_back(self) -> None:
         """Go on here with what was handed over and nobody took."""

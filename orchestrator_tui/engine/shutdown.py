@@ -9,7 +9,7 @@ from orchestrator_tui.domain.records import AgentSnapshot, WorkItem
 from orchestrator_tui.domain.statuses import PauseReason
 from orchestrator_tui.domain.words import title
 
-HAND_OVER_SECONDS = 10.0
+HAND_OVER_SECONDS = 30.0
 """How long a project that was handed over is left to whom it is for; whoever wakes projects goes on with it then."""
 
 STORE_SECONDS = 10.0

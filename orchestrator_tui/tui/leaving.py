@@ -97,7 +97,7 @@ class Leaving:
         except OrchestratorError as error:
             self._screen, self._in_a_hurry = None, asyncio.Event()
             screen.dismiss()
-            words = f"Nothing was handed over; everything goes on here. {error.line()}"
+            words = f"Not handed over, it goes on here. {error.line()}"
             self._app.notify(words, title=error.title, severity="error", markup=False, timeout=SECONDS_TOLD)
             if self._is_unseen:
                 self._begin()

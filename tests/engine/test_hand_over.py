@@ -48,6 +48,10 @@ class Patient(SpendingRuntime):
         yield PatientSession(scenario=self.scenario, request=request, go_on=self.go_on)
 
 
+async def nobody(project_id: str) -> None:
+    """Takes no project."""
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Launch:
     return launch(tmp_path / "home", None, **NO_PLANNING)
@@ -102,12 +106,15 @@ async def test_a_project_is_handed_over_in_the_middle_and_its_conversation_goes_
 ) -> None:
     async with another(start, runtime) as other:
         async with at_work(start, runtime) as (engine, run):
-            assert await engine.hand_over() == [run.project_id]
-            state = (await engine.overview(run.project_id)).state
-            assert (state.owner, state.shutdown_reason) == (None, PauseReason.HAND_OVER)
             [asked] = runtime.started
-            runtime.go_on.set()
-            await other.submit(ResumeProject(project_id=run.project_id, if_waiting=True))
+
+            async def pass_on(project_id: str) -> None:
+                state = (await engine.overview(project_id)).state
+                assert (state.owner, state.shutdown_reason) == (None, PauseReason.HAND_OVER)
+                runtime.go_on.set()
+                await other.submit(ResumeProject(project_id=project_id, if_waiting=True))
+
+            assert await engine.hand_over(pass_on, asyncio.Event()) == [run.project_id]
         told = await completed(other, run.project_id)
     assert statuses(told) == ONCE_HANDED_OVER
     assert runtime.started[1].resume is not None
@@ -124,7 +131,7 @@ async def test_a_question_of_an_agent_that_is_open_meanwhile_keeps_nobody_from_g
         async with engine._store.transaction() as unit:
             asked = approval(run.project_id, kind=RequestKind.CLARIFICATION, choices=(Choice.ANSWER,))
             await unit.open_request(asked)
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
         await other.submit(ResumeProject(project_id=run.project_id, if_waiting=True))
         overview = await other.overview(run.project_id)
         assert (overview.project.status, overview.state.owner) == (PipelineStatus.RUNNING, ELSEWHERE)
@@ -134,7 +141,7 @@ async def test_a_question_of_an_agent_that_is_open_meanwhile_keeps_nobody_from_g
 
 async def test_what_nobody_takes_is_taken_back(start: Launch, runtime: Patient) -> None:
     async with at_work(start, runtime) as (engine, run):
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
         runtime.go_on.set()
         await engine.take_back()
         told = await completed(engine, run.project_id)
@@ -143,7 +150,7 @@ async def test_what_nobody_takes_is_taken_back(start: Launch, runtime: Patient) 
 
 async def test_nothing_begins_in_a_process_that_has_handed_over(start: Launch, runtime: Patient) -> None:
     async with at_work(start, runtime) as (engine, run):
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
         await engine.submit(ResumeProject(project_id=run.project_id))
         assert (await run.project()).status is PipelineStatus.PAUSED
         assert (await engine.overview(run.project_id)).state.owner is None
@@ -154,7 +161,7 @@ async def test_a_project_whose_hand_over_was_cut_short_goes_on_with_the_next_sta
 ) -> None:
     monkeypatch.setattr(shutdown, "HAND_OVER_SECONDS", 0.01)
     async with at_work(start, runtime) as (engine, run):
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
     runtime.go_on.set()
     async with another(start, runtime, wakes=True) as other:
         told = await completed(other, run.project_id)
@@ -167,7 +174,7 @@ async def test_a_project_whose_hand_over_was_cut_short_goes_on_where_projects_ar
     monkeypatch.setattr(shutdown, "HAND_OVER_SECONDS", 0.01)
     async with another(start, runtime, wakes=True) as other:
         async with at_work(start, runtime) as (engine, run):
-            await engine.hand_over()
+            await engine.hand_over(nobody, asyncio.Event())
         runtime.go_on.set()
         told = await completed(other, run.project_id)
     assert statuses(told) == ONCE_HANDED_OVER
@@ -176,7 +183,7 @@ async def test_a_project_whose_hand_over_was_cut_short_goes_on_where_projects_ar
 
 async def test_two_that_take_the_same_project_over_are_one_owner(start: Launch, runtime: Patient) -> None:
     async with another(start, runtime) as other, at_work(start, runtime) as (engine, run):
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
         runtime.go_on.set()
         taking = other.submit(ResumeProject(project_id=run.project_id, if_waiting=True))
         refused, _ = await asyncio.gather(taking, engine.take_back(), return_exceptions=True)
@@ -208,7 +215,7 @@ async def test_who_follows_a_project_goes_on_following_it_over_a_hand_over(start
         past = Past(other, view, await run.project())
         await past.show()
         following = asyncio.create_task(past.follow())
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
         while not any(getattr(event, "reason", "") == PauseReason.HAND_OVER for event in view.events):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         runtime.go_on.set()
@@ -220,7 +227,7 @@ async def test_who_follows_a_project_goes_on_following_it_over_a_hand_over(start
 
 async def test_what_a_person_stopped_in_between_is_not_taken_up(start: Launch, runtime: Patient) -> None:
     async with another(start, runtime) as other, at_work(start, runtime) as (engine, run):
-        await engine.hand_over()
+        await engine.hand_over(nobody, asyncio.Event())
         await other.submit(StopProject(project_id=run.project_id))
         await other.submit(ResumeProject(project_id=run.project_id, if_waiting=True))
         assert (await run.project()).status is PipelineStatus.STOPPED
@@ -235,5 +242,5 @@ async def test_a_stop_asked_for_while_it_is_handed_over_counts(
             await other.submit(StopProject(project_id=run.project_id))
 
         monkeypatch.setattr(PatientSession, "settle", settle)
-        assert await engine.hand_over() == []
+        assert await engine.hand_over(nobody, asyncio.Event()) == []
         assert (await run.project()).status is PipelineStatus.STOPPED

@@ -18,6 +18,7 @@ from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.tui import leaving
+from tests.engine.test_hand_over import nobody
 from tests.running import launch
 from tests.terminal import ROOT, left_in, needs_tmux, terminal
 from tests.tui.board import REHEARSED, board
@@ -54,7 +55,7 @@ async def test_leaving_while_a_project_waits_for_the_person_asks_nothing(tmp_pat
 async def hands_over(engine: EngineClient, hurry: asyncio.Event) -> None:
     """To whoever comes."""
     assert isinstance(engine, LocalEngine)
-    await engine.hand_over(hurry)
+    await engine.hand_over(nobody, hurry)
 
 
 async def refuses(engine: EngineClient, hurry: asyncio.Event) -> None:
@@ -84,7 +85,7 @@ async def test_a_hand_over_that_fails_leaves_everything_as_it_is_and_says_why(tm
         await it.press("ctrl+q")
         await it.shows("Keep running")
         await it.press("k")
-        await it.says("Nothing was handed over; everything goes on here.")
+        await it.says("Not handed over, it goes on here.")
         await it.until(lambda: it.app.screen is it.app.main_screen)
         assert it.project.status is PipelineStatus.RUNNING
         await it.press("ctrl+q")
