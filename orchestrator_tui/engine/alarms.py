@@ -40,6 +40,15 @@ class Alarms:
             return False
         return _waits(state) and state.resumes_at is not None and state.resumes_at > self._clock.now()
 
+    async def is_handed_over(self, project_id: str) -> bool:
+        """Whether the project waits for another process to take it up.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        state = await self._store.pipeline_state(project_id)
+        return _waits(state) and state.shutdown_reason == PauseReason.HAND_OVER
+
     async def is_waiting(self, project_id: str) -> bool:
         """Whether the project goes on by itself, now or later.
 

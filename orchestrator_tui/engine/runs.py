@@ -161,14 +161,16 @@ class Runs:
             task.add_done_callback(lambda _: self._running.pop(project.id, None))
 
     async def start_if_waiting(self, project_id: str) -> None:
-        """As `start`, for a project that goes on by itself; nothing happens to any other. What its agents ask a person
-        meanwhile is no reason to rest.
+        """Run a project that was handed over, whatever its agents ask a person meanwhile; one that waits for its time
+        goes on here then. Nothing happens to any other.
 
         Raises:
             AlreadyOwned, StoreUnavailable: see `start`.
         """
-        if await self._alarms.is_waiting(project_id):
-            await self.start(project_id)
+        if await self._alarms.is_handed_over(project_id):
+            await self._begin(project_id)
+        elif await self._alarms.is_waiting(project_id):
+            self._alarms.set(project_id)
 
     async def wake_all(self) -> None:
         """Every project that waits for the API goes on here when it is time, and so does from now on what was handed

@@ -28,9 +28,11 @@ ELSEWHERE = "process 7 on another-host since 1"
 
 @dataclass(slots=True)
 class PatientSession(SpendingSession):
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def turn(self, prompt: str) -> AsyncIterator[AgentOutput]:
+        self.begun.set()
         await self.go_on.wait()
         async for output in SpendingSession.turn(self, prompt):
             yield output
@@ -38,14 +40,15 @@ class PatientSession(SpendingSession):
 
 @dataclass(frozen=True, slots=True)
 class Patient(SpendingRuntime):
-    """Agents keep their conversations, and do nothing until they may go on."""
+    """Agents keep their conversations, and do nothing until they may go on; the first has `begun`."""
 
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     go_on: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
     async def session(self, request: SessionRequest) -> AsyncIterator[AgentSession]:
         self.started.append(request)
-        yield PatientSession(scenario=self.scenario, request=request, go_on=self.go_on)
+        yield PatientSession(scenario=self.scenario, request=request, begun=self.begun, go_on=self.go_on)
 
 
 async def nobody(project_id: str) -> None:
@@ -76,7 +79,7 @@ async def at_work(start: Launch, runtime: Patient) -> AsyncIterator[tuple[LocalE
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
-        await run.until(lambda event: isinstance(event, events.AgentStarted))
+        await runtime.begun.wait()
         yield engine, run
 
 
