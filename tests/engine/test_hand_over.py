@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, SessionRequest
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.console import pick
 from orchestrator_tui.console.fold import ConsoleState
-from orchestrator_tui.console.past import Past
+from orchestrator_tui.console.past import Past, stop_each
 from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.statuses import Choice, PauseReason, PipelineStatus, RequestKind
@@ -201,6 +204,7 @@ class Seen(View):
 
     def __init__(self) -> None:
         self.events: list[events.Event] = []
+        self.notices: list[str] = []
 
     async def event(self, before: ConsoleState, after: ConsoleState, recorded: events.Recorded) -> None:
         self.events.append(recorded.event)
@@ -209,7 +213,7 @@ class Seen(View):
         raise AssertionError(lines)
 
     async def notice(self, lines: Sequence[str]) -> None:
-        raise AssertionError(lines)
+        self.notices += lines
 
 
 async def test_who_follows_a_project_goes_on_following_it_over_a_hand_over(start: Launch, runtime: Patient) -> None:
@@ -226,6 +230,35 @@ async def test_who_follows_a_project_goes_on_following_it_over_a_hand_over(start
         await following
     told = [event for event in view.events if isinstance(event, events.PipelineStatusChanged)]
     assert told[-1].new is PipelineStatus.COMPLETED
+
+
+async def test_what_waits_for_its_time_is_handed_over_too_and_waits_there(start: Launch, runtime: Patient) -> None:
+    async with another(start, runtime) as other, at_work(start, runtime) as (engine, run):
+        await engine.submit(StopProject(project_id=run.project_id))
+        async with engine._store.transaction() as unit:
+            await unit.set_pipeline_status(
+                run.project_id,
+                PipelineStatus.STOPPED,
+                PipelineStatus.PAUSED,
+                shutdown_reason=PauseReason.USAGE_LIMIT,
+                resumes_at=now() + timedelta(hours=1),
+            )
+        await engine.submit(ResumeProject(project_id=run.project_id))
+
+        async def pass_on(project_id: str) -> None:
+            await other.submit(ResumeProject(project_id=project_id, if_waiting=True))
+
+        assert await engine.hand_over(pass_on, asyncio.Event()) == [run.project_id]
+        assert other.is_at_work
+        assert (await other.find_project(run.project_id)).status is PipelineStatus.PAUSED
+
+
+async def test_all_that_run_are_stopped_and_told_of(start: Launch, runtime: Patient) -> None:
+    async with another(start, runtime) as other, at_work(start, runtime) as (_, run):
+        view = Seen()
+        await stop_each(other, view, await pick.all_running(other))
+        assert view.notices == ["demo: stopped. Go on with: orchestrator-tui --resume 1"]
+        assert (await run.project()).status is PipelineStatus.STOPPED
 
 
 async def test_what_a_person_stopped_in_between_is_not_taken_up(start: Launch, runtime: Patient) -> None:
