@@ -40,6 +40,7 @@ examples:
   orchestrator-tui --idea "A checker for links in Markdown files" --name mdcheck
   orchestrator-tui --idea-file idea.md --no-interactive --json
   orchestrator-tui --stop                             from another terminal
+  orchestrator-tui --stop --all                       and what runs in the background
   orchestrator-tui --steer "Use SQLite."              say it to the agent at work
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui doctor                             whether this machine has what a run needs
@@ -110,9 +111,11 @@ class ShowStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StopRunning:
-    """Stop a project gracefully, whichever process runs it; the one that runs without a `reference`."""
+    """Stop a project gracefully, whichever process runs it; the one that runs without a `reference`. `all` stops all
+    that run, and ends the background server."""
 
     reference: str | None = None
+    all: bool = False
     options: Options = Options()
 
 
@@ -207,10 +210,12 @@ class ServeWeb:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Serve:
     """Run the engine without a screen, for programs and for dashboards elsewhere; see `ServeWeb` for host, port and
-    public address. `tls_cert` and `tls_key` are PEM files."""
+    public address. `tls_cert` and `tls_key` are PEM files. In the `background` it is for this machine's dashboards, at
+    the port that the settings say unless there is one, and ends by itself."""
 
     host: str = DEFAULT_HOST
-    port: int = DEFAULT_API_PORT
+    port: int | None = DEFAULT_API_PORT
+    background: bool = False
     public_url: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
@@ -263,9 +268,13 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 def dashboard_arguments(served: ServeWeb) -> list[str]:
     """The arguments that give a browser tab's dashboard the same options."""
-    options = served.options
+    scenario = [] if served.rehearsal is None else [f"--rehearsal={served.rehearsal}"]
+    return scenario + option_arguments(served.options)
+
+
+def option_arguments(options: Options) -> list[str]:
+    """The arguments that give another invocation on this machine the same options."""
     named = {
-        "rehearsal": served.rehearsal,
         "config": options.config,
         "model": options.model,
         "autonomy": options.autonomy,
@@ -321,7 +330,8 @@ def _invocation(given: argparse.Namespace) -> Invocation:
     if given.serve:
         return Serve(
             host=DEFAULT_HOST if given.host is None else given.host,
-            port=DEFAULT_API_PORT if given.port is None else given.port,
+            port=DEFAULT_API_PORT if given.port is None and not given.background else given.port,
+            background=given.background,
             public_url=given.public_url,
             tls_cert=given.tls_cert,
             tls_key=given.tls_key,
@@ -336,7 +346,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
     if given.status is not None:
         return ShowStatus(reference=given.status or None, options=options)
     if given.stop is not None:
-        return StopRunning(reference=given.stop or None, options=options)
+        return StopRunning(reference=given.stop or None, all=given.all, options=options)
     for action in STEPPING:
         if _is_given(given, action):
             return StepIn(
@@ -381,6 +391,8 @@ def _check(given: argparse.Namespace) -> None:
     for number, look in enumerate(looking):
         for flag in (*looking[number + 1 :], *starting, "resume", "rehearsal", *answering):
             _exclude(given, (look, flag))
+    if given.all and given.stop != "":
+        raise UsageError("--all stops everything that runs.", hint=f"{PROGRAM} --stop --all")
     if given.follow and given.logs is None:
         raise UsageError("--follow goes on showing what happens.", hint="Add --logs, or --logs ID.")
     for flag in starting:
@@ -513,6 +525,9 @@ def _check_web(given: argparse.Namespace) -> None:
         _exclude(given, ("serve", flag))
     _need(given, ("host", "port", "public_url"), given.web or given.serve, "--web or --serve", "says where to serve")
     _need(given, ("tls_cert", "tls_key"), given.serve, "--serve", "is for TLS")
+    _need(given, ("background",), given.serve, "--serve", "is about a server")
+    for flag in ("host", "public_url", "tls_cert"):
+        _exclude(given, ("background", flag))
     if (given.tls_cert is None) != (given.tls_key is None):
         raise UsageError("TLS needs a certificate and its key.", hint="Give both --tls-cert and --tls-key.")
     if given.connect is not None and ("/" in (given.rehearsal or "") or (given.rehearsal or "").endswith(".toml")):
@@ -602,6 +617,7 @@ def _add_continue(group: Any) -> None:
     )
     group.add_argument("--follow", action="store_true", help="with --logs: go on while the project runs")
     group.add_argument("--stop", nargs="?", const="", metavar="ID", help="stop the project that runs, wherever it does")
+    group.add_argument("--all", action="store_true", help="with --stop: all that run, and end the background server")
     group.add_argument(
         "--resume", nargs="?", const="", metavar="ID", help="go on with a project; the most recent unfinished one"
     )
@@ -663,6 +679,9 @@ def _add_serve(group: Any) -> None:
         "--serve",
         action="store_true",
         help=f"run the engine with a REST API; --host, --port ({DEFAULT_API_PORT}) and --public-url as above",
+    )
+    group.add_argument(
+        "--background", action="store_true", help="with --serve: for this machine's dashboards; ends when nothing runs"
     )
     group.add_argument("--tls-cert", metavar="FILE", help="with --serve: certificate for https, as PEM")
     group.add_argument("--tls-key", metavar="FILE", help="with --serve: the key of the certificate")

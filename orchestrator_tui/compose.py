@@ -58,6 +58,7 @@ from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
+from orchestrator_tui.engine.watcher import Watcher
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
@@ -187,12 +188,13 @@ async def open_service(
     bus = Bus()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
+        await stack.enter_async_context(Watcher(store, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
             workspace=new_projects_folder(launch),
-            config={"settings": dict(launch.overrides), "scenario": house.scenario_reference},
+            config={"settings": dict(launch.overrides), "scenario": launch.scenario_reference},
             preflight=house.preflight,
             workspace_of=house.workspace_of,
             settings=settings,
@@ -239,14 +241,6 @@ class _House:
         self._sandboxes = Sandboxes(launch, stack)
         self._hide = read_secrets(launch.environ).mask_tokens
 
-    @property
-    def scenario_reference(self) -> str | None:
-        """The scenario as it is stored: a shipped one by name, another by absolute path."""
-        name = self._launch.scenario
-        if name is None or ("/" not in name and not name.endswith(".toml")):
-            return name
-        return str((self._launch.cwd / Path(name).expanduser()).absolute())
-
     async def preflight(self, rehearsal: bool) -> None:
         """Refuse what could not run, before anything is made.
 
@@ -254,7 +248,7 @@ class _House:
             PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
-        scenario = (self.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
+        scenario = (self._launch.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
         settings = self._launch.settings()
         await self._runtime(scenario, settings)
         (await self._sandboxes.decide(settings, rehearsal=rehearsal)).require()

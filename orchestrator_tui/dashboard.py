@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -15,10 +15,11 @@ from orchestrator_tui import cli
 from orchestrator_tui.config.paths import SETTINGS_FILE, find_paths
 from orchestrator_tui.config.peek import peek
 from orchestrator_tui.config.secrets import read_secrets
+from orchestrator_tui.config.whereabouts import Whereabouts, find_server
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import AT_WORK
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.domain.words import one_line, title
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import DashboardApp
@@ -57,20 +58,28 @@ async def _run(opening: "Opening") -> int:
     async with Link(opening.engine) as link:
         app = DashboardApp(opening.setup(link))
         code = await app.run_async()
+        in_background = app.leaving.is_kept or opening.background is not None
+        words = farewell(app.selected, opening.invocation.options.connect, in_background=in_background)
         if app.leaving.is_abrupt:
-            leave_at_once(farewell(app.selected, opening.connect))
+            leave_at_once(words)
         if app.broke is not None:
             raise app.broke
     if not opening.environ.get("TEXTUAL_DRIVER"):
-        _say(farewell(app.selected, opening.connect))
+        _say(words)
     return code or 0
 
 
-def farewell(project: ProjectView | None, connect: str | None = None) -> str:
+def farewell(project: ProjectView | None, connect: str | None = None, *, in_background: bool = False) -> str:
     """What is left on the terminal when the dashboard is gone: how the project on the screen goes on, if it does.
-    `connect` is the server that it is on, if it is on one."""
+    `connect` is the server that it is on, if one was named."""
     if project is None:
         return ""
+    if in_background and (project.status in AT_WORK or project.reason == PauseReason.HAND_OVER):
+        name = one_line(project.name, 60)
+        return (
+            f"{name} goes on in the background. Look at it with: {cli.PROGRAM}\n"
+            f"End it with: {cli.PROGRAM} --stop --all\n"
+        )
     if project.status is PipelineStatus.COMPLETED:
         place = f" on {connect}" if connect else ""
         return f"{one_line(project.name, 60)}: completed, in {one_line(project.directory, 400)}{place}\n"
@@ -106,10 +115,17 @@ class Opening:
     invocation: Invocation
     environ: Mapping[str, str] = field(repr=False)
 
+    @cached_property
+    def background(self) -> Whereabouts | None:
+        """The background server that this start attaches to, if there is one."""
+        if self.invocation.options.connect is not None:
+            return None
+        return find_server(find_paths(self.environ), read_secrets(self.environ).database_url)
+
     @property
     def connect(self) -> str | None:
         """The server whose projects are shown, if there is one."""
-        return self.invocation.options.connect
+        return self.background.url if self.background else self.invocation.options.connect
 
     @cached_property
     def launch(self) -> "Launch":
@@ -120,7 +136,8 @@ class Opening:
         """
         from orchestrator_tui import start
 
-        return start.given(self.invocation, self.environ)
+        given = start.given(self.invocation, self.environ)
+        return replace(given, connect=self.background.url, is_attached=True) if self.background else given
 
     def setup(self, link: Link) -> Setup:
         """What the dashboard is started with; light."""
@@ -141,7 +158,9 @@ class Opening:
             first=self._first,
             theme=theme or "dark",
             theme_is_chosen=theme is not None,
-            place=_place(self.connect, secrets.database_url or ""),
+            place="background" if self.background else _place(self.connect, secrets.database_url or ""),
+            is_attached=self.background is not None,
+            keep=self._keep if self.connect is None else None,
         )
 
     def _first(self) -> CreateProject | GoOn | None:
@@ -160,10 +179,14 @@ class Opening:
         )
 
     def _directory(self, setting: Path | None) -> str | None:
-        """The project's folder; that of the settings is one of this machine, which a server knows nothing of."""
-        if self.connect is not None:
+        """The project's folder; that of the settings is one of this machine, which a named server knows nothing of."""
+        if self.invocation.options.connect is not None:
             return getattr(self.invocation, "directory", None)
         return str(setting) if setting else None
+
+    async def _keep(self, engine: EngineClient, hurry: asyncio.Event) -> None:
+        background: Any = await asyncio.to_thread(import_module, "orchestrator_tui.background")
+        await background.keep_running(self.launch, self.invocation.options, engine, hurry)
 
     @asynccontextmanager
     async def engine(self) -> AsyncIterator[EngineClient]:

@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator_tui import cli, compose, start
+from orchestrator_tui import background, cli, compose, start
 from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.whereabouts import read_whereabouts
 from orchestrator_tui.console import pick, status, stepping, tracker
 from orchestrator_tui.console.given_limits import limit_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
-from orchestrator_tui.console.past import Past
+from orchestrator_tui.console.past import Past, stop_each
 from orchestrator_tui.console.run import Run
-from orchestrator_tui.console.view import JsonView, PlainView, View
+from orchestrator_tui.console.view import JsonView, NoticesView, PlainView, View
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import (
     CreateProject,
@@ -71,6 +72,8 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
                 if invocation.reference is not None or one.project.status is not PipelineStatus.COMPLETED
             }
         _print(_status_text(overviews, invocation, bounds))
+        if not invocation.options.json and given.connect is None and (server := read_whereabouts(given.paths)):
+            _print(f"The background server is at {server.url}\n")
         return 0
     if isinstance(invocation, cli.ShowPermissions):
         _print(await _permissions(invocation, given))
@@ -92,6 +95,8 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
                 return await _start(invocation, given, front)
             case cli.ContinueProject():
                 return await _continue(invocation, given, front)
+            case cli.StopRunning(all=True):
+                return await _stop_all(invocation, given, front)
             case cli.StopRunning():
                 return await _stop(invocation, given, front)
             case cli.ShowLogs():
@@ -293,6 +298,28 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
         go_on = f"{cli.PROGRAM} --resume {project.number}"
         await front.view.notice([f"{project.name}: {status.value}. Go on with: {go_on}"])
         return 0
+
+
+async def _stop_all(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
+    """Stop every project that runs, then end the background server."""
+    view = front.view if invocation.options.json else NoticesView(front.outlet, front.view)
+    async with compose.open_client(given) as engine:
+        running = await pick.all_running(engine)
+        stopping = asyncio.create_task(stop_each(engine, view, running), name="stop")
+        if not await _unless_interrupted(stopping, front):
+            return INTERRUPTED
+    ended = False
+    # A server that was named is somebody else's.
+    if given.connect is None:
+        ending = asyncio.create_task(background.end_server(given), name="end-server")
+        if not await _unless_interrupted(ending, front):
+            return INTERRUPTED
+        ended = ending.result()
+    if ended:
+        await view.notice(["The background server has ended."])
+    if not (running or ended):
+        raise ProjectNotFound("No project runs.", hint=f"{cli.PROGRAM} --status lists all.")
+    return 0
 
 
 async def _logs(invocation: cli.ShowLogs, given: Launch, front: Front) -> int:

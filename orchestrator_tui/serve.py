@@ -4,8 +4,8 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 
@@ -26,10 +26,19 @@ from orchestrator_tui.config.address import (
 )
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import read_secrets
+from orchestrator_tui.config.whereabouts import (
+    Whereabouts,
+    database_mark,
+    only_one,
+    remove_whereabouts,
+    write_whereabouts,
+)
 from orchestrator_tui.console.interrupts import Interrupts
+from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.ownership import AT_WORK, elsewhere
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.sandboxes import Sandboxes, SandboxOutlook
 
 _UNENCRYPTED = (
@@ -37,6 +46,11 @@ _UNENCRYPTED = (
     "give --tls-cert and --tls-key, or put https in front with --public-url."
 )
 MOST = 1_000
+FIRST_SECONDS = 60.0
+"""How long the background server waits at least for who started it."""
+
+IDLE_LOOK_SECONDS = 5.0
+"""How often it is looked whether the background server is of any use."""
 
 
 def serve_api(wanted: cli.Serve) -> int:
@@ -62,8 +76,12 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
     public_origin = None if wanted.public_url is None else check_public_url(wanted.public_url)
     host = check_host(wanted.host, public_origin)
     certificate = _certificate(wanted, launch)
+    port = launch.settings().background.port if wanted.port is None else wanted.port
     async with Interrupts() as interrupts:
-        with await asyncio.to_thread(listen, host, wanted.port) as listening:
+        with (
+            only_one(launch.paths) if wanted.background else nullcontext(),
+            await asyncio.to_thread(listen, host, port) as listening,
+        ):
             scheme = "https" if certificate else "http"
             address = address_of(listening, host, public_origin, scheme)
             # Nothing is made by looking, so there is nothing to close.
@@ -81,14 +99,20 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
                     mask=read_secrets(launch.environ).mask,
                 )
             )
+            found = partial(_found_in_background, launch, address) if wanted.background else _found_by_its_address
+            tell = partial(_tell, address, launch, as_json=wanted.options.json)
             async with serving(house, listening, certificate):
-                await _serve_engine(
-                    house, launch, interrupts, partial(_tell, address, launch, as_json=wanted.options.json)
-                )
+                await _serve_engine(house, launch, interrupts, tell, found)
     return interrupts.exit_code
 
 
-async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, tell: Callable[[], None]) -> None:
+Found = Callable[[House, LocalEngine, Interrupts], AbstractAsyncContextManager[None]]
+"""How others find a server, for as long as this is open."""
+
+
+async def _serve_engine(
+    house: House, launch: Launch, interrupts: Interrupts, tell: Callable[[], None], found: Found
+) -> None:
     """Open the engine, answer until it is to end, and close it."""
     hurrying: asyncio.Task[None] | None = None
     try:
@@ -98,9 +122,10 @@ async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, te
         async with compose.open_service(launch, wakes=True) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
             house.open(service.engine, service.ledger)
-            tell()
-            await _tell_what_is_lacking(house)
-            await interrupts.wanted.wait()
+            async with found(house, service.engine, interrupts):
+                tell()
+                await _tell_what_is_lacking(house)
+                await interrupts.wanted.wait()
             _note("Ending once every project has saved its state; another signal does not wait for agents.")
             hurrying = asyncio.create_task(_hurry(service.engine, interrupts), name="hurry")
             await house.commands.close()
@@ -130,6 +155,40 @@ async def _tell_what_is_lacking(house: House) -> None:
     for name, said in (*found.checks.items(), *found.notes.items()):
         if said:
             _note(f"{name}: {said}")
+
+
+@asynccontextmanager
+async def _found_by_its_address(house: House, engine: LocalEngine, interrupts: Interrupts) -> AsyncIterator[None]:
+    yield
+
+
+@asynccontextmanager
+async def _found_in_background(
+    launch: Launch, address: Address, house: House, engine: LocalEngine, interrupts: Interrupts
+) -> AsyncIterator[None]:
+    """By a file that dashboards read. The server wants to end once it is of no use."""
+    database = database_mark(launch.paths, read_secrets(launch.environ).database_url)
+    here = Whereabouts(url=address.origin, process=owner.this_process(), database=database)
+    idle_seconds = launch.settings().background.idle_minutes * 60
+    idle = asyncio.create_task(_end_when_idle(house, engine, interrupts, idle_seconds), name="idle")
+    try:
+        await asyncio.to_thread(write_whereabouts, launch.paths, here)
+        yield
+    finally:
+        await asyncio.to_thread(remove_whereabouts, launch.paths)
+        idle.cancel()
+        await asyncio.gather(idle, return_exceptions=True)
+
+
+async def _end_when_idle(house: House, engine: LocalEngine, interrupts: Interrupts, seconds: float) -> None:
+    """Want an orderly end once nothing has run for so long, and nobody was attached."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + max(seconds, FIRST_SECONDS)
+    while loop.time() < end:
+        await asyncio.sleep(min(IDLE_LOOK_SECONDS, seconds / 4))
+        if engine.is_at_work or house.streams or house.commands.are_at_work:
+            end = loop.time() + seconds
+    interrupts.ask(0)
 
 
 async def _hurry(engine: EngineClient, interrupts: Interrupts) -> None:

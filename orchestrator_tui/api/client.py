@@ -41,14 +41,22 @@ READ_SECONDS = 60.0
 TRIES = 3
 """How often a question, or a command under the same key, is asked when its answer gets lost."""
 
+TRY_AGAIN = "It is tried again; check that it runs."
+
 T = TypeVar("T")
 
 
 @asynccontextmanager
 async def open_remote(
-    url: str, token: str, *, config: Mapping[str, Any] | None = None, verify: ssl.SSLContext | bool = True
+    url: str,
+    token: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    verify: ssl.SSLContext | bool = True,
+    hint: str = TRY_AGAIN,
 ) -> AsyncIterator["RemoteEngine"]:
-    """The engine that is served at `url`; `config` goes with each new project.
+    """The engine that is served at `url`; `config` goes with each new project. `hint` says what to do when nothing
+    answers there.
 
     Raises:
         StoreUnavailable: nothing answers there.
@@ -65,7 +73,7 @@ async def open_remote(
         follow_redirects=False,
         verify=verify,
     ) as http:
-        engine = RemoteEngine(http, config=config or {})
+        engine = RemoteEngine(http, config=config or {}, hint=hint)
         await engine.projects(limit=1)
         yield engine
 
@@ -73,9 +81,10 @@ async def open_remote(
 class RemoteEngine(EngineClient):
     """Asks a server. While it cannot be reached everything raises StoreUnavailable, as a lost database does."""
 
-    def __init__(self, http: httpx.AsyncClient, *, config: Mapping[str, Any]) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, config: Mapping[str, Any], hint: str = TRY_AGAIN) -> None:
         self._http = http
         self._config = config
+        self._hint = hint
 
     async def submit(self, command: Command) -> str:
         if isinstance(command, CreateProject) and self._config:
@@ -114,7 +123,7 @@ class RemoteEngine(EngineClient):
             raise self._unreachable(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise self._strange() from error
-        raise StoreUnavailable(f"The server at {self._place} ended.", hint="It is tried again.")
+        raise StoreUnavailable(f"The server at {self._place} ended.", hint=self._hint)
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         return await self._read(Snapshot, "/snapshot", before=before, limit=limit)
@@ -238,9 +247,7 @@ class RemoteEngine(EngineClient):
 
     def _unreachable(self, error: httpx.TransportError) -> StoreUnavailable:
         reason = f"{error}".rstrip(".") or type(error).__name__
-        return StoreUnavailable(
-            f"The server at {self._place} cannot be reached: {reason}.", hint="It is tried again; check that it runs."
-        )
+        return StoreUnavailable(f"The server at {self._place} cannot be reached: {reason}.", hint=self._hint)
 
     def _strange(self) -> OrchestratorError:
         return OrchestratorError(

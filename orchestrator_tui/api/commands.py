@@ -67,6 +67,11 @@ class Commands:
     def is_closing(self) -> bool:
         return self._closing
 
+    @property
+    def are_at_work(self) -> bool:
+        """Whether any is being carried out."""
+        return bool(self._tasks)
+
     async def close(self) -> None:
         """Take no more commands; returns when those that are being carried out have come to an end."""
         self._closing = True

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from orchestrator_tui.api.client import RemoteEngine, open_remote
+from orchestrator_tui.api.client import TRY_AGAIN, RemoteEngine, open_remote
 from orchestrator_tui.api.token_file import read_token_file
 from orchestrator_tui.config.address import is_local_url
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain.errors import AccessDenied
 
 VARIABLE = "ORCHESTRATOR_TOKEN"
+START_AGAIN = "It was the background server: leave, and start orchestrator-tui again."
 
 
 @asynccontextmanager
@@ -26,7 +27,8 @@ async def connect(launch: Launch) -> AsyncIterator[RemoteEngine]:
     assert launch.connect is not None
     token = await asyncio.to_thread(find_token, launch)
     verify = await asyncio.to_thread(ssl.create_default_context) if launch.connect.startswith("https:") else True
-    async with open_remote(launch.connect, token, config=_config(launch), verify=verify) as engine:
+    hint = START_AGAIN if launch.is_attached else TRY_AGAIN
+    async with open_remote(launch.connect, token, config=_config(launch), verify=verify, hint=hint) as engine:
         yield engine
 
 
@@ -37,7 +39,7 @@ def find_token(launch: Launch) -> str:
         AccessDenied: there is none.
     """
     given = launch.environ.get(VARIABLE, "").strip()
-    if given:
+    if given and not launch.is_attached:
         return given
     # It opens this machine's server to whoever has it, so no other one is told it.
     kept = read_token_file(launch.paths.api_token) if is_local_url(launch.connect or "") else None
@@ -53,6 +55,6 @@ def _config(launch: Launch) -> Mapping[str, Any]:
     """What this start's command line says about new projects; name and folder are told with each."""
     settings = {group: values for group, values in launch.overrides.items() if group != "project"}
     config: dict[str, Any] = {"settings": settings} if settings else {}
-    if launch.scenario is not None:
-        config["scenario"] = launch.scenario
+    if (scenario := launch.scenario_reference if launch.is_attached else launch.scenario) is not None:
+        config["scenario"] = scenario
     return config

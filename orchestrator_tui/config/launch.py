@@ -18,6 +18,7 @@ class Launch:
         overrides: nested settings from the command line; they are stored with a new project.
         flags: which flag each dotted key of `overrides` came from, for error messages.
         connect: origin of the server whose projects are meant; None for those of this machine.
+        is_attached: whether that is this machine's background server, which nobody named.
         scenario: name of a shipped rehearsal scenario or path of one; None for real sessions.
     """
 
@@ -29,6 +30,7 @@ class Launch:
     flags: Mapping[str, str] = field(default_factory=dict)
     scenario: str | None = None
     connect: str | None = None
+    is_attached: bool = False
 
     def settings(self, stored: Mapping[str, Any] | None = None) -> Settings:
         """The settings now in force; `stored` are a project's own, below this start's command line.
@@ -44,6 +46,14 @@ class Launch:
             overrides=merge(self.overrides, stored or {}),
             flags=self.flags,
         )
+
+    @property
+    def scenario_reference(self) -> str | None:
+        """The scenario as it is stored: a shipped one by name, another by absolute path."""
+        name = self.scenario
+        if name is None or ("/" not in name and not name.endswith(".toml")):
+            return name
+        return str((self.cwd / Path(name).expanduser()).absolute())
 
     @property
     def project_file(self) -> Path:

@@ -45,6 +45,21 @@ class Paths:
         return self.data / "api-token"
 
     @property
+    def background(self) -> Path:
+        """Where this machine's background server is, while there is one."""
+        return self.data / "background.json"
+
+    @property
+    def background_lock(self) -> Path:
+        """Locked by that server as long as it lives."""
+        return self.data / "background.lock"
+
+    @property
+    def background_log(self) -> Path:
+        """What that server writes on its streams."""
+        return self.logs / "background.log"
+
+    @property
     def workspace(self) -> Path:
         return self.data / "workspace"
 

@@ -294,6 +294,17 @@ class RunSettings(Section):
     """Seconds without a heartbeat after which another process may take a project over; there are three in that time."""
 
 
+class BackgroundSettings(Section):
+    """The server that goes on with what runs when the dashboard is left."""
+
+    on_hangup: Literal["stop", "keep"] = "stop"
+    """What a closed terminal does with what runs in it: `stop` it gracefully, or `keep` it running there."""
+    idle_minutes: PositiveFloat = 10
+    """Minutes without anything that runs, or anybody who looks, after which the server ends by itself."""
+    port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Port of this machine that it listens on; 0 takes any that is free."""
+
+
 class VerifySettings(Section):
     """The project's own check, run by the engine."""
 
@@ -411,6 +422,7 @@ class SettingsModel(Section):
     limits: LimitsSettings = LimitsSettings()
     error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
     run: RunSettings = RunSettings()
+    background: BackgroundSettings = BackgroundSettings()
     verify: VerifySettings = VerifySettings()
     permissions: PermissionSettings = PermissionSettings()
     sandbox: SandboxSettings = SandboxSettings()

@@ -11,6 +11,7 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     AgentStatus,
+    PauseReason,
     PhaseName,
     PhaseStatus,
     PipelineStatus,
@@ -216,6 +217,8 @@ def _pipeline(event: events.PipelineStatusChanged) -> tuple[Said, ...]:
             return (("completed", Kind.GOOD),)
         case PipelineStatus.FAILED:
             return ((f"failed{reason}", Kind.BAD),)
+        case PipelineStatus.PAUSED if event.reason == PauseReason.HAND_OVER:
+            return ((words.HANDED_OVER, Kind.PLAIN),)
         case PipelineStatus.PAUSED:
             itself = "; it goes on by itself then" if event.resumes_at is not None else ""
             return ((f"paused{reason}{itself}", Kind.WAITS),)

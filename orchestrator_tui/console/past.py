@@ -1,11 +1,16 @@
 """Shows what a project has done so far, and what it does from now on while it runs somewhere."""
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
 from orchestrator_tui.console.fold import ConsoleState, fold
 from orchestrator_tui.console.view import View
 from orchestrator_tui.domain.commands import StopProject
+from orchestrator_tui.domain.errors import IllegalTransition
 from orchestrator_tui.domain.events import PipelineStatusChanged, Recorded
 from orchestrator_tui.domain.records import Project
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.client import EngineClient
 
 AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
@@ -26,13 +31,13 @@ class Past:
 
     async def follow(self) -> None:
         """What happens from here on, until the project rests."""
-        if await self._status() not in AT_WORK:
+        if await self._rests():
             return
         async with self._engine.subscribe(self._state.seq, project_id=self._project_id) as stream:
             async for live in stream:
                 if isinstance(live, Recorded) and live.seq > self._state.seq:
                     await self._take(live, shown=True)
-                    if isinstance(live.event, PipelineStatusChanged) and await self._status() not in AT_WORK:
+                    if isinstance(live.event, PipelineStatusChanged) and await self._rests():
                         return
 
     async def stop(self) -> PipelineStatus:
@@ -60,5 +65,27 @@ class Past:
         if shown:
             await self._view.event(before, self._state, recorded)
 
+    async def _rests(self) -> bool:
+        """Whether it does nothing; one that is being handed over from one process to another goes on in a moment."""
+        overview = await self._engine.overview(self._project_id)
+        handed_over = overview.state.shutdown_reason == PauseReason.HAND_OVER
+        return overview.project.status not in AT_WORK and not handed_over
+
     async def _status(self) -> PipelineStatus:
         return (await self._engine.find_project(self._project_id)).status
+
+
+async def stop_each(engine: EngineClient, view: View, projects: Sequence[Project]) -> None:
+    """Stop projects, all at the same time, and say of each how it rests then."""
+    async with asyncio.TaskGroup() as group:
+        for project in projects:
+            group.create_task(_stop(engine, view, project), name=f"stop-{project.slug}")
+
+
+async def _stop(engine: EngineClient, view: View, project: Project) -> None:
+    # It may have come to its end in this moment.
+    with suppress(IllegalTransition):
+        await Past(engine, view, project).stop()
+    status = (await engine.find_project(project.id)).status
+    go_on = "" if status is PipelineStatus.COMPLETED else f" Go on with: orchestrator-tui --resume {project.number}"
+    await view.notice([f"{project.name}: {status.value}.{go_on}"])

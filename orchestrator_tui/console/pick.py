@@ -51,13 +51,18 @@ async def to_stop(engine: EngineClient, reference: str | None, *, naming: str = 
     """
     if reference is not None:
         return await engine.find_project(reference)
-    running = [p for p in await _all(engine) if p.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING)]
+    running = await all_running(engine)
     if not running:
         raise ProjectNotFound("No project runs.", hint="orchestrator-tui --status lists all.")
     if len(running) > 1:
         which = ", ".join(f"{project.number} ({project.name})" for project in running)
         raise ProjectNotFound("Several projects run.", hint=f"Name one with {naming}: {which}.")
     return running[0]
+
+
+async def all_running(engine: EngineClient) -> Sequence[Project]:
+    """The projects that run, or are being stopped."""
+    return [p for p in await _all(engine) if p.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING)]
 
 
 async def newest(engine: EngineClient, reference: str | None) -> Project:

@@ -80,6 +80,23 @@ class JsonView(View):
         await self._outlet.post(lambda: write_all(self._notices, data))
 
 
+class NoticesView(View):
+    """Shows of many projects at once only what people have to know, through the view of a start."""
+
+    def __init__(self, outlet: Outlet, view: View) -> None:
+        super().__init__(outlet)
+        self._view = view
+
+    async def event(self, before: ConsoleState, after: ConsoleState, recorded: Recorded) -> None:
+        """Nothing: the lines of several projects would be told apart by nobody."""
+
+    async def say(self, lines: Sequence[str]) -> None:
+        """Nothing, as with events."""
+
+    async def notice(self, lines: Sequence[str]) -> None:
+        await self._view.notice(lines)
+
+
 def write_all(descriptor: int, data: bytes) -> None:
     """Write every byte. A descriptor and not a stream: no buffer is left behind when the reader goes away.
 

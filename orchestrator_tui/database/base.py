@@ -525,3 +525,11 @@ class Store(Protocol):
     async def last_seq(self) -> int:
         """The newest `seq`, 0 when there is none."""
         ...
+
+    def listening(self, told: Callable[[int | None], None]) -> AbstractAsyncContextManager[Callable[[], bool]]:
+        """Call `told` with the newest `seq` whenever some process, perhaps this one, stored events, while open; with
+        None when it may have missed some.
+
+        Gives whether that can be relied on at present: not every database can tell.
+        """
+        ...

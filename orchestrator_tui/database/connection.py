@@ -37,12 +37,14 @@ PRAGMAS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Database:
-    """An open database. `reads` and `writes` are one engine with different transactions; `place` names it to people."""
+    """An open database. `reads` and `writes` are one engine with different transactions; `place` names it to people.
+    `connect` makes a connection of the driver's own beside the pool, where the database can tell what is new."""
 
     reads: AsyncEngine
     writes: AsyncEngine
     place: str
     one_writer: bool
+    connect: Connect | None = None
 
 
 class _DatabaseFile:
@@ -308,6 +310,6 @@ def _begin(connection: Connection) -> None:
 
 def _postgres(url: URL, settings: DatabaseSettings, closed: asyncio.Event) -> Database:
     place = f"The database {url.database or url.username or ''} on {host_of(url)}"
-    engine = postgres_engine(url, settings, place, guard=lambda connect: _unless(closed, place, connect))
+    engine, connect = postgres_engine(url, settings, place, guard=lambda connect: _unless(closed, place, connect))
     reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Database(reads=reads, writes=engine, place=place, one_writer=False)
+    return Database(reads=reads, writes=engine, place=place, one_writer=False, connect=connect)

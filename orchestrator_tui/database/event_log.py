@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Row, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Dialect, Row, String, bindparam, cast, func, insert, literal, select, update
 
 from orchestrator_tui.database.columns import UtcDateTime, binder, dump_json
 from orchestrator_tui.database.connection import Runner
+from orchestrator_tui.database.listening import CHANNEL
 from orchestrator_tui.database.models import event_counter, events
 from orchestrator_tui.domain.events import Event, Recorded, decode, encode
 
@@ -17,6 +18,9 @@ _COUNT = (
     .values(seq=event_counter.c.seq + bindparam("count", type_=BigInteger))
     .returning(event_counter.c.seq)
 )
+_COUNTED = _COUNT.cte("counted")
+_COUNT_AND_TELL = select(_COUNTED.c.seq, func.pg_notify(literal(CHANNEL, String), cast(_COUNTED.c.seq, String)))
+"""The same, and whoever listens is told the number when the transaction is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class EventWriter:
         if self._on_sqlite:
             [(last,)] = await runner.drive(lambda driver: driver.execute_fetchall(self._count, (count,)))
         else:
-            last = (await runner.run(_COUNT, {"count": count})).scalar_one()
+            last = (await runner.run(_COUNT_AND_TELL, {"count": count})).scalar_one()
         return int(last)
 
 

@@ -19,8 +19,9 @@ GRACE_SECONDS = 5.0
 
 def postgres_engine(
     url: URL, settings: DatabaseSettings, place: str, *, guard: Callable[[Connect], Connect]
-) -> AsyncEngine:
-    """An engine for `url`, which errors call `place`; `guard` stands before each new connection.
+) -> tuple[AsyncEngine, Connect | None]:
+    """An engine for `url`, which errors call `place`; `guard` stands before each new connection. And what makes a
+    connection of the driver's own that can be listened on: none behind a pooler, which shares its connections.
 
     Raises:
         SettingsError: the URL cannot be used.
@@ -40,7 +41,7 @@ def postgres_engine(
         max_overflow=settings.max_overflow,
         hide_parameters=True,
     )
-    return engine
+    return engine, None if pooled else connect
 
 
 def host_of(url: URL) -> str:

@@ -15,6 +15,7 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import DEFAULTS, Database, Runner, connected, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
 from orchestrator_tui.database.ledger import SqlLedger
+from orchestrator_tui.database.listening import listening
 from orchestrator_tui.database.migrate import MIGRATION_SECONDS, is_current, migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.patience import patiently
@@ -360,6 +361,9 @@ class SqlStore(Store):
 
     async def last_seq(self) -> int:
         return await self._read(lambda runner: last_seq(runner))
+
+    def listening(self, told: Callable[[int | None], None]) -> AbstractAsyncContextManager[Callable[[], bool]]:
+        return listening(self._database, told)
 
 
 def _held(lease: Lease) -> tuple[ColumnElement[bool], ...]:

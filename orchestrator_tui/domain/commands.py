@@ -28,7 +28,10 @@ class ImportProject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResumeProject:
+    """Go on with a project; with `if_waiting` only with one that would go on by itself, now or later."""
+
     project_id: str
+    if_waiting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,6 +53,17 @@ def _place() -> str:
     return sha256("\0".join(parts).encode()).hexdigest()[:8]
 
 
+def number_of(owner: str) -> int:
+    """The number of the process that an owner is.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if (match := _OWNER.match(owner)) is None:
+        raise ValueError(f"{owner!r} names no process")
+    return int(match["pid"])
+
+
 def _start_of(pid: int) -> int:
     """When a process started, in clock ticks since boot (field 22 of /proc/PID/stat); 0 for none.
 

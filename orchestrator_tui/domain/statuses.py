@@ -66,6 +66,7 @@ class PauseReason(StrEnum):
     BUDGET = "budget"
     USAGE_LIMIT = "usage_limit"
     API_UNAVAILABLE = "api_unavailable"
+    HAND_OVER = "hand_over"
     USER_REQUEST = "user_request"
 
 

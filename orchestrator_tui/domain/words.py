@@ -13,7 +13,7 @@ from orchestrator_tui.domain.events import (
     PermissionChanged,
 )
 from orchestrator_tui.domain.records import Usage
-from orchestrator_tui.domain.statuses import InstructionKind
+from orchestrator_tui.domain.statuses import InstructionKind, PauseReason
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.domain.troubles import Rung
 
@@ -113,8 +113,15 @@ def title(name: str) -> str:
     return name.replace("_", " ") if _NAME.fullmatch(name) else name
 
 
+HANDED_OVER = "handed over to another process"
+"""What becomes of work that goes on there."""
+
+
 def why(reason: str | None, resumes_at: datetime | None = None) -> str:
     """Why a project rests, such as `budget`, or `usage limit until 14:05`; "" when nobody knows."""
+    if reason == PauseReason.HAND_OVER:
+        # Until when is of no interest: it is taken up in this moment.
+        return HANDED_OVER
     text = title(one_line(reason)) if reason else ""
     return f"{text} until {local_time(resumes_at)}".strip() if resumes_at is not None else text
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.clock import Clock, wait_until
@@ -29,16 +29,39 @@ class Alarms:
         self._closed = False
 
     async def is_early(self, project_id: str) -> bool:
-        """Whether the project waits for the API and it is not time yet. What waits for more to use may go on sooner, as
-        its limits may have been raised.
+        """Whether the project waits for the API and it is not time yet. What waits for more to use, or was handed over,
+        may go on sooner.
 
         Raises:
             StoreUnavailable: that cannot be read.
         """
         state = await self._store.pipeline_state(project_id)
-        if state.shutdown_reason == PauseReason.BUDGET.value:
+        if state.shutdown_reason in (PauseReason.BUDGET, PauseReason.HAND_OVER):
+            # Their time is for when nobody raises the limit, or takes the project up.
             return False
         return _waits(state) and state.resumes_at is not None and state.resumes_at > self._clock.now()
+
+    async def is_handed_over(self, project_id: str) -> bool:
+        """Whether the project waits for another process to take it up.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        state = await self._store.pipeline_state(project_id)
+        return _waits(state) and state.shutdown_reason == PauseReason.HAND_OVER
+
+    async def is_waiting(self, project_id: str) -> bool:
+        """Whether the project goes on by itself, now or later.
+
+        Raises:
+            StoreUnavailable: that cannot be read.
+        """
+        return _waits(await self._store.pipeline_state(project_id))
+
+    @property
+    def asleep(self) -> Collection[str]:
+        """The projects that have one."""
+        return self._asleep.keys()
 
     def set(self, project_id: str) -> None:
         """Have the project go on when it is time, if it waits."""

@@ -4,7 +4,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from enum import Enum
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.errors import StoreUnavailable
@@ -12,9 +11,6 @@ from orchestrator_tui.domain.events import AgentDelta, Live, Recorded, Resync
 
 CAPACITY = 2_000
 PAGE = 500
-
-LOOK_SECONDS = 1.0
-"""How often the store is looked at while this process stores nothing: another one may."""
 
 
 class Subscription:
@@ -57,13 +53,32 @@ class Subscription:
 
 
 class Bus:
-    """The place where what was committed becomes known in this process."""
+    """The place where what was committed becomes known in this process.
+
+    Every event up to the number `known` has been told here.
+    """
 
     def __init__(self) -> None:
-        self._subscriptions: list[Subscription] = []
+        self._own: list[Subscription] = []
+        self._all: list[Subscription] = []
+        self.known = 0
+
+    @property
+    def _subscriptions(self) -> Sequence[Subscription]:
+        return (*self._own, *self._all)
 
     def publish(self, events: Sequence[Recorded]) -> None:
-        for subscription in self._subscriptions:
+        """Tell what this process stored in one transaction."""
+        self._tell(events, self._subscriptions)
+
+    def relay(self, events: Sequence[Recorded]) -> None:
+        """Tell what may have been stored by other processes: events without a gap, some of them told before."""
+        self._tell(events, self._all)
+
+    def _tell(self, events: Sequence[Recorded], subscriptions: Sequence[Subscription]) -> None:
+        if events and events[0].seq <= self.known + 1:
+            self.known = max(self.known, events[-1].seq)
+        for subscription in subscriptions:
             for event in events:
                 subscription.put(event)
 
@@ -77,13 +92,15 @@ class Bus:
             subscription.put(delta)
 
     @contextmanager
-    def subscription(self, capacity: int = CAPACITY) -> Iterator[Subscription]:
+    def subscription(self, capacity: int = CAPACITY, *, from_all: bool = False) -> Iterator[Subscription]:
+        """What this process stores; with `from_all` what any process does, now and then in another order or twice."""
         subscription = Subscription(capacity)
-        self._subscriptions.append(subscription)
+        place = self._all if from_all else self._own
+        place.append(subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions.remove(subscription)
+            place.remove(subscription)
 
 
 async def follow(
@@ -96,8 +113,8 @@ async def follow(
     """Every event after `after_seq` exactly once and in order, then live ones; `wanted` filters by project id.
 
     The order of `seq` is the order of commits and has no gaps, so a jump in it means that events were
-    committed which this process has not been told of (yet): they are read from the store. What other processes
-    store is found within `LOOK_SECONDS`.
+    committed which this process has not been told of (yet): they are read from the store. The subscription is one
+    `from_all` processes.
 
     Raises:
         StoreUnavailable: the store cannot be read.
@@ -109,7 +126,7 @@ async def follow(
             if wanted(recorded.project_id):
                 yield recorded
     while True:
-        item = await _next(subscription)
+        item = await subscription.take()
         match item:
             case AgentDelta():
                 if wanted(item.project_id):
@@ -128,18 +145,3 @@ async def follow(
                         last = recorded.seq
                         if wanted(recorded.project_id):
                             yield recorded
-
-
-class _Quiet(Enum):
-    """Nothing was told for a while."""
-
-    QUIET = 1
-
-
-async def _next(subscription: Subscription) -> Recorded | AgentDelta | _Quiet | None:
-    """What `subscription` has next, or that it has had nothing for a while."""
-    try:
-        async with asyncio.timeout(LOOK_SECONDS):
-            return await subscription.take()
-    except TimeoutError:
-        return _Quiet.QUIET

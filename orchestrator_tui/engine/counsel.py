@@ -24,10 +24,9 @@ from orchestrator_tui.engine.conversation import Task
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.hearing import Heard, Hearing
 from orchestrator_tui.engine.rest import Bell, Rest
+from orchestrator_tui.engine.watcher import UNTOLD_SECONDS
 from orchestrator_tui.engine.workspace import Workspace
 
-LOOK_SECONDS = 1.0
-"""How often it is looked whether somebody answered in another process."""
 MOST_QUESTIONS, MOST_COMMENTS, MOST_REPORTS = 10, 30, 100
 """What one session may ask, note and tell."""
 SHOWN_COMMENTS, SHOWN_COMMENT = 10, 1_000
@@ -140,7 +139,7 @@ class SessionCounsel(Counsel):
             asked = await self._store.get_request(asked.id)
             if asked.status is not RequestStatus.OPEN:
                 return asked
-            await bell.after(ticket, LOOK_SECONDS)
+            await bell.after(ticket, UNTOLD_SECONDS)
 
     async def _open(self, request: InputRequest) -> InputRequest:
         """Ask, unless the same agent asked the same before: then it is that question, and the answer it has."""

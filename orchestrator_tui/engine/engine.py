@@ -53,7 +53,7 @@ from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.instructions import step_in
-from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.runs import PassOn, Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
 from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
@@ -106,6 +106,9 @@ class LocalEngine(EngineClient):
                 return project.id
             case ImportProject(directory=directory):
                 return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
+            case ResumeProject(project_id=project_id, if_waiting=True):
+                await self._runs.start_if_waiting(project_id)
+                return project_id
             case ResumeProject(project_id=project_id):
                 await self._resume(await self._store.find_project(project_id))
                 return project_id
@@ -214,6 +217,21 @@ class LocalEngine(EngineClient):
                     unit.record(project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
         await self._runs.start(project.id)
 
+    # Handing over
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether any project runs here, or will by itself."""
+        return self._runs.is_at_work
+
+    async def hand_over(self, pass_on: PassOn, hurry: asyncio.Event) -> Sequence[str]:
+        """See `Runs.hand_over`; `pass_on` sends another process `ResumeProject(if_waiting=True)`."""
+        return await self._runs.hand_over(pass_on, hurry)
+
+    async def take_back(self) -> None:
+        """See `Runs.take_back`."""
+        await self._runs.take_back()
+
     # Questions
 
     @asynccontextmanager
@@ -221,7 +239,7 @@ class LocalEngine(EngineClient):
         def wanted(candidate: str) -> bool:
             return project_id is None or candidate == project_id
 
-        with self._bus.subscription() as subscription:
+        with self._bus.subscription(from_all=True) as subscription:
             async with aclosing(follow(self._store, subscription, after_seq, wanted=wanted)) as stream:
                 yield stream
 

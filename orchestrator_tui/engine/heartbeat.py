@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.records import Lease
+from orchestrator_tui.engine.rest import Bell
+from orchestrator_tui.engine.watcher import UNTOLD_SECONDS
 
-LOOK_SECONDS = 1.0
-"""How often it is looked whether another process wants the project to stop."""
 BEATS = 3
 """How often a lease is renewed before it runs out."""
 
@@ -24,8 +24,14 @@ class Signs:
 
 
 @asynccontextmanager
-async def heartbeat(store: Store, lease: Lease, *, lease_seconds: float, signs: Signs) -> AsyncIterator[None]:
-    """Beat while the context is open. A store that cannot be reached is tried again at the next beat."""
+async def heartbeat(
+    store: Store, lease: Lease, *, lease_seconds: float, signs: Signs, bell: Bell | None = None
+) -> AsyncIterator[None]:
+    """Beat while the context is open. A store that cannot be reached is tried again at the next beat.
+
+    Whether another process wants the project to stop, or has it, is looked at whenever `bell` rings.
+    """
+    rung = bell or Bell()
 
     async def beat() -> None:
         while True:
@@ -40,7 +46,7 @@ async def heartbeat(store: Store, lease: Lease, *, lease_seconds: float, signs: 
 
     async def look() -> None:
         while not signs.stop.is_set():
-            await asyncio.sleep(LOOK_SECONDS)
+            ticket = rung.ticket()
             try:
                 if await store.stop_is_wanted(lease):
                     signs.stop.set()
@@ -48,7 +54,9 @@ async def heartbeat(store: Store, lease: Lease, *, lease_seconds: float, signs: 
                 signs.lost.set()
                 return
             except StoreUnavailable:
-                continue
+                # Looked at again with the next ring.
+                pass
+            await rung.after(ticket, UNTOLD_SECONDS)
 
     tasks = [
         asyncio.create_task(beat(), name=f"heartbeat-{lease.project_id[:8]}"),

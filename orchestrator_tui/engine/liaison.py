@@ -13,13 +13,23 @@ from orchestrator_tui.domain.records import Instruction
 from orchestrator_tui.domain.statuses import InstructionKind
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.conversation import Account
-from orchestrator_tui.engine.counsel import LOOK_SECONDS, CounselParts, SessionCounsel
+from orchestrator_tui.engine.counsel import CounselParts, SessionCounsel
 from orchestrator_tui.engine.instructions import settle
-from orchestrator_tui.engine.rest import Rest
+from orchestrator_tui.engine.rest import Bell, Rest
+from orchestrator_tui.engine.watcher import UNTOLD_SECONDS
 
 logger = logging.getLogger(__name__)
 
-_WORTH_A_LOOK = (events.InstructionGiven, events.InputAnswered, events.InputWithdrawn)
+AGAIN_SECONDS = 1.0
+"""How long it takes until the bus is listened to again after the database was away."""
+
+_WORTH_A_LOOK = (
+    events.InstructionGiven,
+    events.InputAnswered,
+    events.InputWithdrawn,
+    events.StopRequested,
+    events.LeaseTaken,
+)
 
 
 class Liaison:
@@ -33,6 +43,11 @@ class Liaison:
     @property
     def rest(self) -> Rest:
         return self._parts.rest
+
+    @property
+    def bell(self) -> Bell:
+        """Rings when something was stored, by whatever process, that this run has to heed."""
+        return self._parts.bell
 
     def counsel(self, account: Account) -> SessionCounsel:
         """What the agent of a session can turn to."""
@@ -53,15 +68,17 @@ class Liaison:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _listen(self, project_id: str) -> None:
-        """What is stored by this process need not be waited for."""
+        """Nobody has to wait for what is told on the bus."""
         while True:
-            with self._bus.subscription() as subscription, suppress(StoreUnavailable):
+            with self._bus.subscription(from_all=True) as subscription, suppress(StoreUnavailable):
+                # For what came while nobody listened.
+                self._parts.bell.ring()
                 while True:
                     item = await subscription.take()
                     mine = isinstance(item, Recorded) and item.project_id == project_id
                     if item is None or (mine and isinstance(item, Recorded) and isinstance(item.event, _WORTH_A_LOOK)):
                         self._parts.bell.ring()
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _follow(self, project_id: str, find: Callable[[str], Account | None]) -> None:
         bell = self._parts.bell
@@ -79,7 +96,7 @@ class Liaison:
                 return
             except Exception:
                 logger.exception("what a person said could not be passed on")
-            await bell.after(ticket, LOOK_SECONDS)
+            await bell.after(ticket, UNTOLD_SECONDS)
 
     async def _pass_on(self, given: Instruction, account: Account) -> None:
         match given.kind:

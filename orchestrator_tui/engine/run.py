@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from orchestrator_tui.backends.base import ATTEMPTS, DECISION, HELD, LEFT_OUT, WorkTracker
 from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.database.base import Store, UnitOfWork
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StaleState, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
@@ -116,7 +117,7 @@ class Run:
         work = self._begin()
         try:
             async with (
-                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs),
+                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs, bell=self.liaison.bell),
                 self.liaison.at_work(self.project.id, self.sessions.at_work),
             ):
                 await self._watch(work, signs)
@@ -133,7 +134,7 @@ class Run:
         except asyncio.CancelledError as cancelled:
             self.stop.give(str(cancelled.args[0]) if cancelled.args else USER_REQUEST, force=True)
             await finish(self._ended(work))
-            await finish(self.stopped(self.stop.reason))
+            await finish(self.stopped(USER_REQUEST if self.stop.hands_over else self.stop.reason))
             raise
         finally:
             await finish(self._ended(work))
@@ -145,13 +146,7 @@ class Run:
         """Pause at a safe point, as an agent waits for a person; False when the answer came meanwhile and the pipeline
         is to go on. Everything stands then as it does for a resume: agents go on with their conversations."""
         rest = self.liaison.rest
-        await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
-        await self._ended(work)
-        await self.log.flush()
-        why = f"a person is asked: {rest.reason.value}"
-        await self._hand_back(why)
-        await self.pipeline.interrupted(why)
-        await self.log.flush()
+        await self._leave_off(work, f"a person is asked: {rest.reason.value}", seconds)
         async with self.store.transaction() as unit:
             state = await unit.pipeline(self.project.id)
             asked = {request.kind for request in await unit.open_requests(self.project.id)}
@@ -162,6 +157,29 @@ class Run:
         rest.clear()
         self.sessions.reopen()
         return rests
+
+    async def _leave_off(self, work: "asyncio.Task[None]", why: str, seconds: float) -> None:
+        """End the work at a safe point; what was under way is back in the queue then."""
+        await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
+        await self._let_go(work)
+        await self.log.flush()
+        await self._hand_back(why)
+        await self.pipeline.interrupted(why)
+        await self.log.flush()
+
+    async def _hand_over(self, work: "asyncio.Task[None]", seconds: float) -> None:
+        """Let go at a safe point. The project waits for another process then; if none comes, it goes on by itself."""
+        await self._leave_off(work, words.HANDED_OVER, seconds)
+        async with self.store.transaction() as unit:
+            state = await unit.pipeline(self.project.id)
+            # Who asked for a stop meanwhile asked this process.
+            stops = state.status is PipelineStatus.RUNNING and state.shutdown_requested
+            if state.status is PipelineStatus.RUNNING and not stops:
+                soon = now() + timedelta(seconds=shutdown.HAND_OVER_SECONDS)
+                await self._change_status(unit, state.status, PipelineStatus.PAUSED, self.stop.reason, resumes_at=soon)
+        if stops:
+            await self.stopped(USER_REQUEST)
+        await self.pipeline.mirror()
 
     async def _watch(self, work: "asyncio.Task[None]", signs: Signs) -> None:
         """Returns once the work is done or is to stop.
@@ -199,9 +217,17 @@ class Run:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
 
+    async def _let_go(self, work: "asyncio.Task[None]") -> None:
+        """End the work; in a hurry its agents are not asked to leave."""
+        if self.stop.forced.is_set():
+            # Cancelled first: that its agents are killed is no failure of theirs.
+            work.cancel()
+            await self.sessions.kill()
+        await self._ended(work)
+
     async def _stop_in_time(self, work: "asyncio.Task[None]", seconds: float) -> None:
         try:
-            await self._stop(work, seconds)
+            await (self._hand_over if self.stop.hands_over else self._stop)(work, seconds)
         except StoreUnavailable as error:
             if not self.stop.giving_up.is_set():
                 raise
@@ -225,11 +251,7 @@ class Run:
         self.log.add(self.project.id, shutdown.waiting(len(self.sessions.snapshots()), seconds))
         safe = await shutdown.at_safe_point(self.sessions.settle, self.stop, seconds=seconds)
         await self._capture(safe=safe)
-        if self.stop.forced.is_set():
-            # Cancelled first: that its agents are killed is no failure of theirs.
-            work.cancel()
-            await self.sessions.kill()
-        await self._ended(work)
+        await self._let_go(work)
         await self.stopped(reason, told=True)
 
     async def _capture(self, *, safe: bool) -> None:
@@ -377,7 +399,12 @@ class Run:
         reason: str | None,
         *,
         told_later: bool = False,
+        resumes_at: datetime | None = None,
     ) -> None:
         machine.check(old, new, what=f"Project {self.project.name}")
-        await unit.set_pipeline_status(self.project.id, old, new, shutdown_reason=reason, told_later=told_later)
-        unit.record(self.project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason))
+        await unit.set_pipeline_status(
+            self.project.id, old, new, shutdown_reason=reason, told_later=told_later, resumes_at=resumes_at
+        )
+        unit.record(
+            self.project.id, events.PipelineStatusChanged(old=old, new=new, reason=reason, resumes_at=resumes_at)
+        )

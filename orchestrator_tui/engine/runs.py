@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -31,7 +31,7 @@ from orchestrator_tui.domain.errors import (
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, PipelineState, Project
 from orchestrator_tui.domain.statuses import PipelineStatus
-from orchestrator_tui.engine import room
+from orchestrator_tui.engine import hand_over, room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
@@ -48,6 +48,9 @@ FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 5.0
 
 OpenRun = Callable[[Project, Lease, StopOrder], AbstractAsyncContextManager[Run]]
 """Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
+
+PassOn = Callable[[str], Awaitable[object]]
+"""Tells another process to go on with a project, given its id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +109,8 @@ class Runs:
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
         self._alarms = Alarms(store, clock or SystemClock(), self._begin)
+        self._handed_over: Sequence[str] | None = None
+        self._waking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -114,6 +119,9 @@ class Runs:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
+        if self._waking is not None:
+            self._waking.cancel()
+            await asyncio.gather(self._waking, return_exceptions=True)
         self._alarms.close()
         for order in self._being_taken_up:
             order.give("shutdown")
@@ -145,7 +153,7 @@ class Runs:
         """As `start`, whatever the clock says."""
         async with self._locks[project_id]:
             project = await self._store.find_project(project_id)
-            if self._closing.is_set() or await self.is_running(project):
+            if self._closing.is_set() or self._handed_over is not None or await self.is_running(project):
                 return
             order = self._stop_order()
             self._being_taken_up.add(order)
@@ -160,10 +168,74 @@ class Runs:
             self._running[project.id] = running
             task.add_done_callback(lambda _: self._running.pop(project.id, None))
 
+    async def start_if_waiting(self, project_id: str) -> None:
+        """Run a project that was handed over, whatever its agents ask a person meanwhile; one that waits for its time
+        goes on here then. Nothing happens to any other.
+
+        Raises:
+            AlreadyOwned, StoreUnavailable: see `start`.
+        """
+        if await self._alarms.is_handed_over(project_id):
+            await self._begin(project_id)
+        elif await self._alarms.is_waiting(project_id):
+            self._alarms.set(project_id)
+
     async def wake_all(self) -> None:
-        """Every project that waits for the API goes on here when it is time."""
+        """Every project that waits for the API goes on here when it is time, and so does from now on what was handed
+        over and nobody took."""
         for project_id in await self._store.waiting_projects():
             self._alarms.set(project_id)
+        self._waking = asyncio.create_task(hand_over.watch(self._store, self._bus, self._alarms.set), name="hand-overs")
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether anything runs here, or will by itself."""
+        return bool(self._running or self._being_taken_up or self._alarms.asleep)
+
+    async def hand_over(self, pass_on: PassOn, hurry: asyncio.Event) -> Sequence[str]:
+        """Let go, at safe points, of all that runs here or would go on here by itself, and `pass_on` each project as
+        soon as that is done, for another process to take it up; which projects that are. Once `hurry` is set no safe
+        point is waited for. Nothing begins here any more until `take_back`.
+
+        Raises:
+            StoreUnavailable: what became of them cannot be read.
+            OrchestratorError: what `pass_on` raised, when all have been let go of.
+        """
+        self._handed_over = ()
+        for lock in list(self._locks.values()):
+            # What is being taken up just now is among the runs then.
+            async with lock:
+                pass
+        running = dict(self._running)
+        self._handed_over = sorted({*running, *self._alarms.asleep})
+        async with hand_over.ordered([one.stop for one in running.values()], hurry):
+            passing = (
+                self._passed_on(project_id, running.get(project_id), pass_on) for project_id in self._handed_over
+            )
+            passed = await asyncio.gather(*passing, return_exceptions=True)
+        for failure in passed:
+            if isinstance(failure, BaseException):
+                raise failure
+        return [project_id for project_id, was in zip(self._handed_over, passed, strict=True) if was]
+
+    async def _passed_on(self, project_id: str, running: _Running | None, pass_on: PassOn) -> bool:
+        """Pass a project on once it is let go of; False when it came to rest by itself."""
+        if running is not None:
+            await running.ended()
+        waits = await self._alarms.is_waiting(project_id)
+        if waits:
+            await pass_on(project_id)
+        return waits
+
+    async def take_back(self) -> None:
+        """Go on here with what was handed over and nobody took."""
+        handed_over, self._handed_over = self._handed_over or (), None
+        for project_id in handed_over:
+            try:
+                await self.start_if_waiting(project_id)
+            except OrchestratorError as error:
+                logger.warning("%s does not go on here yet: %s", project_id, error.line())
+                self._alarms.set(project_id)
 
     def _stop_order(self) -> StopOrder:
         return StopOrder(self._options.stop_seconds)

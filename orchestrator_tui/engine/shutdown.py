@@ -6,7 +6,11 @@ from contextlib import suppress
 
 from orchestrator_tui.domain.events import StopProgressed
 from orchestrator_tui.domain.records import AgentSnapshot, WorkItem
+from orchestrator_tui.domain.statuses import PauseReason
 from orchestrator_tui.domain.words import title
+
+HAND_OVER_SECONDS = 30.0
+"""How long a project that was handed over is left to whom it is for; whoever wakes projects goes on with it then."""
 
 STORE_SECONDS = 10.0
 """How long a stop waits for a database in trouble, besides the time it gives the agents."""
@@ -14,7 +18,7 @@ STORE_SECONDS = 10.0
 
 class StopOrder:
     """Somebody wants a project to stop here. The first reason counts; `force` means not to wait for safe points any
-    longer. `stop_seconds` is the time its agents get.
+    longer. `stop_seconds` is the time its agents get. Given with `HAND_OVER`, another process goes on with it at once.
 
     Once `giving_up` is set nothing waits for the database any more: it may never come back.
     """
@@ -25,6 +29,11 @@ class StopOrder:
         self.giving_up = asyncio.Event()
         self.reason = ""
         self._seconds = 2 * stop_seconds + STORE_SECONDS
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether the project is only to be let go of here."""
+        return self.reason == PauseReason.HAND_OVER
 
     def give(self, reason: str, *, force: bool = False) -> None:
         """Want the project to stop."""

@@ -218,6 +218,8 @@ class DashboardApp(App[int]):
         unsent = await asyncio.to_thread(Unsent, self.setup.paths.data)
         self._screen_context = self._context_with(client, unsent)
         self._opening_told.set()
+        if self.setup.is_attached:
+            self.say("Attached to the background server: what runs there goes on when you leave.")
         async with asyncio.TaskGroup() as group:
             group.create_task(self.bridge.run(client), name="bridge")
             group.create_task(self._begin(), name="begin")

@@ -9,7 +9,7 @@ from typing import assert_never
 
 from orchestrator_tui.domain import events, limit_words, words
 from orchestrator_tui.domain.events import Event, Recorded
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus
+from orchestrator_tui.domain.statuses import AgentStatus, PauseReason, PhaseStatus, PipelineStatus
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.tui import glyphs
 from orchestrator_tui.tui.agentlog import PROMPTS
@@ -227,6 +227,8 @@ def _of_phase(
 
 
 def _pipeline(event: events.PipelineStatusChanged) -> Said:
+    if event.reason == PauseReason.HAND_OVER:
+        return Said(Kind.PHASE, _QUIET, f"project {words.HANDED_OVER}")
     reason = f": {words.why(event.reason, event.resumes_at)}" if event.reason else ""
     kind = Kind.ERROR if event.new is PipelineStatus.FAILED else Kind.PHASE
     return Said(kind, glyphs.PIPELINES[event.new], f"project {words.title(event.new)}{reason}")

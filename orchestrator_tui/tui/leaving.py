@@ -1,4 +1,4 @@
-"""Leaves the dashboard: asks when something runs, shows how it comes to an end, then goes."""
+"""Leaves the dashboard: asks when something runs, shows how it comes to an end or is handed over, then goes."""
 
 import asyncio
 from contextlib import suppress
@@ -11,20 +11,30 @@ from orchestrator_tui.tui.view import ProjectView
 
 if TYPE_CHECKING:
     from orchestrator_tui.tui.app import DashboardApp
+    from orchestrator_tui.tui.screens.handing_over import HandingOverScreen
     from orchestrator_tui.tui.screens.stopping import StoppingScreen
 
+STOPS = "A stop is graceful: everything is stored, and it can be resumed."
+KEEPS = "What is kept running goes on in the background; the next start shows it."
+SECONDS_TOLD = 20.0
 HURRY_SECONDS = 2.0
 """How long leaving may take once somebody is in a hurry."""
 
 
 class Leaving:
-    """The end of the dashboard. Leaving a second time waits for no agent, a third time for nothing: `is_abrupt`."""
+    """The end of the dashboard. Leaving a second time waits for no agent, a third time for nothing: `is_abrupt`.
+
+    What ran `is_kept` once a background server goes on with it.
+    """
 
     def __init__(self, app: "DashboardApp") -> None:
         self._app = app
-        self._screen: StoppingScreen | None = None
+        self._screen: StoppingScreen | HandingOverScreen | None = None
         self._last_moment: asyncio.TimerHandle | None = None
+        self._in_a_hurry = asyncio.Event()
+        self._is_unseen = False
         self.is_abrupt = False
+        self.is_kept = False
 
     @property
     def has_begun(self) -> bool:
@@ -42,29 +52,58 @@ class Leaving:
             return
         self._app.clear_notifications()
         what = running[0].name if len(running) == 1 else f"{len(running)} projects"
-        self._app.push_screen(
-            ConfirmScreen(
-                f"{what} {'is' if len(running) == 1 else 'are'} running.",
-                "Leaving stops it gracefully: everything is stored, and it can be resumed.",
-                (Answer("stay", "escape", "Stay"), Answer("leave", "l", "Stop and leave")),
-                safe="stay",
-            ),
-            self._answered,
-        )
+        answers, told = [Answer("stay", "escape", "Stay"), Answer("leave", "l", "Stop and leave")], STOPS
+        if self._app.setup.keep is not None:
+            answers.insert(1, Answer("keep", "k", "Keep running"))
+            told = f"{STOPS} {KEEPS}"
+        question = f"{what} {'is' if len(running) == 1 else 'are'} running."
+        self._app.push_screen(ConfirmScreen(question, told, answers, safe="stay"), self._answered)
 
     def at_once(self) -> None:
         """Stop what runs and leave; the second time without waiting for agents, the third time for nothing."""
         if self._screen is None:
             self._begin()
-        elif self._last_moment is None:
+        elif not self._in_a_hurry.is_set():
             self._hurry(self._screen)
         else:
             self.abruptly()
 
     def unseen(self) -> None:
         """Leave in order because nobody sees the dashboard any more; the end of a terminal is told more than once."""
-        if not self.has_begun:
+        self._is_unseen = True
+        if self.has_begun:
+            return
+        settings = self._app.live_settings.settings
+        keeps = settings is not None and settings.background.on_hangup == "keep"
+        if keeps and self._app.setup.keep is not None and self._running_here():
+            self._keep()
+        else:
             self._begin()
+
+    def _keep(self) -> None:
+        """Hand what runs over, then leave; when that is not possible everything goes on, as long as it is seen."""
+        from orchestrator_tui.tui.screens.handing_over import HandingOverScreen
+
+        screen = self._screen = HandingOverScreen(self._app.keys.shown("quit"))
+        self._app.clear_notifications()
+        self._app.push_screen(screen)
+        self._app.run_worker(self._handed_over(screen), name="keep")
+
+    async def _handed_over(self, screen: "HandingOverScreen") -> None:
+        keep = self._app.setup.keep
+        assert keep is not None
+        try:
+            await keep(self._app.context.client, self._in_a_hurry)
+        except OrchestratorError as error:
+            self._screen, self._in_a_hurry = None, asyncio.Event()
+            screen.dismiss()
+            words = f"Not handed over, it goes on here. {error.line()}"
+            self._app.notify(words, title=error.title, severity="error", markup=False, timeout=SECONDS_TOLD)
+            if self._is_unseen:
+                self._begin()
+        else:
+            self.is_kept = True
+            await self._leave()
 
     def _begin(self) -> None:
         from orchestrator_tui.tui.screens.stopping import StoppingScreen
@@ -75,8 +114,14 @@ class Leaving:
         self._app.push_screen(self._screen)
         self._app.run_worker(self._leave(), name="leave")
 
-    def _hurry(self, screen: "StoppingScreen") -> None:
+    def _hurry(self, screen: "StoppingScreen | HandingOverScreen") -> None:
+        from orchestrator_tui.tui.screens.stopping import StoppingScreen
+
+        self._in_a_hurry.set()
         screen.hurry()
+        if not isinstance(screen, StoppingScreen):
+            # Its agents are not waited for; the server may still be starting.
+            return
         for project in self._running_here():
             self._app.run_worker(self._force(project.id), name="force")
         self._last_moment = asyncio.get_running_loop().call_later(HURRY_SECONDS, self.abruptly)
@@ -94,8 +139,12 @@ class Leaving:
         return [one for one in projects if one.status in AT_WORK and not elsewhere(one.owner, one.status)]
 
     def _answered(self, answer: str | None) -> None:
-        if answer == "leave" and not self.has_begun:
+        if self.has_begun:
+            return
+        if answer == "leave":
             self._begin()
+        elif answer == "keep":
+            self._keep()
 
     async def _force(self, project_id: str) -> None:
         # It may have stopped in this moment; what cannot be stopped is left in two seconds anyway.

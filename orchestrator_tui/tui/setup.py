@@ -1,6 +1,7 @@
 """What the dashboard is started with."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.link import Link
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ class Setup:
         first: says what to do as soon as the engine is there; may read files, raises what `CreateProject` may.
         theme_is_chosen: whether somebody set the theme, so that the terminal's abilities do not decide.
         place: where the projects are kept, in a few words.
+        is_attached: whether the engine is that of the background server, which nobody named.
+        keep: has a background server go on with what the engine runs; it raises why that is not possible, and then the
+            engine goes on. Once the event is set no agent is waited for. None where there is nothing to keep.
     """
 
     link: Link
@@ -50,6 +55,8 @@ class Setup:
     theme: str = "dark"
     theme_is_chosen: bool = False
     place: str = "local · SQLite"
+    is_attached: bool = False
+    keep: Callable[[EngineClient, asyncio.Event], Awaitable[None]] | None = None
     clock: Callable[[], datetime] = now
 
     @property

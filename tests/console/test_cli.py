@@ -73,6 +73,20 @@ def test_tokens_are_made_with_the_narrowest_scope_unless_another_is_named() -> N
     assert cli.parse(["token", "revoke", "0123"]) == cli.ManageTokens(action="revoke", name="0123")
 
 
+def test_a_background_server_is_for_this_machine_alone_and_ends_with_everything_it_runs() -> None:
+    assert cli.parse(["--serve", "--background"]) == cli.Serve(port=None, background=True)
+    assert cli.parse(["--serve", "--background", "--port", "1"]) == cli.Serve(port=1, background=True)
+    assert cli.parse(["--stop", "--all"]) == cli.StopRunning(all=True)
+
+
+def test_the_options_of_a_start_can_be_given_to_another_one() -> None:
+    values = ("--set=a.b=1", "--set=c.d=x", "--model=opus", "--autonomy=full", "--log-level=debug", "--config=f.toml")
+    options = cli.parse([*values, "--no-sandbox"]).options  # type: ignore[union-attr]
+    again = cli.parse(["--serve", "--background", *cli.option_arguments(options)])
+    assert isinstance(again, cli.Serve)
+    assert again.options == options
+
+
 def test_a_server_s_projects_are_meant_by_whatever_is_done_with_projects() -> None:
     options = cli.Options(connect="http://a")
     assert cli.parse(["--connect", "http://a"]) == cli.StartProject(options=options)
@@ -127,6 +141,12 @@ def test_json_output_is_never_interactive() -> None:
         "--serve --tls-cert c",
         "--tls-cert c --tls-key k",
         "--serve --port 65536",
+        "--background",
+        "--serve --background --host ::1",
+        "--serve --background --public-url https://a",
+        "--serve --background --tls-cert c --tls-key k",
+        "--all",
+        "--stop 1 --all",
         "--web --connect http://a",
         "--connect http://a --rehearsal ./mine.toml",
         "import a --connect http://a",

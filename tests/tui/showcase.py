@@ -68,7 +68,7 @@ def _took(story: Story, item: WorkItem) -> Spending:
 
 class Showcase:
     """An `EngineClient`. `gone` makes it a store that cannot be reached; `happens` adds to what has happened;
-    it does not end before `may_end`."""
+    it does not end before `may_end`, and hands nothing over before `may_hand_over`."""
 
     def __init__(self, *, empty: bool = False) -> None:
         stories, log = ((), ()) if empty else world()
@@ -79,6 +79,9 @@ class Showcase:
         self._told = asyncio.Condition()
         self.may_end = asyncio.Event()
         self.may_end.set()
+        self.may_hand_over = asyncio.Event()
+        self.may_hand_over.set()
+        self.hurry = asyncio.Event()
         self.gone = False
         self.submitted: list[Command] = []
 
@@ -95,6 +98,11 @@ class Showcase:
             for event in told:
                 self._log.append(Recorded(seq=len(self._log) + 1, at=at, project_id=project_id, event=event))
             self._told.notify_all()
+
+    async def keep(self, engine: EngineClient, hurry: asyncio.Event) -> None:
+        """Hand over what runs; `hurry` is what a person says meanwhile."""
+        self.hurry = hurry
+        await self.may_hand_over.wait()
 
     async def break_down(self) -> None:
         """The store is gone from now on."""
@@ -277,9 +285,8 @@ async def showcase(
         await client.may_end.wait()
 
     async with Link(opened) as link:
-        setup = setup_for(
-            start, link, clock=lambda: NOON, workspace=Path("/tmp/ada/projects"), theme_is_chosen=True, **given
-        )
+        given = {"keep": client.keep, "workspace": Path("/tmp/ada/projects"), **given}
+        setup = setup_for(start, link, clock=lambda: NOON, theme_is_chosen=True, **given)
         app = ShowcaseApp(setup)
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:
@@ -289,9 +296,10 @@ async def showcase(
                 yield it
             finally:
                 client.may_end.set()
+                client.may_hand_over.set()
 
 
-LASTING = ("themes", "engine", "settings", "leave")
+LASTING = ("themes", "engine", "settings", "leave", "keep")
 """Workers that wait for something from outside."""
 
 

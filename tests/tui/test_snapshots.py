@@ -76,6 +76,13 @@ async def leaving(it: Board, client: Showcase) -> None:
     await it.shows("◌ my-portfolio", "3/5", "TASK-34")
 
 
+async def handing_over(it: Board, client: Showcase) -> None:
+    """Agents take their time to come to a safe point."""
+    client.may_hand_over.clear()
+    await it.press("k")
+    await it.shows("Handing over")
+
+
 @dataclass(frozen=True)
 class Scene:
     """What leads from the start to the picture; `given` goes into the dashboard's setup."""
@@ -121,6 +128,7 @@ SCENES: Mapping[str, Scene] = {
     ),
     "confirm": scene(press("ctrl+q"), sees("Stop and leave")),
     "stopping": scene(press("ctrl+q"), sees("Stop and leave"), leaving),
+    "handing-over": scene(press("ctrl+q"), sees("Keep running"), handing_over),
     "palette": scene(press("ctrl+p"), sees("/projects", "my-portfolio")),
     "palette-search": scene(press("ctrl+p"), types("cost"), sees("/cost")),
     "help": scene(command("/help"), sees("/projects")),
