@@ -24,17 +24,22 @@ class Subscription:
         self._queue: deque[Recorded | AgentDelta] = deque()
         self._capacity = capacity
         self._overflowed = False
-        self._failure: StoreUnavailable | None = None
+        self._failure: Exception | None = None
         self._ready = asyncio.Event()
 
-    def fail(self, error: StoreUnavailable) -> None:
+    def fail(self, error: Exception) -> None:
         self._failure = error
+        self._ready.set()
+
+    def skip(self) -> None:
+        """Something was left out: drop the rest, too, and have the subscriber resync."""
+        self._queue.clear()
+        self._overflowed = True
         self._ready.set()
 
     def put(self, item: Recorded | AgentDelta) -> None:
         if len(self._queue) >= self._capacity:
-            self._queue.clear()
-            self._overflowed = True
+            self.skip()
         if not self._overflowed:
             self._queue.append(item)
         self._ready.set()
@@ -43,7 +48,7 @@ class Subscription:
         """The next item; None when some were dropped since the last call.
 
         Raises:
-            StoreUnavailable: the engine cannot store events any more.
+            StoreUnavailable: the engine cannot store events any more, or they cannot be read.
         """
         while not self._queue and not self._overflowed:
             if self._failure is not None:
@@ -92,12 +97,13 @@ async def follow(
     after_seq: int,
     *,
     wanted: Callable[[str], bool] = lambda _: True,
+    look_seconds: float | None = LOOK_SECONDS,
 ) -> AsyncGenerator[Live, None]:
     """Every event after `after_seq` exactly once and in order, then live ones; `wanted` filters by project id.
 
     The order of `seq` is the order of commits and has no gaps, so a jump in it means that events were
     committed which this process has not been told of (yet): they are read from the store. What other processes
-    store is found within `LOOK_SECONDS`.
+    store is found within `look_seconds`; None is for a subscription that is told of it.
 
     Raises:
         StoreUnavailable: the store cannot be read.
@@ -109,7 +115,7 @@ async def follow(
             if wanted(recorded.project_id):
                 yield recorded
     while True:
-        item = await _next(subscription)
+        item = await _next(subscription, look_seconds)
         match item:
             case AgentDelta():
                 if wanted(item.project_id):
@@ -136,10 +142,10 @@ class _Quiet(Enum):
     QUIET = 1
 
 
-async def _next(subscription: Subscription) -> Recorded | AgentDelta | _Quiet | None:
+async def _next(subscription: Subscription, look_seconds: float | None) -> Recorded | AgentDelta | _Quiet | None:
     """What `subscription` has next, or that it has had nothing for a while."""
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
+        async with asyncio.timeout(look_seconds):
             return await subscription.take()
     except TimeoutError:
         return _Quiet.QUIET

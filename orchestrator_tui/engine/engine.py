@@ -47,6 +47,7 @@ from orchestrator_tui.domain.records import (
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.engine import answers, bounds, tracking
+from orchestrator_tui.engine.broadcast import Broadcast
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.confinement import asks_for_sandbox
@@ -89,6 +90,7 @@ class LocalEngine(EngineClient):
     def __init__(self, store: Store, bus: Bus, runs: Runs, options: EngineOptions) -> None:
         self._store = store
         self._bus = bus
+        self._broadcast = Broadcast(store, bus)
         self._runs = runs
         self._options = options
 
@@ -219,8 +221,9 @@ class LocalEngine(EngineClient):
         def wanted(candidate: str) -> bool:
             return project_id is None or candidate == project_id
 
-        with self._bus.subscription() as subscription:
-            async with aclosing(follow(self._store, subscription, after_seq, wanted=wanted)) as stream:
+        async with self._broadcast.subscription() as subscription:
+            following = follow(self._store, subscription, after_seq, wanted=wanted, look_seconds=None)
+            async with aclosing(following) as stream:
                 yield stream
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
