@@ -13,7 +13,7 @@ from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import PROJECT_ID, AccountEndpoint, marks, tool_environment, within
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.project_rules import ProjectRules
-from orchestrator_tui.api.base import Ledger
+from orchestrator_tui.api.base import Check, Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker
 from orchestrator_tui.config.launch import Launch
@@ -30,6 +30,7 @@ from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.confinement import Confined
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
 from orchestrator_tui.engine.detection import Thresholds
@@ -130,6 +131,17 @@ def new_projects_folder(launch: Launch) -> Path:
         SettingsError.
     """
     return launch.settings().project.workspace or launch.paths.workspace
+
+
+def readiness(launch: Launch) -> Mapping[str, Check]:
+    """What this start needs for real sessions beside its database, by name: each check says what is missing."""
+    sandboxes = Sandboxes(launch, AsyncExitStack())
+
+    async def sandbox() -> str:
+        found = await sandboxes.decide(launch.settings(), rehearsal=launch.scenario is not None)
+        return found.why if found.how is Confined.REFUSED else ""
+
+    return {"credentials": partial(lacking_credentials, launch), "sandbox": sandbox}
 
 
 async def lacking_credentials(launch: Launch) -> str:

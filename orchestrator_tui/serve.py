@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator_tui import cli, compose, start
-from orchestrator_tui.api.base import Options
+from orchestrator_tui.api.base import Limits, Options
 from orchestrator_tui.api.routes.parts import House
 from orchestrator_tui.api.server import Certificate, serving
 from orchestrator_tui.api.token_file import ensure_token_file
@@ -60,8 +60,9 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
                 options=Options(
                     hosts=address.hosts | local_names(scheme, address.port),
                     workspace=compose.new_projects_folder(launch),
-                    checks={"credentials": partial(compose.lacking_credentials, launch)},
+                    checks=compose.readiness(launch),
                     mask=read_secrets(launch.environ).mask,
+                    limits=_limits(launch),
                 )
             )
             async with serving(house, listening, certificate):
@@ -77,7 +78,7 @@ async def _serve_engine(house: House, launch: Launch, interrupts: Interrupts, te
     try:
         async with compose.open_service(launch, wakes=True) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
-            house.open(service.engine, service.ledger)
+            house.open(service.engine, service.ledger, service.engine.take_webhook)
             tell()
             await interrupts.wanted.wait()
             _note("Ending once every project has saved its state; another signal does not wait for agents.")
@@ -123,6 +124,17 @@ def _note(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{cli.PROGRAM}: {text}\n")
         sys.stderr.flush()
+
+
+def _limits(launch: Launch) -> Limits:
+    api = launch.settings().api
+    return Limits(
+        body_bytes=1_000 * api.body_kilobytes,
+        per_second=api.requests_per_second,
+        burst=api.requests_at_once,
+        failures_per_minute=api.refusals_per_minute,
+        streams=api.streams,
+    )
 
 
 def _certificate(wanted: cli.Serve, launch: Launch) -> Certificate | None:

@@ -214,6 +214,16 @@ class LocalEngine(EngineClient):
                     unit.record(project.id, events.InputWithdrawn(request_id=request.id, kind=request.kind))
         await self._runs.start(project.id)
 
+    async def take_webhook(self, tracker: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Give a tracker's webhook to every project at work here whose items are kept there; returns whether one of
+        them looks now what changed. Those that rest do so when they go on.
+
+        Raises:
+            WebhookRejected: it was not sent by the tracker, or not now.
+        """
+        concerned = [one for one in self._runs.trackers() if one.kind == tracker]
+        return any([one.handle_webhook(body, headers) for one in concerned])
+
     # Questions
 
     @asynccontextmanager

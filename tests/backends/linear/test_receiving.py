@@ -4,7 +4,7 @@ import pytest
 
 from orchestrator_tui.backends.base import LINK
 from orchestrator_tui.backends.linear import mapping
-from orchestrator_tui.backends.linear.errors import WebhookRejected
+from orchestrator_tui.domain.errors import WebhookRejected
 from orchestrator_tui.backends.linear.tracker import LinearTracker
 from orchestrator_tui.backends.linear.webhook import WINDOW_SECONDS, Webhooks
 from orchestrator_tui.database.repository import SqlStore
