@@ -33,6 +33,7 @@ from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.confinement import Confined
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
+from orchestrator_tui.engine.courier import Courier
 from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
@@ -167,6 +168,7 @@ async def open_service(
         store = await stack.enter_async_context(open_store_for(launch, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
+        await _tell_outside(launch, settings, store, bus, stack)
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
             workspace=new_projects_folder(launch),
@@ -187,6 +189,24 @@ async def open_service(
         if wakes:
             await runs.wake_all()
         yield Service(engine=LocalEngine(store, bus, runs, options), ledger=store.ledger)
+
+
+async def _tell_outside(launch: Launch, settings: Settings, store: SqlStore, bus: Bus, stack: AsyncExitStack) -> None:
+    """Have the webhooks' receivers told until `stack` is closed: after the runs, whose ends they hear of, too.
+
+    Raises:
+        SettingsError: one of them cannot be reached as it is written.
+    """
+    webhooks = settings.webhooks
+    if not webhooks.receivers:
+        return
+    # Imported when it is needed.
+    from orchestrator_tui.webhooks.sending import open_receivers
+
+    hide = read_secrets(launch.environ).mask
+    receivers = await stack.enter_async_context(open_receivers(webhooks.receivers, launch.environ, hide))
+    give_up = timedelta(hours=webhooks.give_up_hours)
+    await stack.enter_async_context(Courier(store.places, store.find_project, bus, receivers, give_up=give_up))
 
 
 class _House:

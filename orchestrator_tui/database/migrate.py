@@ -7,7 +7,7 @@ from sqlalchemy import Connection, inspect, text
 from orchestrator_tui.database.connection import Database, Runner, connected
 from orchestrator_tui.domain.errors import StoreUnavailable
 
-HEAD = "0008"
+HEAD = "web"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do; it only has to be the same in every process.
 _LOCK = 7_203_411_908

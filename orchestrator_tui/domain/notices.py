@@ -47,6 +47,16 @@ class Notice:
     detail: Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """How far a receiver has been told: everything up to `seq`; the next thing failed `attempts` times, and is tried
+    again at `next_at`."""
+
+    seq: int
+    attempts: int = 0
+    next_at: datetime | None = None
+
+
 def happening_of(event: events.Event) -> Happening | None:
     """Why an event calls for a person; None when it does not."""
     match event:

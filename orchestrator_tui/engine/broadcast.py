@@ -1,4 +1,4 @@
-"""One reader of what happens for all who follow it in this process: the store is looked at once, however many they are."""
+"""One reader of what happens for all who follow it in this process: the store is looked at once for all."""
 
 import asyncio
 from collections.abc import AsyncIterator

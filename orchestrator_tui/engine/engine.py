@@ -221,8 +221,9 @@ class LocalEngine(EngineClient):
         Raises:
             WebhookRejected: it was not sent by the tracker, or not now.
         """
-        concerned = [one for one in self._runs.trackers() if one.kind == tracker]
-        return any([one.handle_webhook(body, headers) for one in concerned])
+        # Each has to hear of it, whatever the one before it says.
+        looks = [one.handle_webhook(body, headers) for one in self._runs.trackers() if one.kind == tracker]
+        return any(looks)
 
     # Questions
 

@@ -28,10 +28,10 @@ async def step_in(store: Store, command: Stepping) -> None:
             case SteerAgent():
                 await _steer(unit, command)
             case LeaveNote():
-                if (item_id := command.work_item_id) is not None:
-                    # Words for an item that is not there nobody would ever hear.
-                    if (await unit.item(item_id)).project_id != command.project_id:
-                        raise KeyError(item_id)
+                item_id = command.work_item_id
+                # Words for an item that is not there nobody would ever hear.
+                if item_id is not None and (await unit.item(item_id)).project_id != command.project_id:
+                    raise KeyError(item_id)
                 note = _new(command, InstructionKind.NOTE, _words(command.text), item=command.work_item_id)
                 await _give(unit, note)
             case InterruptAgent():

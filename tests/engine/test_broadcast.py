@@ -15,6 +15,11 @@ from orchestrator_tui.engine.bus import Bus, follow
 from tests.conftest import make_project
 
 
+async def turn() -> None:
+    """Let others work for a moment."""
+    await asyncio.sleep(0.001)
+
+
 class Counting:
     """A store that counts how often events are read."""
 
@@ -49,7 +54,7 @@ class Crowd:
         before = self.read.reads
         upcoming = asyncio.ensure_future(anext(stream))
         while self.read.reads == before:
-            await asyncio.sleep(0)
+            await turn()
         return upcoming
 
 
@@ -81,7 +86,7 @@ async def test_what_another_process_stores_is_read_once_for_all_who_follow(crowd
     upcoming = [asyncio.ensure_future(seqs(stream, 3)) for stream in streams]
     while crowd.read.reads < 51:
         """Each looks at what was before it."""
-        await asyncio.sleep(0.001)
+        await turn()
     before = crowd.read.reads
     await said(crowd.there, project_id, 3)
     assert {tuple(found) for found in await asyncio.gather(*upcoming)} == {(first + 1, first + 2, first + 3)}
