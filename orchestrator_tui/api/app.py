@@ -19,8 +19,8 @@ from orchestrator_tui.domain import access
 from orchestrator_tui.domain.errors import OrchestratorError, UsageError
 
 _DESCRIPTION = """\
-Starts, watches, answers and stops projects. Every request needs `Authorization: Bearer` with a token, and `x-scope` says
-what a route needs of it; only `/health`, `/ready` and webhooks of trackers, which are signed, go without. Errors are
+Starts, watches, answers and stops projects. Every request needs `Authorization: Bearer` with a token; `x-scope` is what
+a route needs of it; only `/health`, `/ready` and webhooks of trackers, which are signed, go without. Errors are
 problem details (RFC 9457). A POST that is sent again under the same `Idempotency-Key` is answered again and not done
 again."""
 _MOST_PROBLEMS = 5

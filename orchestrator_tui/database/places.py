@@ -52,10 +52,10 @@ class SqlPlaces:
             await runner.run(taken.values(turn_of=by, turn_until=until))
             return _place(row)
 
-    async def move(self, name: str, by: str, place: Place) -> bool:
+    async def move(self, name: str, by: str, place: Place, until: datetime) -> bool:
         moved = update(webhook_places).where(webhook_places.c.name == name, webhook_places.c.turn_of == by)
         async with self._write() as runner:
-            values = {"seq": place.seq, "attempts": place.attempts, "next_at": place.next_at}
+            values = {"seq": place.seq, "attempts": place.attempts, "next_at": place.next_at, "turn_until": until}
             return (await runner.run(moved.values(values))).rowcount == 1
 
     async def end_turn(self, name: str, by: str) -> None:

@@ -46,8 +46,8 @@ class Places(Protocol):
         its time is over, or when `is_gone` says so."""
         ...
 
-    async def move(self, name: str, by: str, place: Place) -> bool:
-        """Change a receiver's place; False when it is another process's turn."""
+    async def move(self, name: str, by: str, place: Place, until: datetime) -> bool:
+        """Change a receiver's place, and keep the turn until then; False when it is another process's."""
         ...
 
     async def end_turn(self, name: str, by: str) -> None: ...
@@ -117,8 +117,9 @@ class Courier:
         while True:
             news.clear()
             last = self._closing
+            pause = LOOK_SECONDS
             try:
-                await self._round(receiver)
+                pause = min(pause, await self._round(receiver))
             except StoreUnavailable as error:
                 if error.final:
                     return
@@ -128,38 +129,40 @@ class Courier:
             if last:
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(pause):
                     await news.wait()
 
-    async def _round(self, receiver: Receiver) -> None:
-        """Tell what there is to tell, up to the first that is not taken."""
+    async def _round(self, receiver: Receiver) -> float:
+        """Tell what there is to tell, up to the first that is not taken; seconds until it is time to look again."""
         place = await self._places.find(receiver.name)
-        if place.next_at is not None and place.next_at > now():
-            return
+        if left := _left(place):
+            return left
         found, upto = await self._to_tell(place)
         if not found and upto - place.seq < FAR:
-            return
-        mine = await self._places.take_turn(receiver.name, self._me, self._turn_ends(), is_gone=owner.is_gone)
+            return LOOK_SECONDS
+        mine = await self._places.take_turn(receiver.name, self._me, _turn_ends(), is_gone=owner.is_gone)
         if mine is None:
-            return
+            return LOOK_SECONDS
         try:
-            await self._tell_all(receiver, mine)
+            return _left(await self._tell_all(receiver, mine)) or LOOK_SECONDS
         finally:
             with suppress(StoreUnavailable):
                 await self._places.end_turn(receiver.name, self._me)
 
-    async def _tell_all(self, receiver: Receiver, place: Place) -> None:
+    async def _tell_all(self, receiver: Receiver, place: Place) -> Place:
+        """Tell everything after `place`; how far it got."""
         while True:
             found, upto = await self._to_tell(place)
             for recorded in found:
                 before, place = place, await self._tell(receiver, place, recorded)
-                if not await self._places.move(receiver.name, self._me, place) or place.seq == before.seq:
-                    return
+                if not await self._move(receiver, place) or place.seq == before.seq:
+                    return place
             if not found:
-                await self._places.move(receiver.name, self._me, Place(seq=upto))
-                return
-            if await self._places.take_turn(receiver.name, self._me, self._turn_ends(), is_gone=owner.is_gone) is None:
-                return
+                await self._move(receiver, Place(seq=upto))
+                return place
+
+    async def _move(self, receiver: Receiver, place: Place) -> bool:
+        return await self._places.move(receiver.name, self._me, place, _turn_ends())
 
     async def _tell(self, receiver: Receiver, place: Place, recorded: Recorded) -> Place:
         """Tell one thing; where the receiver is then: behind it, or still before it."""
@@ -187,8 +190,14 @@ class Courier:
     async def _to_tell(self, place: Place) -> tuple[Sequence[Recorded], int]:
         return await self._places.to_tell(place.seq, [kind.__name__ for kind in KINDS], PAGE)
 
-    def _turn_ends(self) -> datetime:
-        return now() + timedelta(seconds=TURN_SECONDS)
+
+def _turn_ends() -> datetime:
+    return now() + timedelta(seconds=TURN_SECONDS)
+
+
+def _left(place: Place) -> float:
+    """Seconds until the next try; 0 when it may be now."""
+    return 0.0 if place.next_at is None else max(0.0, (place.next_at - now()).total_seconds())
 
 
 def backoff(attempts: int) -> float:
