@@ -204,7 +204,7 @@ async def test_slack_gets_a_message_without_a_signature(office: Office) -> None:
     async with listening() as ear, office.open(ear, format="slack", key_from=None):
         await office.record(FINISHED)
         (heard,) = await ear.until(1)
-    assert heard.plain == {"text": ":white_check_mark: Mdcheck is finished"}
+    assert heard.plain == {"text": ":white_check_mark: Mdcheck is finished (rehearsal)"}
     assert "webhook-signature" not in heard.headers
 
 
