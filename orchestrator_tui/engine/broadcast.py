@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.domain.events import Resync
+from orchestrator_tui.domain.events import Live, Resync
 from orchestrator_tui.engine.bus import LOOK_SECONDS, Bus, Subscription, follow
 
 
@@ -42,6 +42,14 @@ class Broadcast:
             if not self._listeners:
                 await self._end()
 
+    def _hand_out(self, live: Live) -> None:
+        if isinstance(live, Resync):
+            for listener in self._listeners:
+                listener.skip()
+        else:
+            for listener in self._listeners:
+                listener.put(live)
+
     async def _end(self) -> None:
         task, self._task = self._task, None
         if task is not None:
@@ -55,11 +63,7 @@ class Broadcast:
                 begun.set()
                 async with aclosing(follow(self._store, own, last, look_seconds=self._look_seconds)) as stream:
                     async for live in stream:
-                        for listener in self._listeners:
-                            if isinstance(live, Resync):
-                                listener.skip()
-                            else:
-                                listener.put(live)
+                        self._hand_out(live)
         except Exception as error:
             # The edge of a task: those who listen raise it. Who wants to hear more subscribes again.
             if self._task is asyncio.current_task():
