@@ -10,11 +10,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmarks.api_child import launch
 from benchmarks.api_load import Load, ask, listen_to, percentile
@@ -89,7 +88,7 @@ def requests(home: Path, projects: int, seconds: float) -> Iterator[tuple[str, M
                     asked = ask(one.origin, path, one.headers, connections=CONNECTIONS, seconds=seconds)
                     rounds[name].append(asyncio.run(asked))
 
-            def median(name: str, of: Any, rounds: dict[str, list[Load]] = rounds) -> float:
+            def median(name: str, of: Callable[[Load], float], rounds: dict[str, list[Load]] = rounds) -> float:
                 # The first round warms up.
                 return statistics.median(of(one) for one in rounds[name][1:])
 
