@@ -114,7 +114,7 @@ async def test_words_and_notes_for_agents_that_have_ended_are_kept_for_the_next_
         await it.until(lambda: it.app.bridge.feed is not None and it.app.bridge.feed.items)
         await it.send("/note task-1 mind the ö")
         await it.shows("The next session of TASK-1 is told.")
-        given = [one.event for one in await it.client.events(project_id=it.project.id, limit=5000)]
+        given = [one.event for one in await it.client.events(project_id=it.project.id, limit=1000)]
         notes = [one for one in given if isinstance(one, InstructionGiven)]
         assert [(one.text, one.by) for one in notes] == [("use tabs", BY), ("mind the ö", BY)]
         assert notes[1].work_item_id is not None
