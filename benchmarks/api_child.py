@@ -20,6 +20,7 @@ import aiosqlite
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+from sqlalchemy import event
 from starlette.responses import StreamingResponse
 
 from orchestrator_tui.api.access import mint
@@ -95,32 +96,24 @@ async def ours(home: Path) -> None:
                 await tick(count, commit)
 
 
-class Trace:
+async def traced(home: Path, ask: Callable[[Any], Any]) -> list[tuple[str, tuple[Any, ...]]]:
     """The statements that ours sends for an answer, as the driver gets them."""
+    found: list[tuple[str, tuple[Any, ...]]] = []
 
-    def __init__(self) -> None:
-        self.statements: list[tuple[str, tuple[Any, ...]]] = []
+    def note(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
+        found.append((statement, tuple(parameters)))
 
-    async def of(self, home: Path, ask: Callable[[Any], Any]) -> list[tuple[str, tuple[Any, ...]]]:
-        from sqlalchemy import event
-
-        self.statements.clear()
-        async with open_service(launch(home)) as service:
-            engine = service.engine._store._database.reads.sync_engine  # type: ignore[attr-defined]
-
-            @event.listens_for(engine, "before_cursor_execute")
-            def before(_: Any, __: Any, statement: str, parameters: Any, ___: Any, ____: Any) -> None:
-                self.statements.append((statement, tuple(parameters)))
-
-            await ask(service.engine)
-        return [one for one in self.statements if one[0].lstrip().upper().startswith("SELECT")]
+    async with open_service(launch(home)) as service:
+        engine = service.engine._store._database.reads.sync_engine  # type: ignore[attr-defined]
+        event.listen(engine, "before_cursor_execute", note)
+        await ask(service.engine)
+    return [one for one in found if one[0].startswith("SELECT")]
 
 
 async def bare(home: Path) -> None:
     """Handlers that do nothing but send the same statements to the driver and the rows to the client."""
-    trace = Trace()
-    listing = await trace.of(home, lambda engine: engine.projects(limit=100))
-    overview = await trace.of(home, _overview)
+    listing = await traced(home, lambda engine: engine.projects(limit=100))
+    overview = await traced(home, _overview)
     app = FastAPI()
     queues: list[asyncio.Queue[bytes]] = []
     async with aiosqlite.connect(launch(home).paths.database) as connection:

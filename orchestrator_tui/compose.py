@@ -1,6 +1,7 @@
 """The one composition root: settings and environment in, an engine with everything it needs out."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import Clock, SystemClock
-from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
+from orchestrator_tui.domain.errors import CredentialsMissing, SettingsError, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
@@ -54,6 +55,8 @@ from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
 from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
 from orchestrator_tui.sandboxes import Sandboxes
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_SCENARIO = "markdown-checker"
 
@@ -168,7 +171,7 @@ async def open_service(
         store = await stack.enter_async_context(open_store_for(launch, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
-        await _tell_outside(launch, settings, store, bus, stack)
+        await _tell_outside(launch, settings, store, bus, stack, strict=wakes)
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
             workspace=new_projects_folder(launch),
@@ -191,11 +194,13 @@ async def open_service(
         yield Service(engine=LocalEngine(store, bus, runs, options), ledger=store.ledger)
 
 
-async def _tell_outside(launch: Launch, settings: Settings, store: SqlStore, bus: Bus, stack: AsyncExitStack) -> None:
+async def _tell_outside(
+    launch: Launch, settings: Settings, store: SqlStore, bus: Bus, stack: AsyncExitStack, *, strict: bool
+) -> None:
     """Have the webhooks' receivers told until `stack` is closed: after the runs, whose ends they hear of, too.
 
     Raises:
-        SettingsError: one of them cannot be reached as it is written.
+        SettingsError: one of them cannot be reached as it is written; unless `strict`, nobody is told then.
     """
     webhooks = settings.webhooks
     if not webhooks.receivers:
@@ -204,7 +209,14 @@ async def _tell_outside(launch: Launch, settings: Settings, store: SqlStore, bus
     from orchestrator_tui.webhooks.sending import open_receivers
 
     hide = read_secrets(launch.environ).mask
-    receivers = await stack.enter_async_context(open_receivers(webhooks.receivers, launch.environ, hide))
+    try:
+        receivers = await stack.enter_async_context(open_receivers(webhooks.receivers, launch.environ, hide))
+    except SettingsError as error:
+        if strict:
+            raise
+        # Whoever only looks at a project needs no key of a receiver.
+        logger.warning("nobody is told of anything from here: %s", error.line())
+        return
     give_up = timedelta(hours=webhooks.give_up_hours)
     await stack.enter_async_context(Courier(store.places, store.find_project, bus, receivers, give_up=give_up))
 

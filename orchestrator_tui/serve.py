@@ -62,7 +62,7 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
                     workspace=compose.new_projects_folder(launch),
                     checks=compose.readiness(launch),
                     mask=read_secrets(launch.environ).mask,
-                    limits=_limits(launch),
+                    limits=limits_of(launch),
                 )
             )
             async with serving(house, listening, certificate):
@@ -106,6 +106,22 @@ async def _hurry(engine: EngineClient, interrupts: Interrupts) -> None:
     )
 
 
+def limits_of(launch: Launch) -> Limits:
+    """What a client may use up, from the settings.
+
+    Raises:
+        SettingsError.
+    """
+    api = launch.settings().api
+    return Limits(
+        body_bytes=1_000 * api.body_kilobytes,
+        per_second=api.requests_per_second,
+        burst=api.requests_at_once,
+        failures_per_minute=api.refusals_per_minute,
+        streams=api.streams,
+    )
+
+
 def _tell(address: Address, launch: Launch, *, as_json: bool) -> None:
     """Say where it is, and where the token for it."""
     file = launch.paths.api_token
@@ -124,17 +140,6 @@ def _note(text: str) -> None:
     with suppress(OSError):
         sys.stderr.write(f"{cli.PROGRAM}: {text}\n")
         sys.stderr.flush()
-
-
-def _limits(launch: Launch) -> Limits:
-    api = launch.settings().api
-    return Limits(
-        body_bytes=1_000 * api.body_kilobytes,
-        per_second=api.requests_per_second,
-        burst=api.requests_at_once,
-        failures_per_minute=api.refusals_per_minute,
-        streams=api.streams,
-    )
 
 
 def _certificate(wanted: cli.Serve, launch: Launch) -> Certificate | None:

@@ -1,7 +1,7 @@
 """aiosqlite with cursors that go to the connection's thread once for each statement, its rows included."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,12 @@ class Connection(aiosqlite.Connection):
 
     def cursor(self) -> "Cursor":  # type: ignore[override]
         return Cursor(self)
+
+    async def ask(self, question: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> "_Answer":
+        """Have a question asked in the connection's thread, and its cursor emptied and closed there."""
+        execute: Any = self._execute
+        answer: _Answer = await execute(lambda: _answer_of(question(self._conn)))
+        return answer
 
 
 def connect(path: str) -> Connection:
@@ -44,11 +50,11 @@ class Cursor:
         return self
 
     async def execute(self, statement: str, parameters: Iterable[Any] = ()) -> "Cursor":
-        self._answer = await self._connection._execute(_execute, self._connection._conn, statement, parameters)
+        self._answer = await self._connection.ask(lambda driver: driver.execute(statement, tuple(parameters)))
         return self
 
-    async def executemany(self, statement: str, parameters: Iterable[Iterable[Any]]) -> "Cursor":
-        self._answer = await self._connection._execute(_execute_many, self._connection._conn, statement, parameters)
+    async def executemany(self, statement: str, parameters: Iterable[Sequence[Any]]) -> "Cursor":
+        self._answer = await self._connection.ask(lambda driver: driver.executemany(statement, parameters))
         return self
 
     async def fetchall(self) -> Sequence[Any]:
@@ -68,14 +74,6 @@ class Cursor:
     @property
     def lastrowid(self) -> int | None:
         return self._answer.lastrowid
-
-
-def _execute(connection: sqlite3.Connection, statement: str, parameters: Iterable[Any]) -> _Answer:
-    return _answer_of(connection.execute(statement, tuple(parameters)))
-
-
-def _execute_many(connection: sqlite3.Connection, statement: str, parameters: Iterable[Iterable[Any]]) -> _Answer:
-    return _answer_of(connection.executemany(statement, parameters))
 
 
 def _answer_of(cursor: sqlite3.Cursor) -> _Answer:

@@ -1,14 +1,19 @@
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from orchestrator_tui import compose
+from orchestrator_tui.api.base import Limits
+from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.serve import limits_of
 from tests.api.serving import Served, served
-from tests.running import Watched
+from tests.running import Watched, launch
 
 IDEA = {"idea": "Small modules that tell their names", "name": "small", "rehearsal": True}
 
@@ -182,6 +187,32 @@ async def test_numbers_for_prometheus(site: Served) -> None:
         assert "orchestrator_projects_asking 1.0" in text
         assert "orchestrator_sessions_at_work 0.0" in text
         assert "process_resident_memory_bytes" in text
+
+
+async def test_readiness_looks_for_credentials_and_a_sandbox(tmp_path: Path) -> None:
+    def start(mode: str, **environ: str) -> Launch:
+        made = launch(tmp_path / "home", None, sandbox={"mode": mode})
+        return replace(made, environ={**made.environ, "PATH": str(tmp_path), **environ})
+
+    missing = compose.readiness(start("on"))
+    assert "redentials" in await missing["credentials"]()
+    assert await missing["sandbox"]() != ""
+    fine = compose.readiness(start("off", ANTHROPIC_API_KEY="sk-ant-none"))
+    assert [await check() for check in fine.values()] == ["", ""]
+
+
+def test_what_clients_may_use_up_is_a_setting(tmp_path: Path) -> None:
+    assert limits_of(launch(tmp_path / "home", None)) == Limits()
+    api = {
+        "body_kilobytes": 16,
+        "requests_per_second": 2,
+        "requests_at_once": 3,
+        "refusals_per_minute": 4,
+        "streams": 5,
+    }
+    found = limits_of(launch(tmp_path / "home", None, api=api))
+    assert (found.body_bytes, found.per_second, found.burst) == (16_000, 2, 3)
+    assert (found.failures_per_minute, found.streams) == (4, 5)
 
 
 async def test_health_and_readiness_say_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:

@@ -264,6 +264,15 @@ async def test_a_project_tells_that_it_waits_and_that_it_is_finished(tmp_path: P
     assert asked["request_id"] and asked["content_hash"]
 
 
+async def test_a_start_that_only_looks_needs_no_key_and_one_that_works_does(tmp_path: Path) -> None:
+    start = launch(tmp_path / "home", None, **webhooks(Ear(url="https://example.org/hook")))
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(1))) as engine:
+        assert await engine.projects() == []
+    with pytest.raises(SettingsError, match="TEAM_KEY"):
+        async with open_engine(start, runtime=ReplayRuntime(light_scenario(1)), wakes=True):
+            pass
+
+
 async def _die_telling(home: Path, url: str) -> None:
     from orchestrator_tui.domain.commands import CreateProject
 
