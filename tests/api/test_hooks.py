@@ -4,6 +4,7 @@ from typing import Any
 from orchestrator_tui.api.base import Limits
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.errors import WebhookRejected
+from orchestrator_tui.domain.events import WorkItemEdited
 from tests.api.serving import served
 from tests.backends.linear.fake import KEY, SECRET, FakeLinear, signed
 from tests.backends.linear.fake import served as linear
@@ -38,8 +39,8 @@ async def test_a_webhook_of_a_tracker_makes_the_project_look_at_once(tmp_path: P
             assert (await http.post(LINEAR, content=late, headers=its_headers)).status_code == 401
             taken = await http.post(LINEAR, content=body, headers=headers)
             assert (taken.status_code, taken.json()) == (200, {"taken": True})
-            while (await it.engine.items(run.project_id))[todo.number - 1].title != "As a person calls it":
-                """What changed is on its way."""
+            await run.until(lambda event: isinstance(event, WorkItemEdited))
+            assert (await items(run))[todo.key].title == "As a person calls it"
             again = await http.post(LINEAR, content=body, headers=headers)
             assert again.json() == {"taken": False}
             # Nobody here keeps items there.
