@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui crash-matrix container-test snapshots screenshots settings constraints clean
+.PHONY: demo test check format types contracts bench bench-tui bench-api crash-matrix container-test snapshots screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -30,13 +30,16 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev bench-tui  ## Numbers beside their baselines, into benchmarks/results/.
+bench: $(VENV)/.dev bench-tui bench-api  ## Numbers beside their baselines, into benchmarks/results/.
 	$(BIN)/python -m benchmarks.events
 	$(BIN)/python -m benchmarks.items
 	$(BIN)/python -m benchmarks.policy
 
 bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, opening. Leave the machine alone meanwhile.
 	$(BIN)/python -m benchmarks.tui
+
+bench-api: $(VENV)/.dev  ## The server's: requests beside a bare handler, events to many streams, many projects at once.
+	$(BIN)/python -m benchmarks.api
 
 crash-matrix: $(VENV)/.dev  ## kill -9 at every moment of the rehearsal, on both databases: an hour; MATRIX="--without-cli" is a small one.
 	$(BIN)/python -m tests.crash $(MATRIX)

@@ -1,6 +1,7 @@
 """The one composition root: settings and environment in, an engine with everything it needs out."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.database.waiting import wait_for
 from orchestrator_tui.domain.clock import Clock, SystemClock
-from orchestrator_tui.domain.errors import CredentialsMissing, UsageError
+from orchestrator_tui.domain.errors import CredentialsMissing, SettingsError, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
@@ -44,6 +45,7 @@ from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
+from orchestrator_tui.engine.courier import Courier
 from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
@@ -65,6 +67,8 @@ from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
 from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
 from orchestrator_tui.sandboxes import Sandboxes
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_SCENARIO = "markdown-checker"
 
@@ -191,6 +195,7 @@ async def open_service(
         await stack.enter_async_context(Watcher(store, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
+        await _tell_outside(launch, settings, store, bus, stack, strict=wakes)
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
             workspace=new_projects_folder(launch),
@@ -211,6 +216,33 @@ async def open_service(
         if wakes:
             await runs.wake_all()
         yield Service(engine=LocalEngine(store, bus, runs, options), ledger=store.ledger)
+
+
+async def _tell_outside(
+    launch: Launch, settings: Settings, store: SqlStore, bus: Bus, stack: AsyncExitStack, *, strict: bool
+) -> None:
+    """Have the webhooks' receivers told until `stack` is closed: after the runs, whose ends they hear of, too.
+
+    Raises:
+        SettingsError: one of them cannot be reached as it is written; unless `strict`, nobody is told then.
+    """
+    webhooks = settings.webhooks
+    if not webhooks.receivers:
+        return
+    # Imported when it is needed.
+    from orchestrator_tui.webhooks.sending import open_receivers
+
+    hide = read_secrets(launch.environ).mask
+    try:
+        receivers = await stack.enter_async_context(open_receivers(webhooks.receivers, launch.environ, hide))
+    except SettingsError as error:
+        if strict:
+            raise
+        # Whoever only looks at a project needs no key of a receiver.
+        logger.warning("nobody is told of anything from here: %s", error.line())
+        return
+    give_up = timedelta(hours=webhooks.give_up_hours)
+    await stack.enter_async_context(Courier(store.places, store.find_project, bus, receivers, give_up=give_up))
 
 
 class _House:

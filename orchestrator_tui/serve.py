@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from orchestrator_tui import cli, compose, start
-from orchestrator_tui.api.base import Options
+from orchestrator_tui.api.base import Limits, Options
 from orchestrator_tui.api.routes.parts import House
 from orchestrator_tui.api.routes.watching import look
 from orchestrator_tui.api.server import Certificate, serving
@@ -97,6 +97,7 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
                     },
                     notes={"sandbox": outlook.note},
                     mask=read_secrets(launch.environ).mask,
+                    limits=limits_of(launch),
                 )
             )
             found = partial(_found_in_background, launch, address) if wanted.background else _found_by_its_address
@@ -121,7 +122,7 @@ async def _serve_engine(
             return
         async with compose.open_service(launch, wakes=True) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
-            house.open(service.engine, service.ledger)
+            house.open(service.engine, service.ledger, service.engine.take_webhook)
             async with found(house, service.engine, interrupts):
                 tell()
                 await _tell_what_is_lacking(house)
@@ -204,6 +205,22 @@ async def _hurry(engine: EngineClient, interrupts: Interrupts) -> None:
     await asyncio.gather(
         *(engine.submit(StopProject(project_id=project_id, force=True)) for project_id in here),
         return_exceptions=True,
+    )
+
+
+def limits_of(launch: Launch) -> Limits:
+    """What a client may use up, from the settings.
+
+    Raises:
+        SettingsError.
+    """
+    api = launch.settings().api
+    return Limits(
+        body_bytes=1_000 * api.body_kilobytes,
+        per_second=api.requests_per_second,
+        burst=api.requests_at_once,
+        failures_per_minute=api.refusals_per_minute,
+        streams=api.streams,
     )
 
 

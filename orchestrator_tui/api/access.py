@@ -173,8 +173,11 @@ class Doorkeeper:
 
     async def known(self, token_id: str) -> Token | None:
         """The token with this id, unless it was revoked meanwhile. Raises StoreUnavailable."""
-        token = await self._ledger.find_token(token_id)
-        return None if token is None or token.revoked_at is not None else token
+        token = self._remembered(token_id) or await self._ledger.find_token(token_id)
+        if token is None or token.revoked_at is not None:
+            return None
+        self._remember(token)
+        return token
 
     def _remembered(self, token_id: str) -> Token | None:
         token, until = self._good.get(token_id, (None, 0.0))

@@ -13,15 +13,16 @@ from orchestrator_tui import __version__
 from orchestrator_tui.api.guard import Guard
 from orchestrator_tui.api.metrics import Metrics
 from orchestrator_tui.api.problems import Refused, answer_to
-from orchestrator_tui.api.routes import doing, looking, watching
+from orchestrator_tui.api.routes import doing, hooks, looking, stepping, watching
 from orchestrator_tui.api.routes.parts import House, check_scope, needs
 from orchestrator_tui.domain import access
 from orchestrator_tui.domain.errors import OrchestratorError, UsageError
 
 _DESCRIPTION = """\
-Starts, watches, answers and stops projects. Every request but `/health` and `/ready` needs `Authorization: Bearer`
-with a token; `x-scope` says what a route needs of it. Errors are problem details (RFC 9457). A POST that is sent again
-under the same `Idempotency-Key` is answered again and not done again."""
+Starts, watches, answers and stops projects. Every request needs `Authorization: Bearer` with a token; `x-scope` is what
+a route needs of it; only `/health`, `/ready` and webhooks of trackers, which are signed, go without. Errors are
+problem details (RFC 9457). A POST that is sent again under the same `Idempotency-Key` is answered again and not done
+again."""
 _MOST_PROBLEMS = 5
 
 
@@ -38,7 +39,7 @@ def make_app(house: House) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.house = house
-    for router in (looking.router, doing.router, watching.router):
+    for router in (looking.router, doing.router, stepping.router, watching.router, hooks.router):
         app.include_router(router)
 
     @app.get("/openapi.json", include_in_schema=False, **needs(access.Scope.READ))

@@ -54,6 +54,19 @@ Check = Callable[[], Awaitable[str]]
 """Looks whether something works; returns what is wrong, or ""."""
 
 
+TakeWebhook = Callable[[str, bytes, Mapping[str, str]], Awaitable[bool]]
+"""Gives a webhook's body and headers to a tracker, by its kind; returns whether somebody looks now what changed.
+
+Raises:
+    WebhookRejected: it is none of the tracker's, or not of now.
+"""
+
+
+async def no_webhook(tracker: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    """For a server whose projects take none."""
+    return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What a client may use up.
@@ -62,7 +75,7 @@ class Limits:
         body_bytes: size of a request's body. body_seconds: how long it may take to arrive.
         header_seconds: how long a connection may take until its first request is complete.
         per_second, burst: requests of one token, sustained and at once.
-        failures_per_minute: refused tokens from one address; after that it gets no answer but 429.
+        failures_per_minute: refused tokens and signatures from one address; after that it gets no answer but 429.
         streams: open event streams in all.
         send_seconds: how long a reader of a stream may take for one event.
         heartbeat_seconds: silence in a stream after which it gets a sign of life.

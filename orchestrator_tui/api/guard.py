@@ -17,6 +17,9 @@ from orchestrator_tui.domain.errors import AccessDenied, OrchestratorError
 OPEN_PATHS = frozenset({"/health", "/ready"})
 """What needs no token: whether the server is there, for whoever watches over it."""
 
+HOOKS = "/webhooks/"
+"""Below it a tracker's signature takes the place of a token."""
+
 _SAFE_METHODS = ("GET", "HEAD")
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -52,6 +55,8 @@ class Guard:
                     # Those inside only know that there was something wrong with the body.
                     raise body.refusal
                 begun = True
+                if message["status"] == 401 and scope["path"].startswith(HOOKS):
+                    self._failures.wait(address_of(scope))
                 MutableHeaders(scope=message).update(_HEADERS)
             await send(message)
 
@@ -77,7 +82,10 @@ class Guard:
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._limits.body_bytes:
             raise _too_large(self._limits)
-        if scope["path"] not in OPEN_PATHS:
+        if scope["path"].startswith(HOOKS):
+            if wait := self._failures.left(address_of(scope)):
+                raise _too_often(wait)
+        elif scope["path"] not in OPEN_PATHS:
             scope.setdefault("state", {})["token"] = await self._token(scope, headers)
 
     def _is_own_page(self, headers: Headers) -> bool:

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.ProjectNotFound, 404),
     (KeyError, 404),
+    (errors.WebhookRejected, 401),
     (errors.AccessDenied, 403),
     (errors.ProjectKnown, 409),
     (errors.DiskFull, 507),

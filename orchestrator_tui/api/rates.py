@@ -25,11 +25,15 @@ class Rates:
 
     def wait(self, name: str) -> float:
         """Seconds until `name` may ask again; 0 when it may now, which then counts."""
+        wait = self.left(name)
+        if not wait:
+            self._buckets[name].left -= 1
+        return wait
+
+    def left(self, name: str) -> float:
+        """Seconds until `name` may ask again; nothing counts."""
         bucket = self._filled(name)
-        if bucket.left < 1:
-            return (1 - bucket.left) / self._per_second
-        bucket.left -= 1
-        return 0.0
+        return 0.0 if bucket.left >= 1 else (1 - bucket.left) / self._per_second
 
     def _filled(self, name: str) -> _Bucket:
         moment = self._clock()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from orchestrator_tui.domain.commands import COMMAND_TYPES
+from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Choice
 
 PROSE = frozenset({"idea", "markdown", "text"})
@@ -23,6 +24,8 @@ Prose = Annotated[str, Field(max_length=LONGEST_PROSE)]
 ContentHash = Annotated[
     str, Field(max_length=128, description="`content_hash` of what was shown; other content is refused with 409.")
 ]
+AGENT, ITEM = "1e1b6bd0-4a6e-4f4f-9a57-2f3c8f6f9d11", "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+AgentId = Annotated[str, Field(max_length=100, description="`id` of a session, as `…/sessions` lists them.")]
 RequestId = Annotated[str, Field(max_length=100, description="Which request is meant, when several wait.")]
 
 
@@ -118,6 +121,48 @@ class Answer(Body):
     request_id: RequestId | None = None
 
 
+class Steer(Body):
+    """Words for an agent that is at work; it takes them in at its next step."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"agent_id": AGENT, "text": "Use the standard library only."}]}
+    )
+
+    agent_id: AgentId
+    text: Prose
+
+
+class Note(Body):
+    """Words for the next session that starts: of a work item, or of the whole project."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"text": "Keep the tests short."}, {"text": "See RFC 3986.", "item_id": ITEM}]}
+    )
+
+    text: Prose
+    item_id: Annotated[str, Field(max_length=100)] | None = None
+
+
+class Interrupt(Body):
+    """Which agent is to stop the step that it is at; all of the project's without one. Their sessions go on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"agent_id": AGENT}]})
+
+    agent_id: AgentId | None = None
+
+
+class Limit(Body):
+    """A limit of a project: US dollars, tokens, sessions or hours; none when `amount` is null."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"scope": "project", "resource": "money", "amount": 75.0}]}
+    )
+
+    scope: Scope
+    resource: Resource
+    amount: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+
+
 def _limited(name: str, annotation: Any) -> Any:
     """The annotation of a command's field, with the limits of its length."""
     if annotation is str:
@@ -152,11 +197,27 @@ else:
 class Done(BaseModel):
     """The project that a command concerned."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"project_id": ITEM}]})
+
     project_id: str
 
 
 class EventOut(BaseModel):
     """A stored event; `type` is the name of its kind, `data` what it tells."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "seq": 17,
+                    "at": "2026-01-01T12:00:00+00:00",
+                    "project_id": ITEM,
+                    "type": "PipelineStatusChanged",
+                    "data": {"old": "running", "new": "paused", "reason": "approval", "resumes_at": None},
+                }
+            ]
+        }
+    )
 
     seq: int
     at: str
@@ -180,18 +241,52 @@ class Text(BaseModel):
 class Ready(BaseModel):
     """What is checked, by name, and what is wrong with it; an empty text is fine. Notes keep nothing from working."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"ready": True, "checks": {"engine": "", "database": "", "sandbox": "", "credentials": ""}}]
+        }
+    )
+
     ready: bool
     checks: dict[str, str]
     notes: dict[str, str]
 
 
+class Taken(BaseModel):
+    """Whether what a webhook tells of is looked at now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"taken": True}]})
+
+    taken: bool
+
+
 class Alive(BaseModel):
+    """The server is there."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"alive": True, "version": "1.0.0"}]})
+
     alive: bool
     version: str
 
 
 class Problem(BaseModel):
     """What went wrong, as RFC 9457 has it. `error` is the name of the kind, `hint` says what to do."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "status": 404,
+                    "title": "Project",
+                    "detail": "There is no project '9'.",
+                    "error": "ProjectNotFound",
+                    "hint": "There are: 1 (mdcheck).",
+                    "fields": {},
+                }
+            ]
+        }
+    )
 
     type: str
     status: int

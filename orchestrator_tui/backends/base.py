@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.errors import WebhookRejected
 from orchestrator_tui.domain.records import Comment, ItemCounts, Project, SyncState, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 
@@ -117,6 +118,15 @@ class WorkTracker(ABC):
     @abstractmethod
     async def status(self, project_id: str) -> SyncState:
         """How the tracker stands; asks nobody outside of this process but the database."""
+
+    def handle_webhook(self, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Take a webhook of where the items are kept, `body` as it was received; what changed is read at once, beside
+        this call. Returns whether there is something to look at.
+
+        Raises:
+            WebhookRejected: it was not sent from there, or not now.
+        """
+        raise WebhookRejected(f"{self.kind} takes no webhooks.")
 
     async def preview(self, project_id: str) -> Sequence[str]:
         """What `initialize` would make where the tracker keeps its items, a line each; nothing is made."""

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 
 from orchestrator_tui.config.command_patterns import PATTERNS, check_pattern, patterns_in
 from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
 from orchestrator_tui.config.places import check_domains, check_folders
 from orchestrator_tui.config.urls import check_api_url
+from orchestrator_tui.config.webhooks import RECEIVERS, check_receiver, check_variable, each_named_once, receivers_in
 from orchestrator_tui.domain.limits import Resource, Scope
+from orchestrator_tui.domain.notices import Happening
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
 
@@ -45,6 +47,11 @@ TrackerName = Annotated[
 ]
 ApiUrl = Annotated[
     str, AfterValidator(check_api_url), Expected("an address that starts with https://, or http:// for this machine")
+]
+VariableName = Annotated[
+    str,
+    AfterValidator(check_variable),
+    Expected("the name of an environment variable, such as TEAM_WEBHOOK_KEY"),
 ]
 Domains = Annotated[
     str,
@@ -355,6 +362,50 @@ class DatabaseSettings(Section):
     """Seconds a server waits at its start for a database that cannot be reached."""
 
 
+class ApiSettings(Section):
+    """What clients of a server (--serve) may use up."""
+
+    body_kilobytes: Annotated[int, Field(ge=16, le=100_000)] = 2_000
+    """Size of a request's body at most."""
+    requests_per_second: PositiveFloat = 100
+    """Requests of one token, sustained."""
+    requests_at_once: Annotated[int, Field(ge=1, le=1_000_000)] = 400
+    """Requests of one token in a burst."""
+    refusals_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 30
+    """Wrong tokens and signatures from one address; after that it has to wait."""
+    streams: Annotated[int, Field(ge=1, le=100_000)] = 2_000
+    """Event streams that are open at the same time."""
+
+
+class WebhookReceiver(Section):
+    """Somebody who is told by HTTP."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+    url: ApiUrl | None = None
+    url_from: VariableName | None = None
+    key_from: VariableName | None = None
+    format: Literal["json", "slack"] = "json"
+    on: Annotated[tuple[Happening, ...], Field(min_length=1)] = tuple(Happening)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        check_receiver(self.url, self.url_from, self.key_from, self.format)
+        return self
+
+
+class WebhooksSettings(Section):
+    """Who is told by HTTP when a project waits for a person, is finished, has failed, or comes to a limit."""
+
+    receivers: Annotated[
+        tuple[WebhookReceiver, ...], BeforeValidator(receivers_in), AfterValidator(each_named_once), Expected(RECEIVERS)
+    ] = ()
+    """A table for each: its `name`; its `url`, or `url_from`, the environment variable that holds it; `key_from`,
+    the variable with the key that signs; `format`, which is "json" or "slack"; and what it is told `on`,
+    such as ["waiting", "failed"]; "finished" and "budget" there are, too, and without `on` it is all four."""
+    give_up_hours: PositiveFloat = 24
+    """How long something is tried to be told."""
+
+
 class LogSettings(Section):
     """The program's own log files."""
 
@@ -427,6 +478,8 @@ class SettingsModel(Section):
     permissions: PermissionSettings = PermissionSettings()
     sandbox: SandboxSettings = SandboxSettings()
     database: DatabaseSettings = DatabaseSettings()
+    api: ApiSettings = ApiSettings()
+    webhooks: WebhooksSettings = WebhooksSettings()
     log: LogSettings = LogSettings()
     tui: TuiSettings = TuiSettings()
     keymap: KeymapSettings = KeymapSettings()

@@ -163,11 +163,24 @@ def _place(lines: Sequence[str], statements: Sequence[Statement], header: int, n
 
 
 def _line(path: Key, value: Any) -> str:
-    return f"{dotted(path)} = {_written(value)}"
+    return f"{dotted(path)} = {written(value)}"
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """A value in TOML; an array of tables is written on one line."""
+    if isinstance(value, list) and any(isinstance(entry, dict) for entry in value):
+        return _inline(value)
     return tomli_w.dumps({"v": value}).partition("=")[2].strip()
+
+
+def _inline(value: Any) -> str:
+    match value:
+        case list():
+            return f"[{', '.join(map(_inline, value))}]"
+        case dict():
+            return "{ " + ", ".join(f"{dotted((name,))} = {_inline(inner)}" for name, inner in value.items()) + " }"
+        case _:
+            return written(value)
 
 
 def _replaced(lines: Sequence[str], own: Statement, value: Any) -> list[str]:
@@ -175,7 +188,7 @@ def _replaced(lines: Sequence[str], own: Statement, value: Any) -> list[str]:
     text = "\n".join(lines[own.start : own.end])
     begin, old = text[: own.equals + 1], text[own.equals + 1 :]
     blanks = old[: len(old) - len(old.lstrip(" \t"))]
-    return f"{begin}{blanks}{_written(value)}{_comment_after(old)}".split("\n")
+    return f"{begin}{blanks}{written(value)}{_comment_after(old)}".split("\n")
 
 
 def _comment_after(value: str) -> str:

@@ -95,8 +95,7 @@ class Runner:
     async def drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """Let `work` use the driver's own connection, inside the transaction.
 
-        A cursor of SQLAlchemy goes to the driver three or four times for one statement; on SQLite each is a change
-        of threads. On PostgreSQL something must have been `run` before, since that begins the transaction.
+        On PostgreSQL something must have been `run` before, since that begins the transaction.
         """
         with translated(self.place):
             return await finish(self._drive(work))
@@ -261,12 +260,13 @@ def _sqlite(url: URL, closed: asyncio.Event) -> Database:
 def _aiosqlite_creator(path: str, file: _DatabaseFile) -> Connect:
     """A connection that cannot be set up is closed and its thread waited for, so that nothing outlives the loop."""
 
-    async def connect() -> Any:
-        import aiosqlite
+    async def opened() -> Any:
+        # Imported when it is needed: not every start has SQLite.
+        from orchestrator_tui.database.sqlite_driver import connect
 
         # It would make a new file in the place of the lost one.
         file.check()
-        connection = aiosqlite.connect(path, isolation_level=None)
+        connection = connect(path)
         # As SQLAlchemy does it for connections of its own: a leaving program does not wait for this thread.
         connection._thread.daemon = True
         try:
@@ -285,7 +285,7 @@ def _aiosqlite_creator(path: str, file: _DatabaseFile) -> Connect:
         file.opened()
         return connection
 
-    return connect
+    return opened
 
 
 async def _execute_when_free(connection: Any, statement: str, deadline: float) -> None:
@@ -302,7 +302,7 @@ async def _execute_when_free(connection: Any, statement: str, deadline: float) -
 
 
 def _begin(connection: Connection) -> None:
-    """Straight to the driver: a cursor of SQLAlchemy would go to the driver's thread and back three times."""
+    """Straight to the driver, past the cursors of SQLAlchemy."""
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
     driver = cast(AdaptedConnection, connection.connection.dbapi_connection)
     driver.run_async(lambda aiosqlite: aiosqlite.execute_fetchall(f"BEGIN {mode}"))

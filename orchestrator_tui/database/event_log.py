@@ -75,6 +75,14 @@ async def read_events(runner: Runner, after_seq: int, project_id: str | None, li
     return [_recorded(row) for row in await runner.run(query)]
 
 
+async def read_kinds(
+    runner: Runner, after_seq: int, up_to: int, kinds: Sequence[str], limit: int
+) -> Sequence[Recorded]:
+    """Events of some types with a `seq` above `after_seq` up to `up_to`, in order."""
+    query = select(events).where(events.c.seq > after_seq, events.c.seq <= up_to, events.c.kind.in_(kinds))
+    return [_recorded(row) for row in await runner.run(query.order_by(events.c.seq).limit(limit))]
+
+
 async def read_latest_events(runner: Runner, project_id: str, before_seq: int | None, limit: int) -> Sequence[Recorded]:
     """A project's newest events with a `seq` below `before_seq`, the oldest first."""
     query = select(events).where(events.c.project_id == project_id)

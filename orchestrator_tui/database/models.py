@@ -1,4 +1,4 @@
-"""The tables: the seed's six, and those for events, requests, transcripts, other trackers and the REST API."""
+"""The tables: the seed's six, and those for events, requests, transcripts, other trackers, the REST API, webhooks."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -368,6 +368,19 @@ class AccountLimitRow(Base):
     resets_at: Mapped[datetime]
 
 
+class WebhookPlaceRow(Base):
+    """How far a webhook receiver has been told of the stored events, and which process tells it just now."""
+
+    __tablename__ = "webhook_places"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    seq: Mapped[Count]
+    attempts: Mapped[int]
+    next_at: Mapped[datetime | None]
+    turn_of: Mapped[str | None] = mapped_column(StorableText)
+    turn_until: Mapped[datetime | None]
+
+
 def table_of(row: type[Base]) -> Table:
     """The Core table behind a model."""
     table = row.__table__
@@ -392,3 +405,4 @@ transcripts = table_of(TranscriptRow)
 api_tokens = table_of(ApiTokenRow)
 api_audit = table_of(ApiAuditRow)
 account_limits = table_of(AccountLimitRow)
+webhook_places = table_of(WebhookPlaceRow)

@@ -19,6 +19,7 @@ from orchestrator_tui.database.listening import listening
 from orchestrator_tui.database.migrate import MIGRATION_SECONDS, is_current, migrate
 from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.patience import patiently
+from orchestrator_tui.database.places import SqlPlaces
 from orchestrator_tui.database.references import find_project
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
@@ -113,6 +114,11 @@ class SqlStore(Store):
     def ledger(self) -> SqlLedger:
         """Tokens and the audit log, in the same database."""
         return SqlLedger(self._read, self._writing_alone)
+
+    @property
+    def places(self) -> SqlPlaces:
+        """Where webhook receivers are in the stored events."""
+        return SqlPlaces(self._read, self._writing_alone)
 
     def fenced(self, lease: Lease, giving_up: asyncio.Event) -> "SqlStore":
         # A shallow copy: the same connections, the same turns.

@@ -8,10 +8,15 @@ from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+_AS_IT_IS = frozenset({str, int, float, bool, type(None)})
+
 
 def to_plain(value: Any) -> Any:
     """JSON-safe data for a record: dataclasses and mappings become dicts, tuples lists, moments ISO text."""
-    if value is None or isinstance(value, str | int | float):
+    # Nearly all values are of these; what is derived of them, such as an Enum, is not.
+    if value.__class__ in _AS_IT_IS:
+        return value
+    if isinstance(value, str | int | float):
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, datetime):
         return value.isoformat()

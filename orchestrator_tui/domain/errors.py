@@ -196,6 +196,12 @@ class AccessDenied(UsageError):
     title = "Access"
 
 
+class WebhookRejected(OrchestratorError):
+    """A webhook was not sent by the tracker, or not now."""
+
+    title = "Webhook"
+
+
 class StoreUnavailable(OrchestratorError):
     """The database cannot be used. `final`: not in this process any more."""
 

@@ -20,17 +20,22 @@ class Subscription:
         self._queue: deque[Recorded | AgentDelta] = deque()
         self._capacity = capacity
         self._overflowed = False
-        self._failure: StoreUnavailable | None = None
+        self._failure: Exception | None = None
         self._ready = asyncio.Event()
 
-    def fail(self, error: StoreUnavailable) -> None:
+    def fail(self, error: Exception) -> None:
         self._failure = error
+        self._ready.set()
+
+    def skip(self) -> None:
+        """Something was left out: drop the rest, too, and have the subscriber resync."""
+        self._queue.clear()
+        self._overflowed = True
         self._ready.set()
 
     def put(self, item: Recorded | AgentDelta) -> None:
         if len(self._queue) >= self._capacity:
-            self._queue.clear()
-            self._overflowed = True
+            self.skip()
         if not self._overflowed:
             self._queue.append(item)
         self._ready.set()
@@ -39,7 +44,7 @@ class Subscription:
         """The next item; None when some were dropped since the last call.
 
         Raises:
-            StoreUnavailable: the engine cannot store events any more.
+            StoreUnavailable: the engine cannot store events any more, or they cannot be read.
         """
         while not self._queue and not self._overflowed:
             if self._failure is not None:

@@ -23,7 +23,7 @@ from orchestrator_tui.domain.statuses import WorkItemStatus
 
 
 class EngineClient(Protocol):
-    """Commands in, events and records out."""
+    """Commands in, events and records out. Lists come in pages of at most 1,000."""
 
     async def submit(self, command: Command) -> str:
         """Carry out a command; returns the id of the project it concerned.

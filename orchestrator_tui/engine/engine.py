@@ -232,6 +232,17 @@ class LocalEngine(EngineClient):
         """See `Runs.take_back`."""
         await self._runs.take_back()
 
+    async def take_webhook(self, tracker: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Give a tracker's webhook to every project at work here whose items are kept there; returns whether one of
+        them looks now what changed. Those that rest do so when they go on.
+
+        Raises:
+            WebhookRejected: it was not sent by the tracker, or not now.
+        """
+        # Each has to hear of it, whatever the one before it says.
+        looks = [one.handle_webhook(body, headers) for one in self._runs.trackers() if one.kind == tracker]
+        return any(looks)
+
     # Questions
 
     @asynccontextmanager

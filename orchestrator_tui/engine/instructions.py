@@ -19,6 +19,7 @@ async def step_in(store: Store, command: Stepping) -> None:
 
     Raises:
         IllegalTransition: there are no words or too many, or nobody to interrupt.
+        KeyError: there is no such project, or it has no such work item.
     """
     async with store.transaction() as unit:
         # No run of the project stores anything meanwhile: an agent at work here is still so when this is stored.
@@ -27,6 +28,10 @@ async def step_in(store: Store, command: Stepping) -> None:
             case SteerAgent():
                 await _steer(unit, command)
             case LeaveNote():
+                item_id = command.work_item_id
+                # Words for an item that is not there nobody would ever hear.
+                if item_id is not None and (await unit.item(item_id)).project_id != command.project_id:
+                    raise KeyError(item_id)
                 note = _new(command, InstructionKind.NOTE, _words(command.text), item=command.work_item_id)
                 await _give(unit, note)
             case InterruptAgent():

@@ -275,6 +275,10 @@ class Runs:
         running = self._running.get(project_id)
         return running.tracker if running is not None else None
 
+    def trackers(self) -> list[WorkTracker]:
+        """The trackers of all projects that are at work here."""
+        return [running.tracker for running in self._running.values() if running.tracker is not None]
+
     @asynccontextmanager
     async def holding(self, project: Project) -> AsyncIterator[Store]:
         """Keeps everybody from running the project meanwhile; the store given writes only as long as that holds.

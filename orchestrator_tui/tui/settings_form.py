@@ -16,6 +16,7 @@ from orchestrator_tui.config.check import problems_in
 from orchestrator_tui.config.keys import expectation, known_keys, nested
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.config.toml_edit import written
 from orchestrator_tui.domain.errors import SettingsError
 
 LIVE_GROUPS = ("tui", "keymap")
@@ -115,6 +116,8 @@ def shown(value: Any) -> str:
             return str(truth).lower()
         case float() as number:
             return f"{number:g}"
+        case list() as entries if any(isinstance(entry, dict) for entry in entries):
+            return written(entries)
         case list() as entries:
             return json.dumps(entries, ensure_ascii=False)
         case other:
@@ -129,7 +132,9 @@ def plain(value: Any) -> Any:
         case Path():
             return str(value)
         case tuple():
-            return list(value)
+            return [plain(one) for one in value]
+        case BaseModel():
+            return value.model_dump(mode="json", exclude_unset=True)
         case _:
             return value
 

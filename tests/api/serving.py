@@ -88,7 +88,7 @@ async def served(
         async with serving(house, listening, None):
             played = runtime or ReplayRuntime(generated_scenario(items))
             async with open_service(start, runtime=played) as service:
-                house.open(service.engine, service.ledger)
+                house.open(service.engine, service.ledger, service.engine.take_webhook)
                 yield Served(
                     house=house,
                     origin=address.origin,

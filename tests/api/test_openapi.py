@@ -70,7 +70,7 @@ def test_the_document_is_served_and_says_what_each_route_needs(site: Server) -> 
             assert told["x-scope"] in ("none", "read", "operate", "admin"), path
             assert told["summary"]
             assert told["security"] == ([] if told["x-scope"] == "none" else [{"token": []}])
-            if method == "post" and path != "/commands":
+            if method == "post" and path != "/commands" and not path.startswith("/webhooks/"):
                 (reference,) = [
                     one["$ref"] for one in find_references(told["requestBody"]["content"]["application/json"]["schema"])
                 ]

@@ -5,10 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator_tui.api.base import Limits
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.serve import limits_of
 from tests.api.serving import Served, served
-from tests.running import Watched
+from tests.running import Watched, launch
 
 IDEA = {"idea": "Small modules that tell their names", "name": "small", "rehearsal": True}
 
@@ -106,6 +108,38 @@ async def test_a_project_is_stopped_and_resumed(site: Served) -> None:
         assert (await http.post("/projects/9/stop", json={})).status_code == 404
 
 
+async def test_words_for_agents_and_another_limit_are_kept_with_the_project(site: Served) -> None:
+    async with site.http(Scope.OPERATE) as http:
+        run = await made(site, http)
+        agent = (await http.get("/projects/1/sessions")).json()[0]["id"]
+        item = "00000000-0000-4000-8000-000000000000"
+        for path, body, code in (
+            ("note", {"text": "Leave out the moon."}, 200),
+            ("note", {"text": "Only here.", "item_id": item}, 404),
+            # It has ended, so the words wait for the next one.
+            ("steer", {"agent_id": agent, "text": "Use port 0."}, 200),
+            ("steer", {"agent_id": "nobody", "text": "Use port 0."}, 404),
+            ("steer", {"text": "Use port 0."}, 422),
+            ("limits", {"scope": "project", "resource": "sessions", "amount": 70}, 200),
+            ("limits", {"scope": "project", "resource": "sessions", "amount": 0}, 422),
+            ("limits", {"scope": "moon", "resource": "sessions", "amount": 1}, 422),
+            ("tracker/sync", {}, 200),
+        ):
+            answer = await http.post(f"/projects/small/{path}", json=body)
+            assert answer.status_code == code, (path, body, answer.text)
+        # Nobody is at work that could be interrupted.
+        assert (await http.post("/projects/small/interrupt", json={})).status_code == 409
+        told = (await http.get("/projects/1/logs")).json()
+        given = [one["data"] for one in told if one["type"] == "InstructionGiven"]
+        assert [(one["text"], one["by"]) for one in given] == [
+            ("Leave out the moon.", "operateer"),
+            ("Use port 0.", "operateer"),
+        ]
+        uses = (await http.get("/projects/1/limits")).json()["limits"]
+        assert [one["limit"] for one in uses if (one["scope"], one["resource"]) == ("project", "sessions")] == [70]
+        assert (await run.project()).status is PipelineStatus.PAUSED
+
+
 async def test_errors_are_problem_details_that_say_what_to_do(site: Served) -> None:
     async with site.http() as http:
         problem = (await http.get("/projects/nobody")).json()
@@ -145,7 +179,25 @@ async def test_numbers_for_prometheus(site: Served) -> None:
         assert 'orchestrator_requests_total{route="/projects/{reference}",status="200"} 1.0' in text
         assert 'orchestrator_commands_total{command="CreateProject",status="200"} 1.0' in text
         assert "orchestrator_projects 1.0" in text
-        assert "orchestrator_projects_at_work 1.0" in text
+        assert 'orchestrator_projects_unfinished{status="paused"} 1.0' in text
+        assert 'orchestrator_projects_unfinished{status="running"} 0.0' in text
+        assert "orchestrator_projects_asking 1.0" in text
+        assert "orchestrator_sessions_at_work 0.0" in text
+        assert "process_resident_memory_bytes" in text
+
+
+def test_what_clients_may_use_up_is_a_setting(tmp_path: Path) -> None:
+    assert limits_of(launch(tmp_path / "home", None)) == Limits()
+    api = {
+        "body_kilobytes": 16,
+        "requests_per_second": 2,
+        "requests_at_once": 3,
+        "refusals_per_minute": 4,
+        "streams": 5,
+    }
+    found = limits_of(launch(tmp_path / "home", None, api=api))
+    assert (found.body_bytes, found.per_second, found.burst) == (16_000, 2, 3)
+    assert (found.failures_per_minute, found.streams) == (4, 5)
 
 
 async def test_health_and_readiness_say_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, AgentSaid, Live, Recorded, Resync
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine.bus import CAPACITY
 from tests.api.serving import Served, served
-from tests.api.test_routes import made
+from tests.api.test_routes import made, waiting
 
 
 class Reading:
@@ -161,12 +163,12 @@ class Reader:
             await asyncio.Event().wait()
         self.body += message.get("body", b"")
 
-    async def read(self, engine: Told, limits: Limits = Limits()) -> None:  # noqa: B008
+    async def read(self, engine: Any, limits: Limits = Limits()) -> None:  # noqa: B008
         async def allowed() -> bool:
             return True
 
         stream = EventStream(
-            engine,  # type: ignore[arg-type]
+            engine,
             0,
             None,
             limits,
@@ -204,6 +206,38 @@ async def test_a_reader_that_was_too_slow_is_told_where_to_read_on() -> None:
     await reader.read(Told(said(1), Resync(after_seq=1), StoreUnavailable("It is closed.", final=True)))
     assert b'event: resync\ndata: {"after_seq":1}\n\n' in reader.body
     assert b"trouble" not in reader.body
+
+
+async def test_a_thousand_readers_that_take_nothing_cost_little_and_keep_nobody_waiting(tmp_path: Path) -> None:
+    limits = Limits(send_seconds=300)
+    async with served(tmp_path / "home", limits=limits) as it, it.http() as http:
+        run = await made(it, http)
+        readers = [Reader(room=2) for _ in range(1_000)]
+        streams = [asyncio.create_task(reader.read(it.engine, limits)) for reader in readers]
+        listeners = it.engine._bus._all
+        before = len(listeners)
+        while len(listeners) < before + 1_000:
+            await stored(it)
+        async with reading(http, params={"after_seq": await stored(it)}) as quick:
+            first = await stored(it) + 1
+            for _ in range(11):
+                async with it.engine._store.transaction() as unit:
+                    unit.record(run.project_id, *(AgentSaid(agent_id="a", text="x" * 1_000) for _ in range(200)))
+                # Whoever reads has everything at once, whatever the others do.
+                assert await quick.seqs(200) == list(range(first, first + 200))
+                first += 200
+            asked = await waiting(http)
+            answer = await http.post("/projects/1/approve", json={"content_hash": asked["content_hash"]})
+            assert answer.status_code == 200
+            assert await run.until_rest() is PipelineStatus.PAUSED
+        # What waits for each is bounded, and every event is there once for all of them.
+        assert max(len(one._queue) for one in listeners) <= CAPACITY
+        held = {id(event) for one in listeners for event in one._queue}
+        assert len(held) <= CAPACITY + len(listeners)
+        for reader in readers:
+            reader.gone.set()
+        await asyncio.gather(*streams)
+        assert len(listeners) <= before
 
 
 async def test_trouble_is_told_before_the_stream_ends() -> None:

@@ -7,6 +7,7 @@ import pytest
 from orchestrator_tui.config.loader import load_settings
 from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.config.webhooks import RECEIVERS
 from orchestrator_tui.domain.errors import SettingsError
 
 GROUPS = ", ".join(SettingsModel.model_fields) + "."
@@ -50,6 +51,11 @@ def problems(
          "installed tracker."),
         ("log.max_megabytes = inf", "FILE: log.max_megabytes is inf; expected a number above 0 up to 1,000,000."),
         ("project.name = 2024-01-01", "FILE: project.name is 2024-01-01; expected text in quotes."),
+        ("webhooks.receivers = [{ name = 'a', url = 'http://example.org', key_from = 'K' }]",
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}."),
+        ("[[webhooks.receivers]]\nname = 'a'\nurl = 'https://example.org'",
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}."),
+        ("webhooks.receivers = 'team'", f'FILE: webhooks.receivers is "team"; expected {RECEIVERS}.'),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are ' + GROUPS),
     ],
 )  # fmt: skip

@@ -44,6 +44,8 @@ def test_every_setting_of_the_commented_template_changes_in_one_line(key: str) -
         ('[agent]\n# model = "…"\n\n[tui]\n', "agent.model", "b", '[agent]\n# model = "…"\nmodel = "b"\n\n[tui]\n'),
         ('[agent]\n# about\nmodel = "a"\n', "agent.model", None, "[agent]\n# about\n"),
         ("[[agents]]\na = 1\n", "agent.model", None, "[[agents]]\na = 1\n"),
+        ("[webhooks]\nreceivers = [] # none\n", "webhooks.receivers", [{"name": "a", "on": ["failed"]}],
+         '[webhooks]\nreceivers = [{ name = "a", on = ["failed"] }] # none\n'),
     ],
 )  # fmt: skip
 def test_only_the_one_key_changes(text: str, key: str, value: object, expected: str) -> None:

@@ -4,11 +4,13 @@ from textual.events import Key
 
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from tests.tui.board import REHEARSED, board
+from tests.tui.clients import Opening, on_both_clients
 from tests.tui.stage import SMALL
 
 
-async def test_a_newcomer_without_credentials_is_led_to_a_finished_rehearsal(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", size=SMALL) as it:
+@on_both_clients
+async def test_a_newcomer_without_credentials_is_led_to_a_finished_rehearsal(tmp_path: Path, client: Opening) -> None:
+    async with board(tmp_path / "home", opening=client, size=SMALL) as it:
         await it.shows("Type what you want built", "F5", "No credentials for Claude")
         await it.press("f5")
         for phase in ("Ideation", "Architecture", "Task breakdown"):
@@ -18,10 +20,11 @@ async def test_a_newcomer_without_credentials_is_led_to_a_finished_rehearsal(tmp
         await it.shows("✓ completed", "2/2")
 
 
+@on_both_clients
 async def test_typing_a_sentence_starts_a_project_and_a_name_of_ones_own_takes_the_suggested_ones_place(
-    tmp_path: Path,
+    tmp_path: Path, client: Opening
 ) -> None:
-    async with board(tmp_path / "home", has_credentials=True) as it:
+    async with board(tmp_path / "home", opening=client, has_credentials=True) as it:
         await it.command("Build me a portfolio website with blog")
         await it.shows("Name", "portfolio-website-blog", "Folder")
         await it.type("my-portfolio")
@@ -45,8 +48,9 @@ async def test_words_on_a_new_project_are_kept_when_it_is_cancelled(tmp_path: Pa
         assert it.typed == "A page about beesx"
 
 
-async def test_editing_in_place_makes_a_new_document_to_approve(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED) as it:
+@on_both_clients
+async def test_editing_in_place_makes_a_new_document_to_approve(tmp_path: Path, client: Opening) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED) as it:
         await it.question("small waits for you")
         await it.press("escape")
         await it.command("/edit")
@@ -60,8 +64,9 @@ async def test_editing_in_place_makes_a_new_document_to_approve(tmp_path: Path) 
         assert edited.content["edited_markdown"].startswith("Bees first. # Requirements")
 
 
-async def test_the_seed_s_conversation(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED) as it:
+@on_both_clients
+async def test_the_seed_s_conversation(tmp_path: Path, client: Opening) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED) as it:
         await it.question("small waits for you")
         await it.press("escape")
         await it.command("/projects")
@@ -85,8 +90,11 @@ async def test_the_seed_s_conversation(tmp_path: Path) -> None:
         await it.shows("/projects", "List all projects.", "/resume <id>", "/stop [id]")
 
 
-async def test_an_id_that_does_not_exist_is_told_with_those_that_do_and_the_text_stays(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED) as it:
+@on_both_clients
+async def test_an_id_that_does_not_exist_is_told_with_those_that_do_and_the_text_stays(
+    tmp_path: Path, client: Opening
+) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED) as it:
         await it.question("small waits for you")
         await it.press("escape")
         await it.command("/resume 9")
@@ -105,8 +113,11 @@ async def test_what_a_person_writes_while_a_question_arrives_is_not_disturbed(tm
         assert it.app.main_screen.input_bar.text == "A page about bees"
 
 
-async def test_changes_are_asked_for_in_words_and_the_next_round_shows_the_difference(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED) as it:
+@on_both_clients
+async def test_changes_are_asked_for_in_words_and_the_next_round_shows_the_difference(
+    tmp_path: Path, client: Opening
+) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED) as it:
         await it.question("small waits for you")
         await it.press("escape")
         await it.command("/reject Leave out the moon.")

@@ -4,6 +4,7 @@ from pathlib import Path
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from tests.tui.board import REHEARSED, Board, board
+from tests.tui.clients import Opening, on_both_clients
 from tests.tui.played import Speaking
 
 DONE = PipelineStatus.COMPLETED
@@ -18,8 +19,11 @@ async def opens(it: Board, command: str, screen: str, *texts: str) -> None:
     await it.leave()
 
 
-async def test_every_command_that_shows_something_opens_it_by_name_alias_and_argument(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED, autonomy="full") as it:
+@on_both_clients
+async def test_every_command_that_shows_something_opens_it_by_name_alias_and_argument(
+    tmp_path: Path, client: Opening
+) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, autonomy="full") as it:
         await it.rests(DONE)
         await opens(it, "/ls", "ProjectsPage", "Projects · 1", "small (rehearsal)", "completed")
         await opens(it, "/status", "StatusPage", "Status · small", "2/2 (100%)")
@@ -116,9 +120,12 @@ async def test_a_command_typed_right_behind_another_one_is_the_next(tmp_path: Pa
         await it.rests(PipelineStatus.STOPPED)
 
 
-async def test_a_project_stopped_by_command_while_agents_work_says_where_and_goes_on(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_project_stopped_by_command_while_agents_work_says_where_and_goes_on(
+    tmp_path: Path, client: Opening
+) -> None:
     runtime = Speaking(generated_scenario(2), words=("Still at it.",))
-    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, notifications=True) as it:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, runtime=runtime, notifications=True) as it:
         await it.shows("Still at it.")
         await it.command("/stop")
         await it.says("small is stopped at ideation. /resume 1 goes on.")
@@ -140,8 +147,9 @@ async def test_a_letter_typed_beside_the_input_bar_stops_nothing_until_it_comes_
         await it.shows("r resume")
 
 
-async def test_a_stopped_project_goes_on_by_its_name(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED, notifications=True) as it:
+@on_both_clients
+async def test_a_stopped_project_goes_on_by_its_name(tmp_path: Path, client: Opening) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, notifications=True) as it:
         await it.question("small waits for you")
         await it.press("escape")
         await it.command("/stop small")

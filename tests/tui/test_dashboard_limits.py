@@ -3,11 +3,13 @@ from pathlib import Path
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.running import FAST
 from tests.tui.board import REHEARSED, board
+from tests.tui.clients import Opening, on_both_clients
 
 
-async def test_a_project_that_paused_at_a_limit_goes_on_when_it_is_raised_here(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_project_that_paused_at_a_limit_goes_on_when_it_is_raised_here(tmp_path: Path, client: Opening) -> None:
     settings = {**FAST, "limits": {"project": {"sessions": 1}}}
-    async with board(tmp_path / "home", first=REHEARSED, autonomy="full", settings=settings) as it:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, autonomy="full", settings=settings) as it:
         await it.rests(PipelineStatus.PAUSED)
         await it.send("/limit")
         await it.shows("session limit of the project", "1 session", "100%")

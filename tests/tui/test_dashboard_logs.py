@@ -12,6 +12,7 @@ from orchestrator_tui.tui.widgets.log_view import LogView
 from orchestrator_tui.tui.widgets.phase_timeline import PhaseTimeline
 from orchestrator_tui.tui.widgets.project_list import ProjectList
 from tests.tui.board import REHEARSED, Board, board
+from tests.tui.clients import Opening, on_both_clients
 from tests.tui.played import Speaking
 from tests.tui.stage import SMALL
 
@@ -49,8 +50,9 @@ async def test_tab_goes_through_all_panes_and_back_to_the_input_bar(tmp_path: Pa
         assert focused(it) == "ProjectList"
 
 
-async def test_a_log_is_zoomed_searched_filtered_folded_and_copied(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", first=REHEARSED, autonomy="full", notifications=True) as it:
+@on_both_clients
+async def test_a_log_is_zoomed_searched_filtered_folded_and_copied(tmp_path: Path, client: Opening) -> None:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, autonomy="full", notifications=True) as it:
         await it.rests(PipelineStatus.COMPLETED)
         await it.shows(CALL, "› 5 lines")
         await it.press("escape", "l")

@@ -12,6 +12,7 @@ from orchestrator_tui.tui.widgets.project_list import ProjectList
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 from tests.tui.board import REHEARSED, Board, board
+from tests.tui.clients import Opening, on_both_clients
 from tests.tui.elsewhere import running_elsewhere
 from tests.tui.played import Speaking
 
@@ -172,8 +173,11 @@ async def test_another_idea_starts_a_second_project_beside_the_first(tmp_path: P
         assert it.project.phases[PhaseName.IDEATION].round == 1
 
 
-async def test_a_folder_that_is_taken_is_told_and_what_was_typed_is_still_there(tmp_path: Path) -> None:
-    async with board(tmp_path / "home") as it:
+@on_both_clients
+async def test_a_folder_that_is_taken_is_told_and_what_was_typed_is_still_there(
+    tmp_path: Path, client: Opening
+) -> None:
+    async with board(tmp_path / "home", opening=client) as it:
         taken = tmp_path / "taken"
         taken.mkdir()
         (taken / "mine.txt").write_text("mine")

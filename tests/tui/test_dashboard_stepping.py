@@ -16,6 +16,7 @@ from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, launch
 from tests.scenarios import bash
 from tests.tui.board import REHEARSED, Board, board
+from tests.tui.clients import Opening, on_both_clients
 
 DONE = PipelineStatus.COMPLETED
 SMALL: dict[str, Any] = {
@@ -39,9 +40,12 @@ async def agent_at(it: Board, command: str) -> str:
     return agent_name(found[0])
 
 
-async def test_a_person_speaks_to_a_running_agent_by_its_name(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_person_speaks_to_a_running_agent_by_its_name(tmp_path: Path, client: Opening) -> None:
     runtime = CounselledRuntime(scenario(bash(LISTEN)))
-    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, autonomy="full", notifications=True) as it:
+    async with board(
+        tmp_path / "home", opening=client, first=REHEARSED, runtime=runtime, autonomy="full", notifications=True
+    ) as it:
         name = await agent_at(it, LISTEN)
         await it.refused("@nobody hello", "There is no agent 'nobody'.", name)
         await it.send(f"@{name} use SQLite")
@@ -50,9 +54,12 @@ async def test_a_person_speaks_to_a_running_agent_by_its_name(tmp_path: Path) ->
         assert "use SQLite" in runtime.heard.words[0]
 
 
-async def test_a_key_that_is_pressed_twice_interrupts_and_words_let_it_go_on(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_key_that_is_pressed_twice_interrupts_and_words_let_it_go_on(tmp_path: Path, client: Opening) -> None:
     runtime = CounselledRuntime(scenario(bash(GATE)))
-    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime, autonomy="full", notifications=True) as it:
+    async with board(
+        tmp_path / "home", opening=client, first=REHEARSED, runtime=runtime, autonomy="full", notifications=True
+    ) as it:
         name = await agent_at(it, GATE)
         it.app.main_screen.focus_projects()
         await it.press("b")
@@ -66,9 +73,10 @@ async def test_a_key_that_is_pressed_twice_interrupts_and_words_let_it_go_on(tmp
         assert any("leave it out" in prompt for prompt in runtime.heard.prompts)
 
 
-async def test_a_question_of_an_agent_is_answered_in_its_window(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_question_of_an_agent_is_answered_in_its_window(tmp_path: Path, client: Opening) -> None:
     runtime = CounselledRuntime(scenario(own("ask_user", question="Which colour?", choices=["blue"])))
-    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime) as it:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, runtime=runtime) as it:
         await approve_until(it, RequestKind.CLARIFICATION)
         await it.question("Which colour?", "- blue")
         await it.look()
@@ -77,9 +85,10 @@ async def test_a_question_of_an_agent_is_answered_in_its_window(tmp_path: Path) 
         await it.until(lambda: "green" in runtime.heard.results)
 
 
-async def test_a_command_is_denied_with_words_or_allowed_for_good(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_command_is_denied_with_words_or_allowed_for_good(tmp_path: Path, client: Opening) -> None:
     runtime = CounselledRuntime(scenario(bash(COMMAND), bash(COMMAND)))
-    async with board(tmp_path / "home", first=REHEARSED, runtime=runtime) as it:
+    async with board(tmp_path / "home", opening=client, first=REHEARSED, runtime=runtime) as it:
         await approve_until(it, RequestKind.PERMISSION)
         await it.question(COMMAND, "It is outside.", "this very command")
         await it.look()
@@ -94,22 +103,26 @@ async def test_a_command_is_denied_with_words_or_allowed_for_good(tmp_path: Path
         assert permissions_of((await it.client.find_project("1")).config) == (COMMAND,)
 
 
-async def test_words_and_notes_for_agents_that_have_ended_are_kept_for_the_next_session(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", **SMALL, notifications=True) as it:
+@on_both_clients
+async def test_words_and_notes_for_agents_that_have_ended_are_kept_for_the_next_session(
+    tmp_path: Path, client: Opening
+) -> None:
+    async with board(tmp_path / "home", opening=client, **SMALL, notifications=True) as it:
         await it.rests(DONE)
         await it.send("@agent-1 use tabs")
         await it.shows("agent-1 has ended: the next session is told.")
         await it.until(lambda: it.app.bridge.feed is not None and it.app.bridge.feed.items)
         await it.send("/note task-1 mind the ö")
         await it.shows("The next session of TASK-1 is told.")
-        given = [one.event for one in await it.client.events(project_id=it.project.id, limit=5000)]
+        given = [one.event for one in await it.client.events(project_id=it.project.id, limit=1000)]
         notes = [one for one in given if isinstance(one, InstructionGiven)]
         assert [(one.text, one.by) for one in notes] == [("use tabs", BY), ("mind the ö", BY)]
         assert notes[1].work_item_id is not None
 
 
-async def test_an_allowed_command_is_listed_and_taken_back(tmp_path: Path) -> None:
-    async with board(tmp_path / "home", **SMALL) as it:
+@on_both_clients
+async def test_an_allowed_command_is_listed_and_taken_back(tmp_path: Path, client: Opening) -> None:
+    async with board(tmp_path / "home", opening=client, **SMALL) as it:
         await it.until(lambda: it.app.selected)
         await it.send("/permissions")
         await it.shows("No command is allowed for good in this project.")

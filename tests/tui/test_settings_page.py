@@ -255,10 +255,20 @@ def test_every_default_can_be_typed() -> None:
         ("project.directory", "a/b", "a/b"),
         ("phases.ideation.pattern", "single", "single"),
         ("keymap.diff", "D, F5", "D,f5"),
+        (
+            "webhooks.receivers",
+            '[{ name = "chat", url_from = "CHAT_URL", format = "slack", on = ["failed"] }]',
+            [{"name": "chat", "url_from": "CHAT_URL", "format": "slack", "on": ["failed"]}],
+        ),
     ],
 )
 def test_text_becomes_the_value_it_means(key: str, text: str, value: object) -> None:
     assert form.value_of(key, text) == value
+
+
+def test_what_has_tables_in_it_is_shown_as_it_is_written() -> None:
+    text = '[{ name = "team", url = "https://example.org/hook", key_from = "TEAM_KEY" }]'
+    assert form.shown(form.value_of("webhooks.receivers", text)) == text
 
 
 @pytest.mark.parametrize(("key", "text"), [("agent.max_turns", ""), ("tui.theme", "a b"), ("keymap.diff", "ctrl+")])

@@ -46,7 +46,7 @@ async def create_project(request: Request, house: TheHouse, body: NewProject, ke
     command = CreateProject(
         idea=body.idea, name=body.name, directory=body.directory, rehearsal=body.rehearsal, config=body.config
     )
-    answered = await _sent(request, house, command, key)
+    answered = await sent(request, house, command, key)
     if answered.status_code == 200:
         answered.status_code = 201
         answered.headers["Location"] = f"/projects/{json.loads(bytes(answered.body))['project_id']}"
@@ -61,7 +61,7 @@ async def resume_project(
     body: Annotated[Nothing | None, Body()] = None,
     key: Key = None,
 ) -> Response:
-    return await _sent(request, house, ResumeProject(project_id=await _id(house, reference)), key)
+    return await sent(request, house, ResumeProject(project_id=await id_of(house, reference)), key)
 
 
 @router.post("/projects/{reference}/stop", summary="Stop project gracefully", response_model=Done, **OPERATE)
@@ -74,15 +74,15 @@ async def stop_project(
 ) -> Response:
     """Answers once it rests, or once another process was asked to stop it."""
     how = body or Stop()
-    command = StopProject(project_id=await _id(house, reference), reason=how.reason, force=how.force)
-    return await _sent(request, house, command, key)
+    command = StopProject(project_id=await id_of(house, reference), reason=how.reason, force=how.force)
+    return await sent(request, house, command, key)
 
 
 @router.post("/projects/{reference}/approve", summary="Approve checkpoint", response_model=Done, **OPERATE)
 async def approve(request: Request, house: TheHouse, reference: Reference, body: Approve, key: Key = None) -> Response:
     waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
     command = AnswerRequest(request_id=waiting.id, choice=Choice.APPROVE, content_hash=body.content_hash, by=BY)
-    return await _sent(request, house, command, key)
+    return await sent(request, house, command, key)
 
 
 @router.post("/projects/{reference}/reject", summary="Ask for changes", response_model=Done, **OPERATE)
@@ -95,14 +95,14 @@ async def reject(request: Request, house: TheHouse, reference: Reference, body: 
         text=body.feedback,
         by=BY,
     )
-    return await _sent(request, house, command, key)
+    return await sent(request, house, command, key)
 
 
 @router.post("/projects/{reference}/edit", summary="Replace the document", response_model=Done, **OPERATE)
 async def edit(request: Request, house: TheHouse, reference: Reference, body: Edit, key: Key = None) -> Response:
     waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
     command = EditArtifact(request_id=waiting.id, content_hash=body.content_hash, markdown=body.markdown, by=BY)
-    return await _sent(request, house, command, key)
+    return await sent(request, house, command, key)
 
 
 @router.post("/projects/{reference}/answer", summary="Answer any question", response_model=Done, **OPERATE)
@@ -113,7 +113,7 @@ async def give_answer(
     command = AnswerRequest(
         request_id=waiting.id, choice=body.choice, content_hash=body.content_hash, text=body.text, by=BY
     )
-    return await _sent(request, house, command, key)
+    return await sent(request, house, command, key)
 
 
 @router.post("/commands", summary="Any command", response_model=Done, **OPERATE)
@@ -121,10 +121,11 @@ async def send_command(
     request: Request, house: TheHouse, body: Annotated[AnyCommand, Body()], key: Key = None
 ) -> Response:
     """What the dashboard sends. Some commands need the scope `admin`."""
-    return await _sent(request, house, wire.command_from(body.model_dump(mode="json")), key)
+    return await sent(request, house, wire.command_from(body.model_dump(mode="json")), key)
 
 
-async def _sent(request: Request, house: House, command: Command, key: str | None) -> Response:
+async def sent(request: Request, house: House, command: Command, key: str | None) -> Response:
+    """Carry out a command once; its answer."""
     check_key(key)
     outcome = await house.commands.carry_out(command, sender_of(request), key)
     media_type = "application/json" if outcome.status < 400 else "application/problem+json"
@@ -132,7 +133,8 @@ async def _sent(request: Request, house: House, command: Command, key: str | Non
     return Response(outcome.body, outcome.status, headers, media_type)
 
 
-async def _id(house: House, reference: str) -> str:
+async def id_of(house: House, reference: str) -> str:
+    """The id of a project. Raises ProjectNotFound."""
     return (await house.client.find_project(reference)).id
 
 
@@ -145,7 +147,7 @@ async def _waiting(
         RequestClosed: none has that content now.
         IllegalTransition: nothing is asked.
     """
-    asked = [one for one in await house.client.requests(await _id(house, reference)) if kind in (None, one.kind)]
+    asked = [one for one in await house.client.requests(await id_of(house, reference)) if kind in (None, one.kind)]
     if request_id is not None:
         asked = [one for one in asked if one.id == request_id]
     if not asked:

@@ -1,6 +1,7 @@
 """What all routes share: the house they are served from, what a route needs, and how records are answered."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from orchestrator_tui.api import wire
 from orchestrator_tui.api.access import Doorkeeper, need
-from orchestrator_tui.api.base import Ledger, Options
+from orchestrator_tui.api.base import Ledger, Options, TakeWebhook, no_webhook
 from orchestrator_tui.api.commands import Commands, Sender
 from orchestrator_tui.api.guard import address_of
 from orchestrator_tui.api.metrics import Metrics
@@ -61,11 +62,13 @@ class House:
     found: Findings | None = None
     awaited: dict[str, str] = field(default_factory=dict)
     looked_at: float | None = None
+    take_webhook: TakeWebhook = no_webhook
     _open: "tuple[EngineClient, Ledger, Doorkeeper, Commands] | None" = None
 
-    def open(self, client: EngineClient, ledger: Ledger) -> None:
-        """Answer from now on."""
+    def open(self, client: EngineClient, ledger: Ledger, take_webhook: TakeWebhook = no_webhook) -> None:
+        """Answer from now on; `take_webhook` gets those of trackers."""
         commands = Commands(client, ledger, self.options, self._count_command)
+        self.take_webhook = take_webhook
         self._open = client, ledger, Doorkeeper(ledger), commands
 
     def _count_command(self, command: str, status: int) -> None:
@@ -129,11 +132,12 @@ async def check_scope(request: Request) -> None:
 TheHouse = Annotated[House, Depends(house_of)]
 
 
-def needs(scope: Scope | None) -> dict[str, Any]:
-    """The keyword arguments of a route that needs `scope`; None for everybody, even without a token."""
+def needs(scope: Scope | None, refusals: Sequence[int] = ()) -> dict[str, Any]:
+    """The keyword arguments of a route that needs `scope`; None for everybody, even without a token. `refusals` are the
+    statuses of its problems, where they are not the usual ones."""
     extra: dict[str, Any] = {SCOPE: scope.value if scope else "none"}
     extra["security"] = [{"token": []}] if scope else []
-    refusals = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503, 507) if scope else (421, 503)
+    refusals = refusals or (_REFUSALS if scope else (421, 503))
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
     responses = {status: {"description": _MEANINGS[status], "content": content} for status in refusals}
     return {"openapi_extra": extra, "responses": responses}
@@ -144,6 +148,7 @@ def answer(value: Any, status: int = 200) -> Response:
     return Response(wire.dumps(value), status, media_type="application/json")
 
 
+_REFUSALS = (400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503, 507)
 _MEANINGS = {
     400: "It cannot be understood",
     401: "No token, or one that is not known",

@@ -144,9 +144,7 @@ async def _result(check: Callable[[], Awaitable[str]]) -> str:
 
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response, **needs(Scope.READ))
 async def get_metrics(house: TheHouse) -> Response:
-    snapshot = await house.client.snapshot(limit=1)
-    house.metrics.projects.set(snapshot.total)
-    house.metrics.at_work.set(sum(one.waiting_for is not None or bool(one.running) for one in snapshot.projects))
+    house.metrics.take(await house.client.snapshot(limit=1))
     return Response(house.metrics.text(), media_type=metrics.MEDIA_TYPE)
 
 

@@ -41,7 +41,3 @@ class LinearDenied(LinearError):
 
 class LinearMissing(LinearError):
     """Something that has to be there in Linear is not."""
-
-
-class WebhookRejected(LinearError):
-    """A webhook was not sent by Linear, or not now."""

@@ -91,12 +91,6 @@ class LinearTracker(MirroredTracker):
         return replace(self._state, pending=await self._pending())
 
     def handle_webhook(self, body: bytes, headers: Mapping[str, str]) -> bool:
-        """Take a webhook of Linear: when it fits, what changed is read at once, beside this call. Returns whether it
-        was one that concerns items and had not come before.
-
-        Raises:
-            WebhookRejected: it was not sent by Linear, or not now.
-        """
         concerns = self._webhooks.accept(body, headers)
         if concerns:
             self._woken.set()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
-from orchestrator_tui.backends.linear.errors import WebhookRejected
+from orchestrator_tui.domain.errors import WebhookRejected
 
 WINDOW_SECONDS = 60.0
 """How far a webhook's moment may be from now (Linear's documentation)."""

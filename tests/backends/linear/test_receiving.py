@@ -4,11 +4,11 @@ import pytest
 
 from orchestrator_tui.backends.base import LINK
 from orchestrator_tui.backends.linear import mapping
-from orchestrator_tui.backends.linear.errors import WebhookRejected
 from orchestrator_tui.backends.linear.tracker import LinearTracker
 from orchestrator_tui.backends.linear.webhook import WINDOW_SECONDS, Webhooks
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.errors import WebhookRejected
 from orchestrator_tui.domain.records import Project, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 from tests.backends.linear.conftest import OpenLinear, ready

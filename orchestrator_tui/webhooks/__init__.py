@@ -1,0 +1,1 @@
+"""Tells other programs by HTTP what calls for a person."""
