@@ -43,5 +43,11 @@ class LinearMissing(LinearError):
     """Something that has to be there in Linear is not."""
 
 
+class LinearTaken(LinearError):
+    """The project in Linear is that of another project already."""
+
+    hint = "Set backend.linear.project to another name, or leave it out for a project of its own."
+
+
 class WebhookRejected(LinearError):
     """A webhook was not sent by Linear, or not now."""

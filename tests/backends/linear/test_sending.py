@@ -115,7 +115,7 @@ async def test_nothing_is_made_twice_when_answers_are_lost(
         items = await tracker.create_work_items(plan(here, 60))
         await tracker.add_comment(items[0].id, "Only once.", author="developer")
         await tracker.update_work_item(items[0].id, {"status": DONE})
-        await fake.until(lambda: bool(fake.world.documents))
+        await fake.until(lambda: "1 of 60 work items" in fake.world.progress)
         assert len(fake.troubles) < 24, "hardly any trouble was met"
         fake.troubles.clear()
         await settled(tracker)
@@ -160,7 +160,7 @@ async def test_what_was_changed_while_linear_was_away_is_sent_when_it_is_back(
         state = await tracker.sync(here.id)
         assert state.pending > 0 and "trouble" in str(state.last_error)
         fake.is_away = False
-        await fake.until(lambda: bool(fake.world.documents))
+        await fake.until(lambda: "1 of 1 work items" in fake.world.progress)
         await settled(tracker)
         issue = fake.world.by_title("One")
         assert fake.world.state_of(issue) == "completed"

@@ -68,8 +68,13 @@ class World:
         issue.update(fields, updatedAt=self._now())
         self.told("Issue", issue)
 
+    @property
+    def progress(self) -> str:
+        """What the documents say."""
+        return "\n".join(document["content"] for document in self.documents.values())
+
     def new_issue(self, title: str, **fields: Any) -> Node:
-        (project,) = self.projects.values()
+        project = next(iter(self.projects.values()))
         issue = self._issue(str(uuid.uuid4()), {"title": title, "projectId": project["id"], **fields})
         self.issues[issue["id"]] = issue
         self.told("Issue", issue)
@@ -102,7 +107,7 @@ class World:
             "nodes": [
                 project
                 for project in self.projects.values()
-                if project["id"] == by_id["id"]["eq"]
+                if project["id"] in by_id["id"]["in"]
                 or project["name"].casefold() == by_name["name"]["eqIgnoreCase"].casefold()
             ]
         }
@@ -182,11 +187,13 @@ class World:
 
     def create_document(self, info: Any, input: Mapping[str, Any]) -> Node:
         self._free(self.documents, input["id"], "Document")
-        self.documents[input["id"]] = dict(input)
+        self._there(self.projects, input["projectId"])
+        self.documents[input["id"]] = {"trashed": None, **input, "content": _as_linear_writes(input["content"])}
         return {"success": True}
 
     def update_document(self, info: Any, id: str, input: Mapping[str, Any]) -> Node:
-        self._there(self.documents, id).update(input)
+        changed = {**input, "content": _as_linear_writes(input["content"])} if "content" in input else dict(input)
+        self._there(self.documents, id).update(changed)
         return {"success": True}
 
     @property
@@ -272,7 +279,7 @@ class World:
 def _fits(node: Node, wanted: Mapping[str, Any]) -> bool:
     for name, value in wanted.items():
         match name:
-            case "id" if "in" in value and node["id"] not in value["in"]:
+            case "id" if node["id"] not in value.get("in", [value.get("eq")]):
                 return False
             case "project" if node["project"]["id"] != value["id"]["eq"]:
                 return False
