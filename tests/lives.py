@@ -14,7 +14,9 @@ from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import Scenario, Turn
 
 _FORKED = get_context("forkserver")
-_FORKED.set_forkserver_preload(["orchestrator_tui.launch", "tests.crash.child", "tests.crash.moves"])
+_FORKED.set_forkserver_preload(
+    ["orchestrator_tui.launch", "tests.crash.child", "tests.crash.moves", "tests.backends.linear.conftest"]
+)
 
 PATIENCE = 90.0
 """Seconds; on a busy machine everything takes long."""

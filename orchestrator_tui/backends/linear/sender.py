@@ -76,10 +76,10 @@ class Sender:
         if not aside:
             return None
         first = aside[0]
-        key = (await self._store.get_item(first.work_item_id)).key if first.work_item_id else "the progress document"
-        more = f" and {len(aside) - 1} more" if len(aside) > 1 else ""
-        reason = str(first.error).removesuffix(".")
-        return f"Linear refuses changes of {key}{more}: {reason}. They are tried again with the next start or sync."
+        key = (await self._store.get_item(first.work_item_id)).key if first.work_item_id else "The progress document"
+        others = len({entry.work_item_id for entry in aside}) - 1
+        more = f" and {others} more items are" if others else " is"
+        return f"{key}{more} not up to date in Linear. {first.error} It is tried again with the next start or sync."
 
     async def _aside(self) -> list[OutboxEntry]:
         return [entry async for page in self._pages() for entry in page if entry.error is not None]
@@ -147,7 +147,7 @@ class Sender:
 
     async def _agreed(self, unit: UnitOfWork, link: IssueLink, issue: Issue, common: mapping.Values) -> TrackerLink:
         """The link from now on; the item shows where its issue is."""
-        if (await unit.item(link.item_id)).metadata.get(LINK) != issue.url:
+        if link.url != issue.url:
             await unit.update_item(link.item_id, {"metadata": {LINK: issue.url}})
         agreed = IssueLink(
             item_id=link.item_id,

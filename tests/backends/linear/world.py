@@ -59,6 +59,10 @@ class World:
     def state_of(self, issue: Node) -> str:
         return str(issue["state"]["type"])
 
+    def count(self, kind: str) -> int:
+        """How many issues are in a state of that type."""
+        return sum(self.state_of(issue) == kind for issue in self.issues.values())
+
     def move(self, issue: Node, name: str) -> None:
         """A person puts an issue into another state, by the name that people know."""
         (state,) = [state for state in self.states.values() if state["name"] == name]
