@@ -1,9 +1,9 @@
 """The requests that a run with its work items in Linear takes, beside the 1,500 an hour that Linear allows.
 
-A rehearsal of many items goes from the idea to its end, without the CLI, against a Linear on loopback that refuses what is
-too much. Real agents take minutes for an item and a run hours. Here each developer begins once Linear knows of all that
-was before, so that an item takes as many requests as it would then; and all of them fall into one hour, which is more
-than any hour of a real run can have. What an hour has besides, looks for people's changes, is added.
+A rehearsal of many items goes from the idea to its end, without the CLI, against a Linear on loopback that refuses what
+is too much. Real agents take minutes for an item and a run hours. Here each developer begins once Linear knows of all
+that was before, so that an item takes as many requests as it would then; and all of them fall into one hour, which is
+more than any hour of a real run has. What an hour has besides, looks for people's changes, is added.
 """
 
 import argparse

@@ -418,9 +418,7 @@ class Store(Protocol):
 
     async def item_counts(self, project_id: str) -> ItemCounts: ...
 
-    async def outbox(
-        self, project_id: str, tracker: str, *, after: int = 0, limit: int = 500
-    ) -> Sequence[OutboxEntry]:
+    async def outbox(self, project_id: str, tracker: str, *, after: int = 0, limit: int = 500) -> Sequence[OutboxEntry]:
         """The oldest changes that still have to reach a tracker, in order, from `seq` above `after`."""
         ...
 

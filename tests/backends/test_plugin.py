@@ -20,9 +20,9 @@ PACKAGE = Path(__file__).with_name("plugin")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that the package is installed in."""
     folder = tmp_path_factory.mktemp("installed")
-    source = shutil.copytree(PACKAGE, folder / "source")
+    source, site = str(shutil.copytree(PACKAGE, folder / "source")), str(folder / "site")
     options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--no-compile", "--target"]
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options, folder / "site", source]
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", *options, site, source]
     subprocess.run(command, check=True, capture_output=True, timeout=200)
     return folder / "site"
 

@@ -92,9 +92,7 @@ class Receiver:
                 after["comments"] = answer.comments.page_info
         return list(issues.values()), sorted(comments.values(), key=lambda comment: comment.created_at)
 
-    async def _known(
-        self, place: Place, link: IssueLink, issue: Issue, parents: Collection[str]
-    ) -> IssueLink | None:
+    async def _known(self, place: Place, link: IssueLink, issue: Issue, parents: Collection[str]) -> IssueLink | None:
         """Take in what a person did to an issue of ours. The link as it is from now on, when nobody did anything."""
         theirs = mapping.of_issue(issue, place.labels)
         if theirs["parent_id"] is not None and theirs["parent_id"] not in parents:

@@ -60,7 +60,8 @@ class FakeLinear:
     Attributes:
         delay: seconds until a request is carried out.
         troubles: of the next requests, one each; None is a request without.
-        asked: the first words of each request that was let in. moments: when they came, in Unix seconds. before: called with their number, from 1.
+        asked: the first words of each request that was let in. moments: when they came, in Unix seconds.
+        before: called with their number, from 1.
         done: called when a request was carried out and is not answered yet.
     """
 

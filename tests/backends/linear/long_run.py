@@ -69,12 +69,14 @@ class Slow(ReplayRuntime):
             yield session
 
 
-async def counted_run(home: Path, fake: FakeLinear, items: int, **settings: Any) -> Counted:
+async def counted_run(
+    home: Path, fake: FakeLinear, items: int, *, poll_seconds: float = LinearSettings().poll_seconds, **settings: Any
+) -> Counted:
     """Run a rehearsal of `items` work items, from the idea to the end, as fast as this machine can."""
     phases = {**settings.pop("phases", {}), "task_breakdown": {"target_items": items}}
     given: dict[str, Any] = {
         "agent": {"max_sessions": 3 * items + 100},
-        "backend": {"type": "linear", "linear": {"api_url": fake.url}},
+        "backend": {"type": "linear", "linear": {"api_url": fake.url, "poll_seconds": poll_seconds}},
         "phases": phases,
         **settings,
     }

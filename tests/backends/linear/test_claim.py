@@ -44,7 +44,9 @@ def titles(fake: FakeLinear) -> list[str]:
     return sorted(issue["title"] for issue in fake.world.issues.values())
 
 
-async def test_two_projects_of_one_database_do_not_share_one_in_linear(fake: FakeLinear, sqlite_store: SqlStore) -> None:
+async def test_two_projects_of_one_database_do_not_share_one_in_linear(
+    fake: FakeLinear, sqlite_store: SqlStore
+) -> None:
     shared(fake)
     first, second = [await make_project(sqlite_store, slug) for slug in ("first", "second")]
     async with opened(sqlite_store, first, fake) as one, opened(sqlite_store, second, fake) as other:

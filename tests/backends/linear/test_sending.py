@@ -160,7 +160,9 @@ async def test_what_comes_after_much_that_linear_does_not_want_is_sent(
         (unwanted,) = await tracker.create_work_items([item(here.id, "Unwanted")])
         await settled(tracker)
         many = [
-            OutboxEntry(project_id=here.id, tracker="linear", kind="comment", work_item_id=unwanted.id, error="No.", data=NONE)
+            OutboxEntry(
+                project_id=here.id, tracker="linear", kind="comment", work_item_id=unwanted.id, error="No.", data=NONE
+            )
             for _ in range(600)
         ]
         async with sqlite_store.transaction() as unit:
