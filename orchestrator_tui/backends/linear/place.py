@@ -8,7 +8,7 @@ from orchestrator_tui.backends.linear import documents, mapping
 from orchestrator_tui.backends.linear.claim import claim, making
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import Mutation
-from orchestrator_tui.backends.linear.errors import LinearMissing, LinearRefused
+from orchestrator_tui.backends.linear.errors import LinearMissing, LinearRefused, LinearTaken
 from orchestrator_tui.backends.linear.remote import (
     Label,
     LinearProject,
@@ -73,8 +73,9 @@ async def find_place(
 ) -> Place:
     """Team, project and labels. The project is made if there is none, and is nobody else's (see `claim`).
 
-    It stays the one with the id `linked`, which it was before, however people name it later. Without
-    `backend.linear.project` it is one of its own, known by its id. `content` is what its document is to say.
+    It stays the one with the id `linked`, which it was before, however people name it later, unless that is another
+    one's by now and not wanted. Without `backend.linear.project` it is one of its own, known by its id. `content` is
+    what its document is to say.
 
     Raises:
         LinearMissing: there is no such team, or it is not said which, or which project.
@@ -86,34 +87,55 @@ async def find_place(
     name = settings.project or project.name
     known = [linked, own_id] if linked else [own_id]
     found, labels = await _surroundings(client, team, name, known)
-    chosen = _chosen(found, known, settings.project)
-    if chosen is not None:
-        await claim(client, chosen, project, content)
-        place = Place(team=team, project=chosen, is_new=False)
-    else:
+    chosen = await _claimed(client, _candidates(found, known, settings.project), project, content)
+    if chosen is None:
         made = await _create(client, team, {"id": own_id, "name": name[:80]}, making(own_id, project, content))
         place = Place(team=team, project=made, is_new=True)
+    else:
+        place = Place(team=team, project=chosen, is_new=False)
     _learn(place, labels)
     return place
 
 
-def _chosen(found: Sequence[LinearProject], known: Sequence[str], name: str | None) -> LinearProject | None:
-    """The project that the items are in, or go into; None when it has to be made.
+def _candidates(
+    found: Sequence[LinearProject], known: Sequence[str], wanted: str | None
+) -> list[tuple[LinearProject, bool]]:
+    """Projects that the items may be in or go into, the best first, and whether it must be that one.
 
     Raises:
-        LinearMissing: several have that name.
+        LinearMissing: none is known, and several have the name that is wanted.
     """
     by_id = {one.id: one for one in found}
-    for project_id in known:
-        if project_id in by_id:
-            return by_id[project_id]
-    if name is None or not found:
-        return None
-    if len(found) > 1:
+    own_id = known[-1]
+    candidates = []
+    for project_id in [one for one in dict.fromkeys(known) if one in by_id]:
+        is_wanted = wanted is not None and by_id[project_id].name.casefold() == wanted.casefold()
+        candidates.append((by_id[project_id], is_wanted or project_id == own_id))
+    named = [one for one in found if one.id not in known] if wanted else []
+    if len(named) > 1 and not candidates:
         raise LinearMissing(
-            f"There are {len(found)} projects {name} in Linear.", hint="Give the one that is meant another name there."
+            f"There are {len(named)} projects {wanted} in Linear.",
+            hint="Give the one that is meant another name there.",
         )
-    return found[0]
+    return [*candidates, *((one, True) for one in named)]
+
+
+async def _claimed(
+    client: LinearClient, candidates: Sequence[tuple[LinearProject, bool]], project: Project, content: str
+) -> LinearProject | None:
+    """The first of `candidates` that is this project's from now on; None when one has to be made.
+
+    Raises:
+        LinearTaken: it must be one that is another project's.
+    """
+    for remote, must_be in candidates:
+        try:
+            await claim(client, remote, project, content)
+            return remote
+        except LinearTaken:
+            if must_be:
+                raise
+    return None
 
 
 def own_project_id(project: Project) -> str:

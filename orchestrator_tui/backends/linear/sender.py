@@ -25,6 +25,7 @@ from orchestrator_tui.backends.linear.requests import (
     without,
 )
 from orchestrator_tui.database.base import Store, UnitOfWork
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.records import OutboxEntry, Project, TrackerLink
 
 
@@ -78,7 +79,7 @@ class Sender:
         first = aside[0]
         key = (await self._store.get_item(first.work_item_id)).key if first.work_item_id else "The progress document"
         others = len({entry.work_item_id for entry in aside}) - 1
-        more = f" and {others} more items are" if others else " is"
+        more = f" and {words.plural(others, 'more item')} are" if others else " is"
         return f"{key}{more} not up to date in Linear. {first.error} It is tried again with the next start or sync."
 
     async def _aside(self) -> list[OutboxEntry]:

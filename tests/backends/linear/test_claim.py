@@ -101,7 +101,10 @@ async def test_what_a_project_does_not_keep_its_items_in_any_more_another_may_ha
         assert [found.title for found in await other.list_work_items(second.id)] == ["Of the second"]
     async with opened(sqlite_store, first, fake) as one:
         assert second.id in str((await one.status(first.id)).last_error)
-    (document,) = fake.world.documents.values()
+    async with opened(sqlite_store, first, fake, name=None) as one:
+        assert (await one.status(first.id)).last_error is None
+        assert len(fake.world.projects) == 2
+    document = next(iter(fake.world.documents.values()))
     document["trashed"] = True
     async with opened(sqlite_store, third, fake) as another:
         assert (await another.status(third.id)).last_error is None
