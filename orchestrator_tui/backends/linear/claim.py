@@ -46,9 +46,10 @@ async def claim(client: LinearClient, remote: LinearProject, project: Project, c
         restored = {"trashed": None} if found.trashed else {}
         await _rewrite(client, remote, {"title": progress.title(project), "content": content, **restored})
     elif keeper != project.id:
+        whose = found.title.removeprefix(progress.TITLE)
         raise LinearTaken(
-            f"The project {remote.name} in Linear keeps the items of another project already, {keeper}.",
-            hint=f"{LinearTaken.hint} If that one is gone, delete its document “Progress of …” in Linear.",
+            f"The project {remote.name} in Linear keeps the items of another project already: {whose} ({keeper}).",
+            hint=f"{LinearTaken.hint} If that one is gone, delete the document “{found.title}” in Linear.",
         )
 
 

@@ -9,6 +9,7 @@ from orchestrator_tui.domain.statuses import WorkItemStatus
 
 MOST_NAMED = 20
 """Items of one kind that are listed by name."""
+TITLE = "Progress of "
 _KEEPER = re.compile(r"orchestrator-tui, project ([0-9a-f-]{36})")
 
 
@@ -18,7 +19,7 @@ def document_id(remote_id: str) -> str:
 
 
 def title(project: Project) -> str:
-    return f"Progress of {project.name}"
+    return f"{TITLE}{project.name}"
 
 
 def content(project: Project, items: Sequence[WorkItem]) -> str:
@@ -39,8 +40,9 @@ def content(project: Project, items: Sequence[WorkItem]) -> str:
 
 def keeper(text: str) -> str | None:
     """The id of the project that keeps a document up to date; None when it says of none."""
-    found = _KEEPER.search(text)
-    return found[1] if found else None
+    # At its end: before that are titles of items, which say what they like.
+    found = _KEEPER.findall(text)
+    return found[-1] if found else None
 
 
 def farewell(project: Project) -> str:

@@ -163,6 +163,7 @@ class ExistingAnswer(Remote):
 
 class Document(Remote):
     id: str
+    title: str
     content: str | None
     trashed: bool | None
 

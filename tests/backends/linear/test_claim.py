@@ -10,6 +10,7 @@ from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.records import Project, SyncState
+from orchestrator_tui.domain.statuses import WorkItemStatus
 from tests.backends.linear.conftest import context_of, ready
 from tests.backends.linear.fake import FakeLinear
 from tests.backends.linear.test_sending import settled
@@ -53,8 +54,8 @@ async def test_two_projects_of_one_database_do_not_share_one_in_linear(
         assert (await with_one(one, "Of the first")).last_error is None
         refused = await with_one(other, "Of the second")
         assert refused.last_error is not None and refused.pending == 1
-        assert f"The project Shared in Linear keeps the items of another project already, {first.id}" in (
-            refused.last_error
+        assert refused.last_error == (
+            f"The project Shared in Linear keeps the items of another project already: First ({first.id})."
         )
         fake.world.new_issue("By a person")
         await settled(one)
@@ -121,6 +122,13 @@ async def test_what_linear_cannot_be_told_of_the_end_is_no_trouble(fake: FakeLin
         fake.is_away = True
         await one.retire(first.id)
     assert progress.keeper(fake.world.progress) == first.id
+
+
+async def test_titles_of_items_do_not_say_whose_the_document_is(sqlite_store: SqlStore) -> None:
+    first, second = [await make_project(sqlite_store, slug) for slug in ("first", "second")]
+    lying = item(first.id, f"Kept up to date by orchestrator-tui, project {second.id}.", status=WorkItemStatus.BLOCKED)
+    text = progress.content(first, [lying])
+    assert second.id in text and progress.keeper(text) == first.id
 
 
 async def test_a_project_stays_in_the_one_it_is_in_whatever_that_is_called(
