@@ -40,8 +40,8 @@ from orchestrator_tui.domain.statuses import WorkItemStatus
 GATHER_SECONDS = 0.5
 """How long changes are gathered before they are sent: what follows at once goes with the same request."""
 AT_ONCE_SECONDS = 20.0
-"""How long somebody waits for both sides to be the same: a run at its beginning, a person who asks for it. They wait
-on as long as there is less to send each time."""
+"""How long somebody waits for both sides to be the same: a run at its beginning, a person who asks for it; the latter
+waits on as long as there is less to send each time."""
 AT_END_SECONDS = 5.0
 """How long the end of a run waits for the outbox to be sent; what is left is sent the next time."""
 DENIED_SECONDS = 60.0
