@@ -33,6 +33,7 @@ contracts: $(VENV)/.dev
 bench: $(VENV)/.dev bench-tui bench-api  ## Numbers beside their baselines, into benchmarks/results/.
 	$(BIN)/python -m benchmarks.events
 	$(BIN)/python -m benchmarks.items
+	$(BIN)/python -m benchmarks.linear
 	$(BIN)/python -m benchmarks.policy
 
 bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, opening. Leave the machine alone meanwhile.

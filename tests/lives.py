@@ -15,7 +15,13 @@ from orchestrator_tui.agents.rehearsal.scenario import Scenario, Turn
 
 _FORKED = get_context("forkserver")
 _FORKED.set_forkserver_preload(
-    ["orchestrator_tui.launch", "orchestrator_tui.agents.claude", "tests.crash.child", "tests.crash.moves"]
+    [
+        "orchestrator_tui.launch",
+        "orchestrator_tui.agents.claude",
+        "tests.crash.child",
+        "tests.crash.moves",
+        "tests.backends.linear.conftest",
+    ]
 )
 
 PATIENCE = 90.0

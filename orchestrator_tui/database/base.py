@@ -448,8 +448,8 @@ class Store(Protocol):
 
     async def item_counts(self, project_id: str) -> ItemCounts: ...
 
-    async def outbox(self, project_id: str, tracker: str, *, limit: int = 500) -> Sequence[OutboxEntry]:
-        """The oldest changes that still have to reach a tracker, in order."""
+    async def outbox(self, project_id: str, tracker: str, *, after: int = 0, limit: int = 500) -> Sequence[OutboxEntry]:
+        """The oldest changes that still have to reach a tracker, in order, from `seq` above `after`."""
         ...
 
     async def outbox_size(self, project_id: str, tracker: str) -> int:

@@ -294,8 +294,8 @@ class SqlStore(Store):
     async def item_counts(self, project_id: str) -> ItemCounts:
         return await self._read(lambda runner: queries.item_counts(runner, project_id))
 
-    async def outbox(self, project_id: str, tracker: str, *, limit: int = 500) -> Sequence[OutboxEntry]:
-        return await self._read(lambda runner: tracker_writes.outbox(runner, project_id, tracker, limit))
+    async def outbox(self, project_id: str, tracker: str, *, after: int = 0, limit: int = 500) -> Sequence[OutboxEntry]:
+        return await self._read(lambda runner: tracker_writes.outbox(runner, project_id, tracker, after, limit))
 
     async def outbox_size(self, project_id: str, tracker: str) -> int:
         return await self._read(lambda runner: tracker_writes.outbox_size(runner, project_id, tracker))

@@ -46,9 +46,10 @@ class TrackerWrites(Writes):
             await self._runner.run(update(tracker_outbox).where(tracker_outbox.c.seq.in_(some)).values(error=error))
 
 
-async def outbox(runner: Runner, project_id: str, tracker: str, limit: int) -> Sequence[OutboxEntry]:
-    """The oldest entries, in order."""
-    query = select(tracker_outbox).where(*_outbox_of(project_id, tracker)).order_by(tracker_outbox.c.seq).limit(limit)
+async def outbox(runner: Runner, project_id: str, tracker: str, after: int, limit: int) -> Sequence[OutboxEntry]:
+    """The oldest entries above `after`, in order."""
+    column = tracker_outbox.c.seq
+    query = select(tracker_outbox).where(*_outbox_of(project_id, tracker), column > after).order_by(column).limit(limit)
     return [_entry(row) for row in await runner.run(query)]
 
 

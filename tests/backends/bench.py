@@ -1,4 +1,4 @@
-"""A project on SQLite with a folder, and its tracker, for tests of trackers."""
+"""A project with a folder, and its tracker, for tests of trackers."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,11 +14,11 @@ from orchestrator_tui.domain.clock import new_id
 
 
 @asynccontextmanager
-async def bench(folder: Path, kind: str | OpenTracker) -> AsyncIterator[Bench]:
-    """A bench in `folder`, on a tracker by its name or by what opens it."""
+async def bench(folder: Path, kind: str | OpenTracker, url: str | None = None) -> AsyncIterator[Bench]:
+    """A bench in `folder`, on a tracker by its name or by what opens it; on SQLite when no database is given."""
     directory = folder / "project"
     directory.mkdir(exist_ok=True)
-    async with open_store(sqlite_url(folder / "store.db")) as store:
+    async with open_store(url or sqlite_url(folder / "store.db")) as store:
         known = await store.list_projects()
         if not known:
             async with store.transaction() as unit:

@@ -15,8 +15,8 @@ KINDS = ("database", "json")
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
-async def test_a_tracker_keeps_its_contract(contract: Contract, kind: str, tmp_path: Path) -> None:
-    async with bench(tmp_path, kind) as here:
+async def test_a_tracker_keeps_its_contract(contract: Contract, kind: str, tmp_path: Path, store_url: str) -> None:
+    async with bench(tmp_path, kind, store_url) as here:
         await contract(here)
 
 

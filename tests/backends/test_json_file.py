@@ -314,6 +314,24 @@ async def test_an_edit_is_noticed_without_anybody_asking(here: Bench) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.usefixtures("unwatched")
+async def test_what_nobody_planned_for_is_told_and_over_with_the_next_sync(
+    here: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(self: tracker.JsonTracker) -> None:
+        raise ZeroDivisionError("nobody planned for it")
+
+    async with opened(here) as work:
+        with monkeypatch.context() as broken:
+            broken.setattr(tracker.JsonTracker, "_reconcile", breaks)
+            await work.add_comment((await by_key(here))["TASK-1"].id, "Hello.", author="engine")
+            while not (problems := await told(here, events.ErrorOccurred)):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert problems[0].message == f"{file_of(here)}: ZeroDivisionError: nobody planned for it"
+        assert (await work.sync(here.project_id)).last_error is None
+        assert item(content_of(here))["comments"][0]["text"] == "Hello."
+
+
 async def test_edits_made_while_the_program_was_away_count(here: Bench) -> None:
     async with opened(here):
         pass

@@ -11,8 +11,10 @@ from tests.engine.dossiers import at_work, item
 ROOT = Path(__file__).parent.parent.parent
 
 
-def program(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def program(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The program's end; it knows nothing of this machine but PATH, and what `environment` says."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(home), "ORCHESTRATOR_HOME": str(home), "PYTHONPATH": str(ROOT)}
+    environ |= environment
     command = [sys.executable, "-m", "orchestrator_tui", *arguments]
     return subprocess.run(command, env=environ, cwd=home, capture_output=True, text=True, timeout=120, check=False)
 

@@ -9,13 +9,15 @@ from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import SyncTracker
+from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.commands import MoveTracker, SyncTracker
 from orchestrator_tui.domain.errors import TrackerUnusable
 from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
 from tests.backends.linear.fake import KEY, FakeLinear, served
 from tests.crash.lineage import Outcome, outcome_of
 from tests.engine.conftest import ITEMS
-from tests.engine.test_trackers import Held, items, worked_on
+from tests.engine.test_moving import made
+from tests.engine.test_trackers import Held, entries, items, worked_on
 from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
@@ -27,8 +29,9 @@ async def fake() -> AsyncIterator[FakeLinear]:
         yield fake
 
 
-def linear(home: Path, fake: FakeLinear) -> Launch:
-    start = launch(home, None, **NO_PLANNING, backend={"type": "linear", "linear": {"api_url": fake.url}})
+def linear(home: Path, fake: FakeLinear, *, type: str = "linear", **settings: str) -> Launch:
+    backend = {"type": type, "linear": {"api_url": fake.url, **settings}}
+    start = launch(home, None, **NO_PLANNING, backend=backend)
     return replace(start, environ={**start.environ, "LINEAR_API_KEY": KEY})
 
 
@@ -80,6 +83,57 @@ async def test_what_a_person_changes_in_linear_in_the_middle_of_a_run_counts(fak
     assert "Mind the tests." in comments
     assert [event.key for event in told if isinstance(event, events.WorkItemEdited)] == [todo[1].key]
     assert not [event for event in told if isinstance(event, events.WorkItemConflict)]
+
+
+async def test_items_move_to_linear_once_all_are_there_and_away_with_what_people_changed(
+    fake: FakeLinear, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (first, *_) = await made(home, count=3)
+    start = linear(home, fake, type="database")
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(1))) as engine:
+        run = Watched(engine=engine, project_id=first.project_id)
+        to_linear, to_json = (MoveTracker(project_id=run.project_id, kind=kind) for kind in ("linear", "json"))
+        (line, there) = await engine.tracker_plan(run.project_id, "linear")
+        assert line == "3 work items of Many move from database to linear" and "gets 3 issues; 0 have one" in there
+        assert fake.asked == []
+        fake.is_away = True
+
+        def away_once_there_are_issues(number: int) -> None:
+            fake.is_away = bool(fake.world.issues)
+
+        for made_by_then in (0, 3):
+            with pytest.raises(TrackerUnusable) as unusable:
+                await engine.submit(to_linear)
+            assert "database still keeps them; do it again to go on." in unusable.value.line()
+            assert (await run.project()).tracker == "database"
+            assert len(fake.world.issues) == made_by_then
+            fake.is_away, fake.done = False, away_once_there_are_issues
+        fake.done = lambda number: None
+        await engine.submit(to_linear)
+        assert (await run.project()).tracker == "linear"
+        assert sorted(one["title"] for one in fake.world.issues.values()) == ["Item 0", "Item 1", "Item 2"]
+        assert fake.world.comments_of(fake.world.issues[first.id]) == ["**engine**\n\nhalf way"]
+        fake.world.edit(fake.world.issues[first.id], title="Renamed by a person")
+        await engine.submit(to_json)
+        assert (await run.project()).tracker == "json"
+        assert [entry["title"] for entry in await entries(run)] == ["Renamed by a person", "Item 1", "Item 2"]
+    assert fake.world.progress == "The work items of Many are not kept here any more."
+
+
+async def test_items_do_not_move_into_a_project_in_linear_that_is_another_ones(
+    fake: FakeLinear, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    projects = [(await made(home, name, count=1))[0].project_id for name in ("First", "Second")]
+    fake.world.create_project(None, {"id": new_id(), "name": "Shared", "teamIds": []})
+    start = linear(home, fake, type="database", project="Shared")
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(1))) as engine:
+        await engine.submit(MoveTracker(project_id=projects[0], kind="linear"))
+        with pytest.raises(TrackerUnusable, match=rf"already: First \({projects[0]}\)"):
+            await engine.submit(MoveTracker(project_id=projects[1], kind="linear"))
+        assert [project.tracker for project in await engine.projects()] == ["linear", "database"]
+    assert len(fake.world.issues) == 1
 
 
 async def test_without_a_key_no_project_is_made(fake: FakeLinear, tmp_path: Path) -> None:

@@ -82,23 +82,23 @@ def until_moved(home: Path, kind: str) -> int:
     raise AssertionError("it is never moved")
 
 
-async def made(home: Path) -> list[WorkItem]:
-    """A project with many items, each of which depends on the one before."""
-    directory = home / "project"
+async def made(home: Path, name: str = "Many", count: int = MANY) -> list[WorkItem]:
+    """A project with so many items, of which the first has a comment."""
+    directory = home / "project" / name
     directory.mkdir(parents=True)
     start = launch(home, None)
     async with open_store(sqlite_url(start.paths.database)) as store:
         async with store.transaction() as unit:
             project = await unit.create_project(
                 project_id=new_id(),
-                name="Many",
-                slug="many",
+                name=name,
+                slug=name.lower(),
                 description="Many items.",
                 directory=str(directory),
                 rehearsal=True,
                 config={},
             )
-            items = [item(project.id, f"Item {number}", description="Does it.\nWell.") for number in range(MANY)]
+            items = [item(project.id, f"Item {number}", description="Does it.\nWell.") for number in range(count)]
             await unit.add_work_items(items)
             await unit.add_comment(items[0].id, "half way", author="engine")
         return list(await store.list_items(project.id, limit=5000))
@@ -116,7 +116,7 @@ def test_killed_at_every_step_of_a_move_a_project_has_every_item_once_there_and_
     assert until_moved(home, "json") > 5
     project, items = asyncio.run(found(home))
     assert (project.tracker, project.leaving, items) == ("json", None, before)
-    file = home / "project" / ".orchestrator" / "work_items.json"
+    file = home / "project" / "Many" / ".orchestrator" / "work_items.json"
     shown = json.loads(file.read_text())["items"]
     assert [entry["id"] for entry in shown] == [one.id for one in before]
     assert [comment["text"] for comment in shown[0]["comments"]] == ["half way"]

@@ -143,8 +143,11 @@ class JsonTracker(MirroredTracker):
             except StoreUnavailable:
                 self._wake.set()
                 await asyncio.sleep(AGAIN_SECONDS)
-            except Exception:
+            except Exception as error:
+                # The edge of a task: what nobody planned for keeps the file from being up to date, and nothing else.
                 logger.exception("the work items' file could not be kept", extra={"project": self.project.id})
+                with suppress(LeaseLost, StoreUnavailable):
+                    await self.report(last_error=f"{self._file}: {type(error).__name__}: {error}")
             # What happens meanwhile goes into one write.
             await asyncio.sleep(min(LONGEST_PAUSE, (loop.time() - began) * PAUSE_PER_WRITE))
 
@@ -163,8 +166,9 @@ class JsonTracker(MirroredTracker):
                     async for _ in changes:
                         if disk.mark_of(self._file) != self._seen:
                             self._wake.set()
-            except OSError:
-                # A machine that watches all the files it can, or a folder that is gone: `_look` still sees edits.
+            except (OSError, RuntimeError):
+                # A machine that watches all the files it can, a folder that is gone, or a watcher (whose errors are
+                # RuntimeErrors) that does not know what happened to it: `_look` still sees edits.
                 await asyncio.sleep(LOOK_MILLISECONDS / 1000)
 
     async def close(self) -> None:

@@ -41,3 +41,9 @@ class LinearDenied(LinearError):
 
 class LinearMissing(LinearError):
     """Something that has to be there in Linear is not."""
+
+
+class LinearTaken(LinearError):
+    """The project in Linear is that of another project already."""
+
+    hint = "Set backend.linear.project to another name, or leave it out for a project of its own."

@@ -8,7 +8,7 @@ from orchestrator_tui.backends.linear.mapping import Values
 from orchestrator_tui.domain.records import TrackerLink
 
 TRACKER = "linear"
-ISSUE, RELATION, DOCUMENT, PROJECT = "issue", "relation", "document", "project"
+ISSUE, RELATION, PROJECT = "issue", "relation", "project"
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator_tui.backends.linear import documents, mapping
+from orchestrator_tui.backends.linear.claim import claim, making
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import Mutation
-from orchestrator_tui.backends.linear.errors import LinearMissing, LinearRefused
+from orchestrator_tui.backends.linear.errors import LinearMissing, LinearRefused, LinearTaken
 from orchestrator_tui.backends.linear.remote import (
     Label,
     LinearProject,
@@ -67,26 +68,74 @@ class Place:
         return list({name.casefold(): name for name in names if name.casefold() not in known}.values())
 
 
-async def find_place(client: LinearClient, settings: LinearSettings, project: Project) -> Place:
-    """Team, project and labels; the project is made if there is none.
+async def find_place(
+    client: LinearClient, settings: LinearSettings, project: Project, *, linked: str | None, content: str
+) -> Place:
+    """Team, project and labels. The project is made if there is none, and is nobody else's (see `claim`).
 
-    Without `backend.linear.project` it is one of its own, known by its id, however people name it later.
+    It stays the one with the id `linked`, which it was before, however people name it later, unless that is another
+    one's by now and not wanted. Without `backend.linear.project` it is one of its own, known by its id. `content` is
+    what its document is to say.
 
     Raises:
-        LinearMissing: there is no such team, or it is not said which.
+        LinearMissing: there is no such team, or it is not said which, or which project.
+        LinearTaken: the project is another one's.
         LinearAway, RateLimited, LinearDenied, LinearRefused: see `LinearClient.execute`.
     """
     team = await _team(client, settings.team)
     own_id = own_project_id(project)
     name = settings.project or project.name
-    found, labels = await _surroundings(client, team, name, own_id)
-    chosen = [one for one in found if one.id == own_id] or [one for one in found if settings.project]
-    if chosen:
-        place = Place(team=team, project=chosen[0], is_new=False)
+    known = [linked, own_id] if linked else [own_id]
+    found, labels = await _surroundings(client, team, name, known)
+    chosen = await _claimed(client, _candidates(found, known, settings.project), project, content)
+    if chosen is None:
+        made = await _create(client, team, {"id": own_id, "name": name[:80]}, making(own_id, project, content))
+        place = Place(team=team, project=made, is_new=True)
     else:
-        place = Place(team=team, project=await _create(client, team, name, own_id), is_new=True)
+        place = Place(team=team, project=chosen, is_new=False)
     _learn(place, labels)
     return place
+
+
+def _candidates(
+    found: Sequence[LinearProject], known: Sequence[str], wanted: str | None
+) -> list[tuple[LinearProject, bool]]:
+    """Projects that the items may be in or go into, the best first, and whether it must be that one.
+
+    Raises:
+        LinearMissing: none is known, and several have the name that is wanted.
+    """
+    by_id = {one.id: one for one in found}
+    own_id = known[-1]
+    candidates = []
+    for project_id in [one for one in dict.fromkeys(known) if one in by_id]:
+        is_wanted = wanted is not None and by_id[project_id].name.casefold() == wanted.casefold()
+        candidates.append((by_id[project_id], is_wanted or project_id == own_id))
+    named = [one for one in found if one.id not in known] if wanted else []
+    if len(named) > 1 and not candidates:
+        raise LinearMissing(
+            f"There are {len(named)} projects {wanted} in Linear.",
+            hint="Give the one that is meant another name there.",
+        )
+    return [*candidates, *((one, True) for one in named)]
+
+
+async def _claimed(
+    client: LinearClient, candidates: Sequence[tuple[LinearProject, bool]], project: Project, content: str
+) -> LinearProject | None:
+    """The first of `candidates` that is this project's from now on; None when one has to be made.
+
+    Raises:
+        LinearTaken: it must be one that is another project's.
+    """
+    for remote, must_be in candidates:
+        try:
+            await claim(client, remote, project, content)
+            return remote
+        except LinearTaken:
+            if must_be:
+                raise
+    return None
 
 
 def own_project_id(project: Project) -> str:
@@ -96,7 +145,7 @@ def own_project_id(project: Project) -> str:
 
 async def refresh_labels(client: LinearClient, place: Place) -> None:
     """Read the labels again: a person may have made one."""
-    _, labels = await _surroundings(client, place.team, place.project.name, place.project.id)
+    _, labels = await _surroundings(client, place.team, place.project.name, [place.project.id])
     _learn(place, labels)
 
 
@@ -139,12 +188,12 @@ async def _teams(client: LinearClient, chosen: dict[str, Any] | None) -> tuple[T
 
 
 async def _surroundings(
-    client: LinearClient, team: Team, name: str, project_id: str
+    client: LinearClient, team: Team, name: str, project_ids: Sequence[str]
 ) -> tuple[tuple[LinearProject, ...], list[Label]]:
     labels: list[Label] = []
     after: str | None = None
     while True:
-        variables = {"teamId": team.id, "project": name, "projectId": project_id, "after": after}
+        variables = {"teamId": team.id, "project": name, "projectIds": list(project_ids), "after": after}
         answer = parse(SurroundingsAnswer, await client.execute(documents.load("surroundings"), variables))
         labels.extend(answer.issue_labels.nodes)
         after = answer.issue_labels.page_info.end_cursor
@@ -160,12 +209,14 @@ def _learn(place: Place, labels: Iterable[Label]) -> None:
             place.labels[label.id] = label.name
 
 
-async def _create(client: LinearClient, team: Team, name: str, own_id: str) -> LinearProject:
-    wanted = {"id": own_id, "name": name[:80], "teamIds": [team.id]}
-    document, variables = documents.combine([Mutation(document="project_create", variables={"input": wanted})])
-    payload = parse(Payload, (await client.execute(document, variables))["m0"])
+async def _create(client: LinearClient, team: Team, wanted: dict[str, str], also: Mutation) -> LinearProject:
+    """Make a project, and `also` what belongs to it."""
+    create = Mutation(document="project_create", variables={"input": {**wanted, "teamIds": [team.id]}})
+    payload = parse(Payload, (await client.execute(*documents.combine([create, also])))["m0"])
     if payload.project is None:
-        raise LinearMissing(f"Linear made no project {name}.", hint="Make it there and set backend.linear.project.")
+        raise LinearMissing(
+            f"Linear made no project {wanted['name']}.", hint="Make it there and set backend.linear.project."
+        )
     return payload.project
 
 

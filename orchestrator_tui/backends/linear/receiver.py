@@ -3,7 +3,7 @@
 A field was changed by a person when Linear has another value of it than both sides last had, and than was sent last.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,13 +48,14 @@ class Receiver:
             self._project.id, TRACKER, ISSUE, remote_ids=[issue.id for issue in issues]
         )
         known = {one.remote_id: issue_link(one) for one in found.values()}
+        parents = await self._parents(issues)
         unchanged: list[IssueLink] = []
         for issue in _parents_first(issues):
             if issue.id in known:
-                agreed = await self._known(place, known[issue.id], issue)
+                agreed = await self._known(place, known[issue.id], issue, parents)
                 unchanged += [agreed] if agreed is not None and agreed != known[issue.id] else []
             elif not issue.trashed and issue.archived_at is None and issue.created_at >= link.since:
-                await self._new(place, issue)
+                await self._new(place, issue, parents)
         await self._comment(comments)
         read = replace(
             link,
@@ -91,10 +92,10 @@ class Receiver:
                 after["comments"] = answer.comments.page_info
         return list(issues.values()), sorted(comments.values(), key=lambda comment: comment.created_at)
 
-    async def _known(self, place: Place, link: IssueLink, issue: Issue) -> IssueLink | None:
+    async def _known(self, place: Place, link: IssueLink, issue: Issue, parents: Collection[str]) -> IssueLink | None:
         """Take in what a person did to an issue of ours. The link as it is from now on, when nobody did anything."""
         theirs = mapping.of_issue(issue, place.labels)
-        if theirs["parent_id"] is not None and not await self._is_item(theirs["parent_id"]):
+        if theirs["parent_id"] is not None and theirs["parent_id"] not in parents:
             del theirs["parent_id"]
         before: Values = link.common or {}
         changed = [
@@ -102,7 +103,7 @@ class Receiver:
             for name in mapping.differing(theirs, before)
             if name not in link.sent or not mapping.same(name, theirs[name], link.sent[name])
         ]
-        agreed = replace(link, common={**before, **theirs}, identifier=issue.identifier, url=issue.url)
+        agreed = replace(link, common={**before, **theirs})
         if not changed or (link.common is None and not link.sent):
             return agreed
         item = await self._store.get_item(link.item_id)
@@ -129,13 +130,14 @@ class Receiver:
             fields = {name: value for name, value in change.fields.items() if name != "parent_id"}
             await self._tracker.take_in(Outside(changes=(replace(change, fields=fields),)), also=remember)
 
-    async def _new(self, place: Place, issue: Issue) -> None:
-        """An issue that a person made becomes an item under the same id."""
+    async def _new(self, place: Place, issue: Issue, parents: set[str]) -> None:
+        """An issue that a person made becomes an item under the same id, and may be a parent of those after it."""
         if not mapping.is_id(issue.id):
             return
         values = mapping.of_issue(issue, place.labels)
-        if values["parent_id"] is not None and not await self._is_item(values["parent_id"]):
+        if values["parent_id"] not in parents:
             values["parent_id"] = None
+        parents.add(issue.id)
         item = WorkItem(
             id=issue.id,
             project_id=self._project.id,
@@ -167,9 +169,11 @@ class Receiver:
         )
         await self._tracker.take_in(Outside(comments=new))
 
-    async def _is_item(self, item_id: str) -> bool:
-        """Whether an issue's id is that of an item: they have the same."""
-        return bool(await self._store.tracker_links(self._project.id, TRACKER, ISSUE, remote_ids=[item_id]))
+    async def _parents(self, issues: Sequence[Issue]) -> set[str]:
+        """Which parents of issues are items: they have the same ids."""
+        wanted = list({issue.parent.id for issue in issues if issue.parent is not None})
+        found = await self._store.tracker_links(self._project.id, TRACKER, ISSUE, remote_ids=wanted)
+        return {link.remote_id for link in found.values()}
 
 
 def _parents_first(issues: Iterable[Issue]) -> list[Issue]:

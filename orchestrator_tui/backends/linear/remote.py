@@ -159,7 +159,21 @@ class ExistingAnswer(Remote):
     issues: Issues
     comments: References
     blockers: Blockers
-    documents: References
+
+
+class Document(Remote):
+    id: str
+    title: str
+    content: str | None
+    trashed: bool | None
+
+
+class Documents(Remote):
+    nodes: tuple[Document, ...]
+
+
+class DocumentAnswer(Remote):
+    documents: Documents
 
 
 class BatchPayload(Remote):

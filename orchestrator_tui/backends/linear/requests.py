@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator_tui.backends.linear import mapping, progress
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import Mutation
-from orchestrator_tui.backends.linear.links import DOCUMENT, ISSUE, RELATION, TRACKER, IssueLink, issue_link
+from orchestrator_tui.backends.linear.links import ISSUE, RELATION, TRACKER, IssueLink, issue_link
 from orchestrator_tui.backends.linear.mapping import Values
 from orchestrator_tui.backends.linear.place import Place, make_labels
 from orchestrator_tui.database.base import Store
@@ -23,7 +23,6 @@ MOST_ISSUES = 50
 """Issues in one batch, by Linear's documentation."""
 MOST_CHANGES = 125
 """Other changes in one request: far below the complexity that one request may have."""
-THE_PROGRESS = "progress"
 FEW = 10
 """So many items are read one by one, more together with all others."""
 
@@ -181,20 +180,8 @@ class Planner:
 
     async def _progress(self, place: Place, request: Request) -> None:
         text = progress.content(self._project, await self._all_items())
-        document_id = mapping.fixed_id(place.project.id, THE_PROGRESS)
-        if await self._store.tracker_links(self._project.id, TRACKER, DOCUMENT, local_ids=[THE_PROGRESS]):
-            variables: Mapping[str, Any] = {"id": document_id, "input": {"content": text}}
-            request.steps.append(Step(mutation=Mutation(document="document_update", variables=variables)))
-            return
-        wanted = {
-            "id": document_id,
-            "title": progress.title(self._project),
-            "content": text,
-            "projectId": place.project.id,
-        }
-        mutation = Mutation(document="document_create", variables={"input": wanted})
-        request.steps.append(Step(mutation=mutation, makes=DOCUMENT, new_id=document_id))
-        request.made.append(self._link(DOCUMENT, THE_PROGRESS, document_id))
+        variables: Mapping[str, Any] = {"id": progress.document_id(place.project.id), "input": {"content": text}}
+        request.steps.append(Step(mutation=Mutation(document="document_update", variables=variables)))
 
     def _link(self, kind: str, local_id: str, remote_id: str) -> TrackerLink:
         return TrackerLink(

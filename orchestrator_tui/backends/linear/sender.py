@@ -5,13 +5,13 @@ first; its ids are ours. A request that Linear refuses is sent again in halves u
 reason: that one is set aside, with all others of its item, and told; the rest goes on.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from orchestrator_tui.backends.base import LINK
 from orchestrator_tui.backends.linear import documents, mapping
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.errors import LinearRefused
-from orchestrator_tui.backends.linear.links import DOCUMENT, RELATION, TRACKER, IssueLink
+from orchestrator_tui.backends.linear.links import RELATION, TRACKER, IssueLink
 from orchestrator_tui.backends.linear.place import Place
 from orchestrator_tui.backends.linear.remote import BatchPayload, ExistingAnswer, Issue, Payload, parse
 from orchestrator_tui.backends.linear.requests import (
@@ -24,17 +24,16 @@ from orchestrator_tui.backends.linear.requests import (
     Request,
     without,
 )
-from orchestrator_tui.backends.mirrored import MirroredTracker
 from orchestrator_tui.database.base import Store, UnitOfWork
-from orchestrator_tui.domain.records import OutboxEntry, TrackerLink
+from orchestrator_tui.domain import words
+from orchestrator_tui.domain.records import OutboxEntry, Project, TrackerLink
 
 
 class Sender:
     """The outbox of one project, on its way."""
 
-    def __init__(self, tracker: MirroredTracker, store: Store, client: LinearClient) -> None:
-        self._tracker = tracker
-        self._project = tracker.project
+    def __init__(self, project: Project, store: Store, client: LinearClient) -> None:
+        self._project = project
         self._store = store
         self._client = client
         self._planner = Planner(self._project, store, client)
@@ -67,16 +66,40 @@ class Sender:
 
     async def take_back_what_was_set_aside(self) -> None:
         """Try again what Linear did not want: somebody may have mended it."""
-        aside = [entry.seq for entry in await self._store.outbox(self._project.id, TRACKER) if entry.error is not None]
+        aside = await self._aside()
         if aside:
             async with self._store.transaction() as unit:
-                await unit.set_aside(aside, None)
+                await unit.set_aside([entry.seq for entry in aside], None)
+
+    async def what_was_set_aside(self) -> str | None:
+        """What Linear did not want, and why, in words; None when there is nothing."""
+        aside = await self._aside()
+        if not aside:
+            return None
+        first = aside[0]
+        key = (await self._store.get_item(first.work_item_id)).key if first.work_item_id else "The progress document"
+        others = len({entry.work_item_id for entry in aside}) - 1
+        more = f" and {words.plural(others, 'more item')} are" if others else " is"
+        return f"{key}{more} not up to date in Linear. {first.error} It is tried again with the next start or sync."
+
+    async def _aside(self) -> list[OutboxEntry]:
+        return [entry async for page in self._pages() for entry in page if entry.error is not None]
 
     async def _waiting(self) -> list[OutboxEntry]:
-        """What can be sent: nothing of an item of which something was set aside."""
-        entries = await self._store.outbox(self._project.id, TRACKER)
-        aside = {entry.work_item_id for entry in entries if entry.error is not None}
-        return [entry for entry in entries if entry.error is None and entry.work_item_id not in aside]
+        """What can be sent next: nothing of an item of which something was set aside."""
+        aside: set[str | None] = set()
+        async for page in self._pages():
+            aside |= {entry.work_item_id for entry in page if entry.error is not None}
+            if waiting := [entry for entry in page if entry.error is None and entry.work_item_id not in aside]:
+                return waiting
+        return []
+
+    async def _pages(self) -> AsyncIterator[Sequence[OutboxEntry]]:
+        """The outbox in order."""
+        after = 0
+        while page := await self._store.outbox(self._project.id, TRACKER, after=after):
+            yield page
+            after = page[-1].seq
 
     async def _carry_out(self, place: Place, request: Request) -> dict[str, Issue]:
         """The issues as they are after the request, by id."""
@@ -125,7 +148,7 @@ class Sender:
 
     async def _agreed(self, unit: UnitOfWork, link: IssueLink, issue: Issue, common: mapping.Values) -> TrackerLink:
         """The link from now on; the item shows where its issue is."""
-        if (await unit.item(link.item_id)).metadata.get(LINK) != issue.url:
+        if link.url != issue.url:
             await unit.update_item(link.item_id, {"metadata": {LINK: issue.url}})
         agreed = IssueLink(
             item_id=link.item_id,
@@ -139,18 +162,17 @@ class Sender:
     async def _existing(self, request: Request) -> dict[str, Issue | None]:
         """What of a request is in Linear already, by id."""
         issues = [request.links[item_id].issue_id for item_id in request.sent] if _creates(request) else []
-        made = {kind: [step for step in request.steps if step.makes == kind] for kind in (COMMENT, RELATION, DOCUMENT)}
+        made = {kind: [step for step in request.steps if step.makes == kind] for kind in (COMMENT, RELATION)}
         variables = {
             "issues": issues,
             "comments": [step.new_id for step in made[COMMENT]],
             "blockers": list({step.blocker for step in made[RELATION]}),
-            "documents": [step.new_id for step in made[DOCUMENT]],
         }
         if not any(variables.values()):
             return {}
         answer = parse(ExistingAnswer, await self._client.execute(documents.load("existing"), variables))
         relations = [relation for blocker in answer.blockers.nodes for relation in blocker.relations.nodes]
-        others = [*answer.comments.nodes, *answer.documents.nodes, *relations]
+        others = [*answer.comments.nodes, *relations]
         return {issue.id: issue for issue in answer.issues.nodes} | {other.id: None for other in others}
 
     async def _refused(self, request: Request, error: LinearRefused) -> None:
@@ -161,14 +183,8 @@ class Sender:
             self._most = max(1, min(self._most, len(request.entries)) // 2)
             return
         (entry,) = request.entries
-        key = (await self._store.get_item(entry.work_item_id)).key if entry.work_item_id else "The progress document"
         async with self._store.transaction() as unit:
             await unit.set_aside([entry.seq], error.message)
-            self._tracker.tell(
-                unit,
-                f"{key} is not kept up to date in Linear any more. {error.message}",
-                "The project goes on; it is tried again when the project is resumed or synchronised.",
-            )
 
 
 def _creates(request: Request) -> bool:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator_tui.backends.base import TrackerContext
+from orchestrator_tui.backends.linear import progress
+from orchestrator_tui.backends.linear.claim import release
 from orchestrator_tui.backends.linear.client import LinearClient
-from orchestrator_tui.backends.linear.errors import LinearDenied, LinearError, LinearMissing, RateLimited
+from orchestrator_tui.backends.linear.errors import LinearDenied, LinearError, LinearMissing, LinearTaken, RateLimited
 from orchestrator_tui.backends.linear.limits import backoff
 from orchestrator_tui.backends.linear.links import (
     BEGINNING,
@@ -38,7 +40,8 @@ from orchestrator_tui.domain.statuses import WorkItemStatus
 GATHER_SECONDS = 0.5
 """How long changes are gathered before they are sent: what follows at once goes with the same request."""
 AT_ONCE_SECONDS = 20.0
-"""How long somebody waits for both sides to be the same: a run at its beginning, a person who asks for it."""
+"""How long somebody waits for both sides to be the same: a run at its beginning, a person who asks for it; the latter
+waits on as long as there is less to send each time."""
 AT_END_SECONDS = 5.0
 """How long the end of a run waits for the outbox to be sent; what is left is sent the next time."""
 DENIED_SECONDS = 60.0
@@ -56,7 +59,7 @@ class LinearTracker(MirroredTracker):
         super().__init__(context)
         self._settings = context.settings.backend.linear
         self._client = client
-        self._sender = Sender(self, self._store, client)
+        self._sender = Sender(self.project, self._store, client)
         self._receiver = Receiver(self, self._store, client)
         self._webhooks = Webhooks(read_secrets(context.environ).linear_webhook_secret or "")
         self._place: Place | None = None
@@ -76,6 +79,16 @@ class LinearTracker(MirroredTracker):
         await self._in_time(AT_ONCE_SECONDS)
         return await self._store.find_project(project_id)
 
+    async def retire(self, project_id: str) -> None:
+        """Others may have the project in Linear from now on, unless that cannot be told there soon."""
+        if self._place is not None:
+            try:
+                async with asyncio.timeout(AT_END_SECONDS):
+                    await release(self._client, self._place.project, self.project)
+            except (LinearError, TimeoutError) as error:
+                told = "%s in Linear is still kept for this project: %r"
+                logger.warning(told, self._place.project.name, error, extra={"project": self.project.id})
+
     async def preview(self, project_id: str) -> Sequence[str]:
         items = await self.all_items(self.project.id)
         missing = sum(item.id not in self._linked for item in items)
@@ -84,8 +97,13 @@ class LinearTracker(MirroredTracker):
 
     async def sync(self, project_id: str) -> SyncState:
         await self._sender.take_back_what_was_set_aside()
-        await self._in_time(AT_ONCE_SECONDS)
-        return await self.status(project_id)
+        before: int | None = None
+        while True:
+            await self._in_time(AT_ONCE_SECONDS)
+            state = await self.status(project_id)
+            if not state.pending or state.last_error or (before is not None and state.pending >= before):
+                return state
+            before = state.pending
 
     async def status(self, project_id: str) -> SyncState:
         return replace(self._state, pending=await self._pending())
@@ -121,7 +139,7 @@ class LinearTracker(MirroredTracker):
                 failures = 0
             except RateLimited as error:
                 await self._rest(error.seconds)
-            except (LinearDenied, LinearMissing):
+            except (LinearDenied, LinearMissing, LinearTaken):
                 await self._rest(DENIED_SECONDS)
             except LinearError:
                 failures += 1
@@ -134,7 +152,8 @@ class LinearTracker(MirroredTracker):
             except Exception as error:
                 # The edge of a task: what nobody planned for keeps Linear from being up to date, and nothing else.
                 logger.exception("What is new cannot be exchanged with Linear", extra={"project": self.project.id})
-                await self.report(last_error=f"The exchange with Linear broke: {type(error).__name__}: {error}")
+                with suppress(LeaseLost, StoreUnavailable):
+                    await self.report(last_error=f"The exchange with Linear broke: {type(error).__name__}: {error}")
                 failures += 1
 
     async def _wait(self, failures: int) -> None:
@@ -181,17 +200,19 @@ class LinearTracker(MirroredTracker):
                 raise
             await self.report(
                 link=link.url,
-                last_error=None,
+                last_error=await self._sender.what_was_set_aside(),
                 last_synced=now(),
                 pending=await self._pending(),
                 kept=self._state.last_error is not None or self._state.link != link.url,
             )
 
     async def _located(self) -> tuple[Place, ProjectLink]:
-        if self._place is None:
-            self._place = await find_place(self._client, self._settings, self.project)
-        place = self._place
         link = project_link(await self._store.tracker_links(self.project.id, TRACKER, PROJECT))
+        if self._place is None:
+            content = progress.content(self.project, await self.all_items(self.project.id))
+            linked = link.remote_id if link is not None else None
+            self._place = await find_place(self._client, self._settings, self.project, linked=linked, content=content)
+        place = self._place
         if link is None or link.remote_id != place.project.id:
             # In a project of its own there are no issues but those of its items.
             is_own = place.project.id == own_project_id(self.project)

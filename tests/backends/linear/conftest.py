@@ -20,9 +20,12 @@ OpenLinear = Callable[..., AbstractAsyncContextManager[LinearTracker]]
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changes are hardly gathered and troubles waited for; tests that are about that wait for what they mean."""
+    """Changes are hardly gathered and troubles waited for, and nothing is given up because the machine is slow; tests
+    that are about that wait for what they mean."""
     monkeypatch.setattr(linear, "GATHER_SECONDS", 0.02)
     monkeypatch.setattr(linear, "backoff", lambda failures: 0.05)
+    monkeypatch.setattr(linear, "AT_ONCE_SECONDS", 200.0)
+    monkeypatch.setattr(linear, "AT_END_SECONDS", 200.0)
 
 
 @pytest.fixture

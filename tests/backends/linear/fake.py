@@ -60,7 +60,8 @@ class FakeLinear:
     Attributes:
         delay: seconds until a request is carried out.
         troubles: of the next requests, one each; None is a request without.
-        asked: the first words of each request that was let in. before: called with their number, from 1.
+        asked: the first words of each request that was let in. moments: when they came, in Unix seconds.
+        before: called with their number, from 1.
         done: called when a request was carried out and is not answered yet.
     """
 
@@ -68,6 +69,7 @@ class FakeLinear:
     limit: int = PER_HOUR
     troubles: deque[str | None] = field(default_factory=deque)
     asked: list[str] = field(default_factory=list)
+    moments: list[float] = field(default_factory=list)
     refused: int = 0
     is_away: bool = False
     delay: float = 0.0
@@ -112,6 +114,7 @@ class FakeLinear:
         if trouble == LIMITED:
             return JSONResponse({}, 429, {"retry-after": "0"})
         self.asked.append(body["query"].partition("(")[0].partition("{")[0].strip())
+        self.moments.append(time.time())
         number = len(self.asked)
         self.before(number)
         await asyncio.sleep(self.delay)

@@ -21,6 +21,6 @@ def at(fake: FakeLinear) -> OpenTracker:
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.__name__)
-async def test_linear_keeps_its_contract(contract: Contract, fake: FakeLinear, tmp_path: Path) -> None:
-    async with bench(tmp_path, at(fake)) as here:
+async def test_linear_keeps_its_contract(contract: Contract, fake: FakeLinear, tmp_path: Path, store_url: str) -> None:
+    async with bench(tmp_path, at(fake), store_url) as here:
         await contract(here)

@@ -15,11 +15,15 @@ NAMES = sorted(file.stem for file in FOLDER.glob("*.graphql") if file.stem not i
 MUTATIONS = [name for name in NAMES if documents.load(name).startswith("mutation")]
 
 
+BESIDE = Path(__file__).parents[4] / "shared" / "linear" / "schema.graphql"
+"""Where a copy of Linear's schema may lie, beside the folder of this project."""
+
+
 def whole_schema() -> GraphQLSchema:
-    file = os.environ.get("ORCHESTRATOR_LINEAR_SCHEMA")
-    if not file:
-        pytest.skip("ORCHESTRATOR_LINEAR_SCHEMA names no file")
-    return build_schema(Path(file).read_text())
+    file = Path(os.environ.get("ORCHESTRATOR_LINEAR_SCHEMA", BESIDE))
+    if not file.is_file():
+        pytest.skip(f"Linear's schema is not at {file}; ORCHESTRATOR_LINEAR_SCHEMA may name another file")
+    return build_schema(file.read_text())
 
 
 def problems(schema: GraphQLSchema) -> list[str]:

@@ -28,6 +28,23 @@ def test_the_first_half_is_free_and_the_rest_is_spread_until_the_reset() -> None
     assert budget.pause() == pytest.approx(1_800.0)
 
 
+@pytest.mark.parametrize("wanted", [1_400, 1_500, 6_000])
+def test_however_much_there_is_to_send_no_window_has_more_requests_than_are_allowed(wanted: int) -> None:
+    clock, sent, resets_at, refused = 0.0, dict[float, int](), limits.HOUR, 0
+    budget = Budget(clock=lambda: clock)
+    for _ in range(wanted):
+        clock += budget.pause()
+        budget.spend()
+        while clock >= resets_at:
+            resets_at += limits.HOUR
+        sent[resets_at] = sent.get(resets_at, 0) + 1
+        refused += sent[resets_at] > limits.REQUESTS_PER_HOUR
+        left = max(0, limits.REQUESTS_PER_HOUR - sent[resets_at])
+        budget.learn(headers("requests", limits.REQUESTS_PER_HOUR, left, resets_at))
+    assert refused == 0 and sum(sent.values()) == wanted
+    assert clock >= (wanted // limits.REQUESTS_PER_HOUR - 1) * limits.HOUR
+
+
 def test_complexity_counts_by_what_the_dearest_request_cost() -> None:
     budget = Budget(clock=lambda: 0.0)
     budget.learn({**headers("complexity", 10_000, 1_000, 60.0), "x-complexity": "500"})

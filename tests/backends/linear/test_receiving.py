@@ -104,7 +104,7 @@ async def test_a_person_wins_over_the_machine_and_it_is_told(
         fake.world.edit(issue, priority=1.0)
         fake.world.move(issue, "Doing")
         fake.is_away = False
-        await fake.until(lambda: fake.world.documents != {})
+        await fake.until(lambda: "0 of 1 work items" in fake.world.progress)
         await settled(tracker)
         changed = await tracker.get_work_item(one.id)
         assert (changed.priority, changed.status) == (1, IN_PROGRESS)

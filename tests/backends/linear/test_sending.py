@@ -1,16 +1,18 @@
+import asyncio
 import sys
 from pathlib import Path
 
 from orchestrator_tui.backends.base import LINK
 from orchestrator_tui.backends.linear.tracker import LinearTracker
 from orchestrator_tui.database.repository import SqlStore
-from orchestrator_tui.domain.records import Project, WorkItem
+from orchestrator_tui.domain.records import OutboxEntry, Project, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 from tests.backends.linear.conftest import OpenLinear, ready
 from tests.backends.linear.fake import BUSY, CUT_AFTER, CUT_BEFORE, LIMITED, FakeLinear
 from tests.database.samples import item
 
 DONE, BLOCKED = WorkItemStatus.DONE, WorkItemStatus.BLOCKED
+NONE = {"comment_id": "there is none"}
 
 
 def plan(project: Project, count: int) -> list[WorkItem]:
@@ -115,7 +117,7 @@ async def test_nothing_is_made_twice_when_answers_are_lost(
         items = await tracker.create_work_items(plan(here, 60))
         await tracker.add_comment(items[0].id, "Only once.", author="developer")
         await tracker.update_work_item(items[0].id, {"status": DONE})
-        await fake.until(lambda: bool(fake.world.documents))
+        await fake.until(lambda: "1 of 60 work items" in fake.world.progress)
         assert len(fake.troubles) < 24, "hardly any trouble was met"
         fake.troubles.clear()
         await settled(tracker)
@@ -138,12 +140,43 @@ async def test_what_linear_does_not_want_is_set_aside_and_the_rest_goes_on(
         assert len(fake.world.issues) == 11
         assert fake.world.state_of(fake.world.by_title("Item 11")) == "completed"
         assert state.pending == 2
+        assert state.last_error == (
+            "TASK-8 is not up to date in Linear. Linear will not do it: The text cannot be taken. "
+            "It is tried again with the next start or sync."
+        )
         told = [one.event for one in await sqlite_store.events(project_id=here.id)]
         (problem,) = [event for event in told if type(event).__name__ == "ErrorOccurred"]
         assert "TASK-8" in str(problem) and "cannot be taken" in str(problem)
         fake.world.poison = "\0"
         await settled(tracker)
         assert len(fake.world.issues) == 12 and fake.world.by_title("Item 7")["priority"] == 1
+
+
+async def test_what_comes_after_much_that_linear_does_not_want_is_sent(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    async with open_linear() as tracker:
+        await ready(tracker)
+        (unwanted,) = await tracker.create_work_items([item(here.id, "Unwanted")])
+        await settled(tracker)
+        many = [
+            OutboxEntry(
+                project_id=here.id, tracker="linear", kind="comment", work_item_id=unwanted.id, error="No.", data=NONE
+            )
+            for _ in range(600)
+        ]
+        async with sqlite_store.transaction() as unit:
+            await unit.enqueue(many)
+        await tracker.create_work_items([item(here.id, "Wanted")])
+        state = await tracker.sync(here.id)
+        assert state.pending == 0, "a sync tries again what was refused"
+        async with sqlite_store.transaction() as unit:
+            await unit.enqueue(many)
+        await tracker.create_work_items([item(here.id, "Also wanted")])
+        await fake.until(lambda: len(fake.world.issues) == 3)
+        told = "TASK-1 is not up to date in Linear. No."
+        while not str((await tracker.status(here.id)).last_error).startswith(told):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 async def test_what_was_changed_while_linear_was_away_is_sent_when_it_is_back(
@@ -160,7 +193,7 @@ async def test_what_was_changed_while_linear_was_away_is_sent_when_it_is_back(
         state = await tracker.sync(here.id)
         assert state.pending > 0 and "trouble" in str(state.last_error)
         fake.is_away = False
-        await fake.until(lambda: bool(fake.world.documents))
+        await fake.until(lambda: "1 of 1 work items" in fake.world.progress)
         await settled(tracker)
         issue = fake.world.by_title("One")
         assert fake.world.state_of(issue) == "completed"

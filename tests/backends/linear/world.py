@@ -59,6 +59,10 @@ class World:
     def state_of(self, issue: Node) -> str:
         return str(issue["state"]["type"])
 
+    def count(self, kind: str) -> int:
+        """How many issues are in a state of that type."""
+        return sum(self.state_of(issue) == kind for issue in self.issues.values())
+
     def move(self, issue: Node, name: str) -> None:
         """A person puts an issue into another state, by the name that people know."""
         (state,) = [state for state in self.states.values() if state["name"] == name]
@@ -68,8 +72,13 @@ class World:
         issue.update(fields, updatedAt=self._now())
         self.told("Issue", issue)
 
+    @property
+    def progress(self) -> str:
+        """What the documents say."""
+        return "\n".join(document["content"] for document in self.documents.values())
+
     def new_issue(self, title: str, **fields: Any) -> Node:
-        (project,) = self.projects.values()
+        project = next(iter(self.projects.values()))
         issue = self._issue(str(uuid.uuid4()), {"title": title, "projectId": project["id"], **fields})
         self.issues[issue["id"]] = issue
         self.told("Issue", issue)
@@ -102,7 +111,7 @@ class World:
             "nodes": [
                 project
                 for project in self.projects.values()
-                if project["id"] == by_id["id"]["eq"]
+                if project["id"] in by_id["id"]["in"]
                 or project["name"].casefold() == by_name["name"]["eqIgnoreCase"].casefold()
             ]
         }
@@ -182,11 +191,13 @@ class World:
 
     def create_document(self, info: Any, input: Mapping[str, Any]) -> Node:
         self._free(self.documents, input["id"], "Document")
-        self.documents[input["id"]] = dict(input)
+        self._there(self.projects, input["projectId"])
+        self.documents[input["id"]] = {"trashed": None, **input, "content": _as_linear_writes(input["content"])}
         return {"success": True}
 
     def update_document(self, info: Any, id: str, input: Mapping[str, Any]) -> Node:
-        self._there(self.documents, id).update(input)
+        changed = {**input, "content": _as_linear_writes(input["content"])} if "content" in input else dict(input)
+        self._there(self.documents, id).update(changed)
         return {"success": True}
 
     @property
@@ -272,7 +283,7 @@ class World:
 def _fits(node: Node, wanted: Mapping[str, Any]) -> bool:
     for name, value in wanted.items():
         match name:
-            case "id" if "in" in value and node["id"] not in value["in"]:
+            case "id" if node["id"] not in value.get("in", [value.get("eq")]):
                 return False
             case "project" if node["project"]["id"] != value["id"]["eq"]:
                 return False
