@@ -1,7 +1,6 @@
 """What is sent of a notice: JSON signed as the Standard Webhooks specification has it, or a message for Slack."""
 
 import base64
-import binascii
 import hmac
 import json
 from collections.abc import Callable, Mapping
@@ -74,5 +73,5 @@ def key_of(key: str) -> bytes:
         return key.encode()
     try:
         return base64.b64decode(key.removeprefix(_PREFIX), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValueError("what follows whsec_ is no Base64") from error
