@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from orchestrator_tui.domain.events import (
     AgentCalledTool,
+    AgentFinished,
     AgentSaid,
     AgentStarted,
     AgentToolReturned,
@@ -29,7 +30,9 @@ class Moments:
         self._calls: dict[str, str] = {}
 
     def name(self, event: Event) -> str:
-        told = [getattr(event, name, None) for name in TELLING]
+        # What an agent said last is not said again by one that goes on where it was.
+        telling = [name for name in TELLING if not (isinstance(event, AgentFinished) and name == "summary")]
+        told = [getattr(event, name, None) for name in telling]
         parts = [type(event).__name__, *(str(one)[:WORDS] for one in told if one not in (None, ""))]
         match event:
             case AgentStarted():
