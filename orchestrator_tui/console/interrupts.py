@@ -30,8 +30,9 @@ class Interrupts:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        # What whoever started the program had it ignore stays ignored: `nohup` means the end of the terminal.
-        self._taken = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        # `nohup` has it ignored. What a shell has ignored in the background of a script, means nothing.
+        is_unhangable = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._taken = [number for number in SIGNALS if number != signal.SIGHUP or not is_unhangable]
         for number in self._taken:
             loop.add_signal_handler(number, self._arrived, number)
         return self

@@ -92,6 +92,33 @@ def test_a_signal_stops_the_run_and_says_how_to_resume(environ: Mapping[str, str
     assert told["status"] == "stopped"
 
 
+@pytest.mark.parametrize("ignored", ["HUP", "INT"])
+def test_the_end_of_a_terminal_is_nothing_to_a_program_that_was_started_to_outlive_it(
+    environ: Mapping[str, str], ignored: str
+) -> None:
+    """As by `nohup`; what a shell has ignored for its background is taken all the same."""
+    command = f"trap '' {ignored}; exec \"$@\""
+    with subprocess.Popen(
+        ["sh", "-c", command, "sh", *COMMAND, "--rehearsal", "--autonomy", "full"],
+        env=dict(environ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "started, session" in line:
+                break
+        process.send_signal(signal.SIGHUP)
+        if ignored == "HUP":
+            assert any("started, session" in line for line in process.stdout)
+            process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(60) == 0
+    (told,) = json.loads(run(environ, "--status", "--json").stdout)
+    assert (told["status"], told["reason"]) == ("stopped", "user_request")
+
+
 def test_the_signal_to_quit_leaves_at_once_and_what_is_stored_goes_on(environ: Mapping[str, str]) -> None:
     with subprocess.Popen(
         [*COMMAND, "--rehearsal", "--autonomy", "full"],
