@@ -187,5 +187,13 @@ def _silence_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _leave_out_this_folder() -> None:
+    """`python -m` looks for modules in the present folder first; an agent may have written there what has a library's
+    name."""
+    if sys.path[:1] in ([""], [os.getcwd()]):  # noqa: PTH109
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_out_this_folder()
     sys.exit(main())

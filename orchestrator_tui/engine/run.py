@@ -83,6 +83,8 @@ class Run:
                 await self.pipeline.reopen_for_wishes()
                 return True
             if not await self.pipeline.has_enabled_skipped():
+                # Somebody may have deleted or damaged the state file meanwhile.
+                await self.pipeline.mirror()
                 return False
         if project.status in _AT_WORK:
             await self._after_crash(project.status, last_sign_of_life)

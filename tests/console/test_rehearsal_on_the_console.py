@@ -231,3 +231,19 @@ def test_what_nobody_planned_for_is_one_line_that_names_the_log(environ: Mapping
     assert told.stderr.count("\n") == 1
     assert str(logs) in told.stderr
     assert "Traceback" in (logs / "orchestrator.log").read_text()
+
+
+def test_no_module_is_taken_from_the_folder_that_it_is_started_in(environ: Mapping[str, str], tmp_path: Path) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    for name in ("h2", "sniffio", "rich", "sqlalchemy", "aiosqlite"):
+        (here / f"{name}.py").write_text(f"open('imported', 'a').write('{name}')\n")
+    told = subprocess.run(
+        [*COMMAND, "--rehearsal", "--no-interactive"],
+        env={**environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=here,
+        capture_output=True,
+        check=False,
+    )
+    assert told.returncode == 3
+    assert not (here / "imported").exists()

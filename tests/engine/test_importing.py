@@ -199,7 +199,10 @@ async def test_documents_that_somebody_deleted_are_written_again_before_agents_a
         notes = Path((await run.project()).directory) / ".orchestrator"
         written = {file.name: file.read_text() for file in notes.glob("*.md")}
         shutil.rmtree(notes)
+        state = notes.parent / STATE_FILE
+        state.write_bytes(state.read_bytes()[:500])
         await engine.submit(ResumeProject(project_id=run.project_id))
+        assert read_state(notes.parent).project.id == run.project_id
         assert "work_items.md" in written
         assert {file.name: file.read_text() for file in notes.glob("*.md")} == written
 
