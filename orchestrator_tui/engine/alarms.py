@@ -20,8 +20,8 @@ AGAIN_SECONDS = 5.0
 
 
 class Alarms:
-    """At most one for each project. `account_of` names whose account pays for a project's sessions. When it rings, `start` is called if the project still waits for it; another process
-    that has set one for the same project may be first."""
+    """At most one for each project; `account_of` names whose account pays for its sessions. When it rings, `start` is
+    called if the project still waits for it; another process that has set one for the same project may be first."""
 
     def __init__(
         self, store: Store, clock: Clock, start: Callable[[str], Awaitable[None]], account_of: Callable[[Project], str]
