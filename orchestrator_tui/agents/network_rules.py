@@ -81,8 +81,8 @@ def _check_sent(call: Call, given: Word) -> None:
         call.ask("what it sends is only known when the shell runs it.")
     for files in re.findall(r"(?:^|=|^[\w.-]+)[@<]([^;]+)", given.text or ""):
         for file in files.split(","):
-            if file not in ("", "-"):
-                call.shell.read(Word(file))
+            if (name := file.strip("\"'")) not in ("", "-"):
+                call.shell.read(Word(name))
 
 
 def _check_kept(address: Word, call: Call) -> None:

@@ -236,7 +236,7 @@ def make(call: Call) -> None:
 
 
 _OTHER_PROGRAMS = re.compile(
-    r"-wrapper|-fplugin|-fpass-plugin|-specs|--ld-path|-B|-Wl,.*plugin|-Xclang|-Xlinker|-load|(-C)?\s*linker\b|-fuse-ld=.*/"
+    r"-wrapper|-fplugin|-fpass-plugin|-specs|--ld-path|-B|-Wl,.*plugin|-Xclang|-Xlinker|-load|(-C)?\s*link(er|-args?)\b|-fuse-ld=.*/"
 )
 _COMPILED_INTO = frozenset({"-o", "-d", "--out-dir"})
 
