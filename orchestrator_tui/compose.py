@@ -209,6 +209,7 @@ async def open_service(
         )
         how = RunOptions(
             end_leftovers=partial(_end_leftovers, launch.paths),
+            account_of=house.account_of,
             lease_seconds=settings.run.lease_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
         )
@@ -421,6 +422,12 @@ class _House:
     def workspace_of(self, project: Project) -> Workspace:
         """The folder of a project."""
         return Workspace(Path(project.directory), self._environment(project))
+
+    def account_of(self, project: Project) -> str:
+        """Whose account pays for a project's sessions; "" for none."""
+        if self._runtime_of_all is not None:
+            return self._runtime_of_all.account
+        return "" if project.rehearsal else AccountEndpoint(self._launch.environ).account
 
     def _environment(self, project: Project) -> dict[str, str]:
         """What git and the project's check run in."""

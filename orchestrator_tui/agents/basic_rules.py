@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 
+from orchestrator_tui.agents.archive_rules import tar
 from orchestrator_tui.agents.command_rules import (
     Call,
     Rule,
     anything,
     asks,
+    check_argument,
     check_name,
     following,
     links,
@@ -16,6 +18,7 @@ from orchestrator_tui.agents.command_rules import (
     reads_after_pattern,
     reads_then_writes,
     without,
+    works,
     writes,
 )
 from orchestrator_tui.agents.shell_words import UNKNOWN, Word
@@ -76,7 +79,11 @@ def changes_modes(call: Call) -> None:
     for text in call.texts():
         if re.fullmatch(r"[ugoa]*[-+=][rwxXugo]*[st][rwxXstugo]*(,.*)?|0?[1-7]\d{3}|.*,[ugoa]*[+=]\w*s.*", text):
             raise call.refuse(f"{text} would run a program as somebody else. Use modes such as 755 or +x.")
-    writes(Call(call.name, [word for word in call.arguments if not _is_mode(str(word))], call.shell))
+    for argument in call.arguments:
+        check_argument(argument, call)
+    for argument in call.positional():
+        if not _is_mode(str(argument)):
+            call.shell.make(argument)
 
 
 def _is_mode(text: str) -> bool:
@@ -133,6 +140,32 @@ def names_host(call: Call) -> None:
         raise call.refuse("the machine keeps its name.")
 
 
+def waits(call: Call) -> None:
+    """`wait`: any process, but not into a variable, whose index would be calculated."""
+    if any(str(argument).startswith("-") and "p" in str(argument) for argument in call.arguments):
+        raise call.refuse("-p is not allowed. Look at $? instead.")
+
+
+def counts(call: Call) -> None:
+    """`let`: a plain number into a variable; in anything else the text of a variable could be run."""
+    if not call.arguments or not all(re.fullmatch(r"[A-Za-z_]\w*=\d+", text) for text in call.texts()):
+        raise call.refuse("only name=number. Calculate with $((…)) and counters of this command.")
+    for text in call.texts():
+        check_name(text.partition("=")[0])
+
+
+def sorts(call: Call) -> None:
+    """`sort`: its result may go into a file of the project."""
+    arguments = list(call.arguments)
+    for number, argument in enumerate(arguments):
+        text = str(argument)
+        if text in ("-o", "--output") and number + 1 < len(arguments):
+            call.shell.write(arguments[number + 1])
+        elif target := re.match(r"-[bdfgiMhnRruVz]*o(?=.)|--o[a-z]*=", text):
+            call.shell.write(Word(text[target.end() :]))
+    without(("-T", "--compress-program", "--temporary-directory", "--files0-from"), reads)(call)
+
+
 def digests(call: Call) -> None:
     """`openssl`: random bytes and digests are free; keys and connections are asked about."""
     reads(call)
@@ -148,25 +181,6 @@ def copies_blocks(call: Call) -> None:
             call.shell.write(Word(value))
         elif name == "if":
             call.shell.read(Word(value))
-
-
-def archives(call: Call) -> None:
-    """`tar`: lists and makes archives; unpacks them below the project's folder, not over it."""
-    texts = call.texts()
-    mode = texts[0] if texts and not texts[0].startswith("--") else ""
-    unpacks = "--extract" in texts or "--get" in texts or ("x" in mode)
-    folders = [texts[n + 1] for n, text in enumerate(texts[:-1]) if text in ("-C", "--directory")]
-    if any(re.match(r"[\w.@-]+:", text) for text in texts):
-        raise call.refuse("an archive's name with a colon means another machine. Use a plain name.")
-    reads(call)
-    for folder in folders:
-        call.shell.read(Word(folder))
-    if "c" in mode or "--create" in texts:
-        for number, text in enumerate(texts[:-1]):
-            if text == "--file" or (re.fullmatch(r"-?[a-zA-Z]*f", text) and number + 1 < len(texts)):
-                call.shell.write(Word(texts[number + 1]))
-    if unpacks and not any(folder.strip("./") for folder in folders):
-        call.ask("unpacks files over those of the project. With -C it goes into a folder of its own.")
 
 
 def unpacks(call: Call) -> None:
@@ -187,26 +201,29 @@ def _quiet(names: str, rule: Rule) -> dict[str, Rule]:
     return dict.fromkeys(names.split(), rule)
 
 
-_TAR_NEVER = (
-    "--checkpoint-action", "--to-command", "--use-compress-program", "--rsh-command", "--info-script", "--rmt-command",
-    "--new-volume-script", "--absolute-names", "-I", "-F", "-P",
-)  # fmt: skip
 BASIC_RULES: Mapping[str, Rule] = {
     **_quiet(
         "echo true false : pwd basename dirname which type uname whoami id groups nproc seq expr factor", anything
     ),
     **_quiet(
-        "exit return break continue wait shift tr yes jobs arch uuidgen df free uptime lscpu cal numfmt getconf",
+        "exit return break continue shift tr yes clear tput arch uuidgen df free uptime lscpu cal numfmt getconf",
         anything,
     ),
-    **_quiet("pgrep lsof ss netstat tty logname umask ulimit times getopts local let nl locale", anything),
-    **_quiet("ls cat head tail wc cut file stat od tac rev paste comm cmp column fold", reads),
+    **_quiet("pgrep netstat tty logname umask ulimit times getopts local locale", anything),
+    "wait": waits,
+    "jobs": without(("-x",), anything),
+    "lsof": without(("-D",), anything),
+    "ss": without(("-K", "-D", "-F", "--kill", "--diag", "--filter"), anything),
+    "let": counts,
+    **_quiet("nl ls cat head tail cut file stat od tac rev paste comm cmp column fold", reads),
     **_quiet("md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum realpath readlink strings", reads),
     **_quiet("base64 base32 hexdump hd expand unexpand fmt pr join tsort zcat bzcat xzcat zgrep bc size nm", reads),
-    **_quiet("cloc tokei scc eza exa dircolors dot csvcut csvlook xmllint", reads),
+    **_quiet("cloc tokei scc eza exa dircolors dot csvcut csvlook", works),
+    "wc": without(("--files0-from",), reads),
+    "xmllint": without(("--shell",), works),
     "xxd": second_is_written,
     "date": without(("-s", "--set"), reads),
-    "sort": without(("-o", "-T", "--output", "--compress-program", "--temporary-directory"), reads),
+    "sort": sorts,
     "shuf": without(("-o", "--output"), reads),
     "tree": following(r"-[a-zA-Z]*l[a-zA-Z]*", without(("-o", "-R"), reads)),
     "iconv": without(("-o", "--output"), reads),
@@ -221,7 +238,7 @@ BASIC_RULES: Mapping[str, Rule] = {
     "rg": following(
         r"-[a-zA-Z]*L[a-zA-Z]*|--follow",
         without(
-            ("--pre", "--hostname-bin", "--search-zip"),
+            ("--pre", "--hostname-bin", "--search-zip", "--ignore-file"),
             reads_after_pattern("-e", "-f", "--regexp", "--file", "--files"),
         ),
     ),
@@ -253,10 +270,10 @@ BASIC_RULES: Mapping[str, Rule] = {
     "install": installs,
     "dd": copies_blocks,
     "mktemp": reads,
-    "tar": following(r"-?[a-zA-Z]*h[a-zA-Z]*|--dereference", without(_TAR_NEVER, archives)),
+    "tar": tar,
     "zip": following(r"-[a-zA-Z]*r[a-zA-Z]*|--recurse-paths", without(("-T", "-TT", "--unzip-command"), writes)),
     "diff": following(r"-[a-zA-Z]*r[a-zA-Z]*|--recursive", reads),
-    "du": following(r"-[a-zA-Z]*[LH][a-zA-Z]*|--dereference", reads),
+    "du": following(r"-[a-zA-Z]*[LH][a-zA-Z]*|--dereference", without(("--files0-from",), reads)),
     "unzip": unpacks,
     "patch": asks("changes files that only the patch names. Use the Edit tool, or git apply.", writes),
     "kill": kills,

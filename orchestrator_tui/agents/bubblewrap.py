@@ -18,8 +18,15 @@ CERTIFICATES = (
     "GIT_SSL_CAINFO",
 )
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/snap")
-_SECRET_SYSTEM = ("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers")
-_SECRET_FOLDERS = ("/etc/ssh", "/etc/ssl/private", "/etc/sudoers.d", "/etc/kubernetes", "/etc/NetworkManager")
+_SECRET_SYSTEM = (
+    "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/krb5.keytab",
+    "/etc/security/opasswd", "/etc/msmtprc",
+)  # fmt: skip
+_SECRET_FOLDERS = (
+    "/etc/ssh", "/etc/ssl/private", "/etc/sudoers.d", "/etc/kubernetes", "/etc/NetworkManager", "/etc/wireguard",
+    "/etc/openvpn", "/etc/letsencrypt", "/etc/pki/tls/private", "/etc/ppp", "/etc/docker", "/etc/rancher",
+    "/etc/ipsec.d", "/etc/credstore", "/etc/credstore.encrypted",
+)  # fmt: skip
 _TOOLCHAINS = (
     ".pyenv",
     ".rustup",

@@ -55,7 +55,7 @@ from orchestrator_tui.agents.gate import COUNSEL_SERVER
 from orchestrator_tui.agents.hook import make_hook
 from orchestrator_tui.agents.kept_files import is_uuid, remove_conversation
 from orchestrator_tui.agents.launch import VARIABLE, pack
-from orchestrator_tui.agents.leftovers import end_leftovers
+from orchestrator_tui.agents.leftovers import end_leftovers, end_strays
 from orchestrator_tui.agents.tools import counsel_server
 from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_of_models
@@ -325,6 +325,8 @@ class ClaudeSession:
                 if not heard:
                     # It does not listen any more: nobody waits for it.
                     await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)
+        # What gave up its environment is only known to be the session's while the CLI is there.
+        await asyncio.to_thread(end_strays, AGENT_ID, self._agent_id)
         try:
             await self._client.disconnect()
         finally:

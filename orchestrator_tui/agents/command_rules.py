@@ -16,11 +16,22 @@ _DANGEROUS_NAME = re.compile(
     r"|PATH|PWD|OLDPWD|ENV|IFS|PS[0-4]|SHELL|SHELLOPTS|CDPATH|GLOBIGNORE|HOME|EDITOR|VISUAL|PAGER|LESSOPEN|LESSCLOSE|TMPDIR"
     r"|PYTHONSTARTUP|PYTHONHOME|PYTHONBREAKPOINT|PYTHONEXECUTABLE|NODE_OPTIONS|GOFLAGS|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS"
     r"|JDK_JAVA_OPTIONS|RUBYOPT|PERL5\w+|BROWSER|\w*_PROXY|FUNCNAME|HISTFILE|INPUTRC|HOSTALIASES|LOCPATH|TERMINFO"
-    r"|DOCKER_\w+|KUBE\w+|GCONV_PATH|NLSPATH|MAN\w*|LESS\w*|TAR_OPTIONS|ZIPOPT|UNZIP\w*|GREP_OPTIONS|RSYNC_\w+|XDG_\w+",
+    r"|DOCKER_\w+|KUBE\w+|GCONV_PATH|NLSPATH|MAN\w*|LESS\w*|TAR_OPTIONS|ZIPOPT|UNZIP\w*|GREP_OPTIONS|RSYNC_\w+|XDG_\w+"
+    r"|LUA_\w+|GNUMAKEFLAGS|OPENSSL_\w+|CURL_\w+|WGETRC|NETRC|SSLKEYLOGFILE|SSL_CERT_\w+|RIPGREP_CONFIG_PATH|BAT_\w+"
+    r"|COMPILER_PATH|GCC_\w+|CCACHE_\w+|ERL_\w+|ELIXIR_ERL_OPTIONS|PYTHON(USERBASE|PYCACHEPREFIX|PLATLIBDIR|INSPECT)"
+    r"|DOTNET_(STARTUP|ADDITIONAL)\w*|GO(PROXY|ENV|TOOLCHAIN|TOOLDIR|BIN|MODCACHE|CACHE|PATH|\w*SUMDB|PRIVATE|INSECURE)"
+    r"|NODE_(V8_COVERAGE|REDIRECT_WARNINGS|EXTRA_CA_CERTS)|UV_\w+|POETRY_\w+|PDM_\w+|SUDO_\w+|GEM_\w+|BUNDLE_\w+"
+    r"|PHPRC|PHP_INI_SCAN_DIR|R_(PROFILE|ENVIRON|HOME)\w*|JULIA_\w+|PERL\w*|YARN_\w+|COREPACK_\w+|DENO_\w+|BUN_\w+",
     re.IGNORECASE,
 )
-_HARMLESS = frozenset({"GIT_PAGER=cat", "PAGER=cat", "GIT_PAGER=", "PAGER=", "CARGO_TERM_COLOR=never"})
-CODE_FOLDERS = frozenset({"PYTHONPATH", "NODE_PATH", "RUBYLIB", "CLASSPATH"})
+_HARMLESS = re.compile(
+    r"(GIT_)?PAGER=(cat)?|CARGO_TERM_COLOR=\w+|GOFLAGS=-mod=(vendor|readonly)"
+    r"|NODE_OPTIONS=( ?--(max-old-space-size=\d+|experimental-vm-modules|no-warnings|enable-source-maps))+"
+)
+_OPTIONS_NAME = re.compile(r"\w*(FLAGS|OPTS|OPTIONS|ARGS)", re.IGNORECASE)
+_OTHER_PROGRAMS = re.compile(r"-javaagent|-agent(lib|path)|linker|plugin|wrapper|toolexec|--eval|-B|@|-fuse-ld")
+"""What options of compilers and virtual machines hold that makes them run other programs."""
+CODE_FOLDERS = frozenset({"PYTHONPATH", "NODE_PATH", "RUBYLIB", "CLASSPATH", "JAVA_HOME", "GOROOT", "MYPYPATH"})
 """Variables that hold folders whose code is run; they must lie in the project."""
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL|ANTHROPIC", re.IGNORECASE)
 
@@ -30,7 +41,8 @@ class Shell(Protocol):
 
     `read`, `read_through` (with what links lead to), `write` and `make` (for what compilers make) check a path,
     `run`, `script` and `script_file` what is run; each raises `Refused`. `ask` keeps a question for a person. `exists`
-    looks for a file, here or above in the project. `moved` is the same shell in another folder.
+    looks for a file, here or above in the project. `moved` is the same shell in another folder. `changes` tells of what
+    a command may change that was looked at already; `found_below` checks the links below a folder whose names fit.
     """
 
     def read(self, path: Word) -> None: ...
@@ -42,6 +54,10 @@ class Shell(Protocol):
     def read_through(self, path: Word) -> None: ...
 
     def ask(self, question: str) -> None: ...
+
+    def changes(self, path: Word) -> None: ...
+
+    def found_below(self, path: Word, names: Sequence[str]) -> None: ...
 
     def exists(self, path: str) -> bool: ...
 
@@ -92,7 +108,9 @@ Rule = Callable[[Call], None]
 
 def check_name(name: str, value: str | None = None) -> None:
     """Refuse to set a variable that changes which programs run, or how, but for values known to be harmless."""
-    if _DANGEROUS_NAME.fullmatch(name) and f"{name}={value}" not in _HARMLESS:
+    is_known = _HARMLESS.fullmatch(f"{name}={value}") is not None
+    hides = _OPTIONS_NAME.fullmatch(name) and (value is None or _OTHER_PROGRAMS.search(value))
+    if not is_known and (hides or _DANGEROUS_NAME.fullmatch(name)):
         raise Refused(f"Setting {name} is not allowed. Pass what the program needs as an argument.")
 
 
@@ -154,6 +172,8 @@ def works(call: Call) -> None:
     if any(str(argument).startswith("/dev/") and argument.text != "/dev/null" for argument in call.arguments):
         call.ask("it takes its input for a file of the project.")
     for argument in call.arguments:
+        if set_to := re.match(r"[A-Za-z][\w.-]*=(?=/|~|\.\./)", argument.text or ""):
+            call.shell.read(Word(str(argument)[set_to.end() :]))
         for candidate in _paths_in(argument.text or ""):
             if any(name in candidate.casefold() for name in READ_ONLY_NAMES):
                 call.shell.make(Word(candidate))

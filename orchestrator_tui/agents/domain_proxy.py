@@ -92,18 +92,21 @@ class DomainProxy:
                 path = address.path or "/"
                 asked = f"{path}?{address.query}" if address.query else path
                 # One request a connection, so that each is looked at.
-                back.write(f"{method} {asked} {version}\r\nConnection: close\r\n".encode("latin-1") + _kept(rest))
+                # The host that was looked at is the one that is named: behind one address there may be many.
+                named = f"{host}:{port}" if address.port else host
+                opening = f"{method} {asked} {version}\r\nHost: {named}\r\nConnection: close\r\n"
+                back.write(opening.encode("latin-1") + _kept(rest))
             await _both_ways((reader, back), (there, writer))
         finally:
             back.close()
 
 
 def _kept(headers: bytes) -> bytes:
-    """The headers without those that are about the connection to the proxy."""
+    """The headers without those that are about the connection to the proxy, or name the host."""
     lines = [
         line
         for line in headers.split(b"\r\n")
-        if not line.lower().startswith((b"connection:", b"proxy-connection:", b"proxy-authorization:"))
+        if not line.lower().startswith((b"host:", b"connection:", b"proxy-connection:", b"proxy-authorization:"))
     ]
     return b"\r\n".join(lines)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from orchestrator_tui.agents import command_rules, program_rules
+from orchestrator_tui.agents.found_rules import FOUND
 from orchestrator_tui.agents.links import leads_out
 from orchestrator_tui.agents.sandbox import READ_ONLY_NAMES, Boundary
 from orchestrator_tui.agents.shell_words import SUBSTITUTED, Refused, Word, literal
@@ -26,24 +27,38 @@ _OWN_RUNNERS = frozenset({"gradlew", "mvnw", "configure"})
 _LARGEST_SCRIPT_BYTES = 200_000
 _MOST_FOLDERS = 16
 _MOST_MATCHES = 1000
+_MOST_STEPS = 10_000
 _SHELL_MARKS = (b"/sh", b"/bash", b" sh", b" bash", b"/dash", b" dash", b"/zsh", b" zsh", b"/ksh", b" ksh")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Traces:
     """What a command writes and which scripts it runs: it must not write the scripts that were just read.
 
-    `questions` are what a person is asked; `questions_in_files` what they could not see in the command itself.
+    `questions` are what a person is asked; `questions_in_files` what they could not see in the command itself; `steps`
+    how much of it was looked at so far; `passed` the paths that may be used, from which folder and for what.
     """
 
     written: set[Path] = field(default_factory=set)
     scripts: set[Path] = field(default_factory=set)
     questions: list[str] = field(default_factory=list)
     questions_in_files: list[str] = field(default_factory=list)
+    steps: int = 0
+    passed: set[tuple[str, Path, str]] = field(default_factory=set)
 
     def ask(self, *questions: str, in_file: bool) -> None:
         """Keep what a person is to be asked."""
         (self.questions_in_files if in_file else self.questions).extend(questions)
+
+    def count(self, steps: int = 1) -> None:
+        """So much more is looked at.
+
+        Raises:
+            Refused: loops and calls of functions make more of it than can be checked in a moment.
+        """
+        self.steps += steps
+        if self.steps > _MOST_STEPS:
+            raise Refused("The command has too many steps to check. Write it in several commands, or as a script.")
 
     def check(self) -> None:
         for script in self.scripts:
@@ -79,6 +94,8 @@ class FolderView:
     def read(self, path: Word) -> None:
         if path.text is None:
             self.ask("An argument is only known when the shell runs it.")
+        elif path.text.startswith(f"{FOUND.text}/"):
+            self._below_found(path.text)
         elif path.text not in _DEVICES | _SOURCES and not self._is_system(path.text):
             self._check(path.text, self.line.boundary.refuse_read)
             if path.glob:
@@ -91,7 +108,11 @@ class FolderView:
         self.make(path)
         if path.glob and (kept := _matched(text)):
             raise Refused(f"{text} also means {kept}, which is kept by the engine. Name the files you mean.")
-        self.line.traces.written.update(Path(os.path.realpath(folder / text)) for folder in self.here)
+        self.changes(path)
+
+    def changes(self, path: Word) -> None:
+        for text in () if path.text is None else (path.text,):
+            self.line.traces.written.update(Path(os.path.realpath(folder / text)) for folder in self.here)
 
     def make(self, path: Word) -> None:
         text = literal([path])[0]
@@ -126,6 +147,8 @@ class FolderView:
         call = command_rules.Call(text, arguments, self)
         installed = name in _OWN_RUNNERS or Path(text).parent.name in ("bin", ".bin")
         rule = program_rules.find_rule(name) if installed else None
+        if rule is None and self._is_system(text):
+            raise Refused(f"{text} is a program outside the project. Call programs by their plain names.")
         (rule or command_rules.reads)(call)
         if rule is not None:
             return
@@ -152,6 +175,13 @@ class FolderView:
             if path.text is not None and leads_out(Path(os.path.realpath(folder / path.text)), self.line.boundary.root):
                 raise Refused(f"A link below {path} leads out of the project. Do not follow links.")
 
+    def found_below(self, path: Word, names: Sequence[str]) -> None:
+        self.read(path)
+        for folder in self.here:
+            start = Path(os.path.realpath(folder / (path.text or ".")))
+            if leads_out(start, self.line.boundary.root, names):
+                raise Refused("A link that would be found leads out of the project. Look for plain files: -type f.")
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file, here or in a folder of the project above."""
         root = self.line.boundary.root
@@ -161,6 +191,16 @@ class FolderView:
             for place in (folder, *folder.parents)
             if place.is_relative_to(root)
         )
+
+    def option_like(self, pattern: str) -> str | None:
+        """A name that a pattern matches now and that a program would take for an option."""
+        if "/" in pattern:
+            return None
+        for folder in self.here:
+            names = [name for name in _names(folder) if name.startswith("-")]
+            if matching := fnmatch.filter(names, pattern):
+                return matching[0]
+        return None
 
     def _check_matches(self, pattern: str) -> None:
         """Check that no name that a pattern matches now is a link out of the project."""
@@ -174,13 +214,30 @@ class FolderView:
                     self.ask(f"{pattern} means too many files to look at each.")
                     break
 
+    def _below_found(self, text: str) -> None:
+        """Below what is found on the way may lie anything: it may be a link."""
+        if ".." in text.split("/"):
+            raise Refused("`..` behind a name that only shows when it is found may lead anywhere. Name the file.")
+        self.ask("What lies below a folder that only shows when it is found may be outside the project.")
+
     def _is_system(self, text: str) -> bool:
         return text.startswith("/usr/") and _SYSTEM.refuse_read(text, Path("/")) is None
 
     def _check(self, text: str, refuse: Callable[[str, Path], str | None]) -> None:
         for folder in self.here:
+            looked_at = (text, folder, refuse.__name__)
+            if looked_at in self.line.traces.passed:
+                continue
             if why := refuse(text, folder):
                 raise Refused(why)
+            self.line.traces.passed.add(looked_at)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208
+    except OSError:
+        return []
 
 
 def _matched(pattern: str) -> str | None:

@@ -1,5 +1,6 @@
 """Rules for commands that run others on files that they find: `find`, `xargs`, and what may feed them."""
 
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -8,8 +9,7 @@ from orchestrator_tui.agents.shell_words import Refused, Word
 
 FOUND = Word("./found")
 """Stands for the name of any file of the project."""
-_FIND_RUNS = frozenset({"-exec", "-execdir"})
-_FIND_NEVER = frozenset({"-ok", "-okdir", "-fls", "-fprint", "-fprint0", "-fprintf", "-files0-from"})
+_FIND_NEVER = frozenset({"-execdir", "-ok", "-okdir", "-fls", "-fprint", "-fprint0", "-fprintf", "-files0-from"})
 _FILTERS = frozenset({"sort", "uniq", "grep", "egrep", "head", "tail"})
 _SAFE_ON_FOUND = frozenset({
     "cat", "head", "tail", "wc", "grep", "egrep", "fgrep", "rg", "ls", "stat", "file", "echo", "md5sum", "sha1sum",
@@ -76,7 +76,7 @@ def find(call: Call) -> None:
             arguments.pop(0)
         elif text in _FIND_NEVER:
             raise call.refuse(f"{text} is not allowed. List the files, then name those you mean.")
-        elif text in _FIND_RUNS:
+        elif text == "-exec":
             arguments = _run_for_found(call, arguments)
         elif text.startswith("-") or text in ("(", ")", "!", ","):
             continue
@@ -84,6 +84,23 @@ def find(call: Call) -> None:
             call.shell.read_through(argument)
         else:
             check_argument(argument, call)
+
+
+def check_links_found(call: Call) -> None:
+    """Refuse when `find` may find a link out of the project, for a command that would follow it.
+
+    Raises:
+        Refused: there is such a link, and nothing says that only plain files or folders are looked for.
+    """
+    texts = [str(argument) for argument in call.arguments]
+    tests = re.sub(r" (?:!|-not) -(?:i?name|i?path|wholename) \S+", "", f" {' '.join(texts)} ")
+    is_sure = not re.search(r" (?:-or?|,|!|-not) ", tests)
+    if is_sure and re.search(r" -type [fd] ", tests):
+        return
+    names = (re.findall(r"(?<= -name )\S+", tests) if is_sure else []) or ["*"]
+    starts = list(itertools.takewhile(lambda argument: not str(argument).startswith(("-", "(", "!")), call.arguments))
+    for start in starts or [Word(".")]:
+        call.shell.found_below(start, names)
 
 
 def _delete_found(call: Call) -> None:
@@ -112,6 +129,9 @@ def _run_for_found(call: Call, arguments: Sequence[Word]) -> list[Word]:
     if not ends:
         raise call.refuse("-exec has no end. Close it with \\; or +.")
     command = [_found(word) for word in arguments[: ends[0]]]
+    if any("{}" in str(word) for word in command):
+        raise call.refuse("{} must be a word of its own: what is found may lead anywhere.")
+    check_links_found(call)
     names = {texts[0] for texts in _name_patterns(call)}
     if command and command[0].text == "rm" and names and names <= _LEFT_BEHIND and _only_flags(command[1:]):
         _check_starts(call)
@@ -182,7 +202,7 @@ def xargs_command(call: Call, *, checked: bool = False) -> list[Word]:
             place = option[2:]
         elif not re.fullmatch(r"-[0rt]+|-[nPLs]\d+|-d.+|--null|--no-run-if-empty", option):
             raise call.refuse(f"{option} is not allowed. Use -0, -r, -n and -I.")
-    if any(place and place != word.text and place in str(word) and place != "{}" for word in arguments):
+    if any(place and place != word.text and place in str(word) for word in arguments):
         raise call.refuse("the place of a name must be a whole word, such as -I {}.")
     command = [FOUND if word.text == place else word for word in arguments] or [Word("echo")]
     command = command if place else [*command, FOUND]
@@ -197,7 +217,7 @@ class _Nowhere:
     def _refuse(self, *_: object) -> None:
         raise Refused("not allowed")
 
-    read = read_through = write = make = run = script = script_file = ask = _refuse
+    read = read_through = write = make = changes = found_below = run = script = script_file = ask = _refuse
 
     def exists(self, path: str) -> bool:
         return False

@@ -12,7 +12,7 @@ _READS = frozenset({
     "shortlog", "check-ignore", "check-attr", "cat-file", "ls-tree", "merge-base", "name-rev", "diff-tree",
     "diff-index", "diff-files", "show-ref", "show-branch", "for-each-ref", "cherry", "range-diff", "whatchanged",
     "count-objects",
-    "var", "version", "verify-commit", "fsck", "add", "stage", "restore",
+    "version", "verify-commit", "fsck", "add", "stage",
 })  # fmt: skip
 _OPTIONS = (
     "--output", "--ext-diff", "--textconv", "--no-index", "--open-files-in-pager", "-O",
@@ -65,7 +65,9 @@ def _subcommand(name: str) -> Rule:
         "reflog": _reflog,
         "reset": _reset,
         "clean": _clean,
-        "apply": without(("--unsafe-paths", "--directory"), reads),
+        "apply": _apply,
+        "restore": _restore,
+        "var": _var,
     }.get(name, _never)
 
 
@@ -79,7 +81,7 @@ def _never(call: Call) -> None:
 def _commit(call: Call) -> None:
     """Adds a commit; the one before stays as it is."""
     for text in _options(call.rest(_beside_messages(call))):
-        if len(text) > 4 and "--amend".startswith(text):
+        if len(text) > 3 and "--amend".startswith(text):
             raise call.refuse("the last commit stays as it is. Make a new one.")
     without(("--template", "--pathspec-from-file", "--gpg-sign", "-S"), reads)(call.rest(_beside_messages(call)))
 
@@ -107,7 +109,7 @@ def _push(call: Call) -> None:
 
 def _with_remote(call: Call) -> None:
     texts = call.texts()
-    if call.name == "git remote" and (not texts or texts[0] in ("-v", "--verbose", "get-url")):
+    if call.name == "git remote" and (texts[:1] == ["get-url"] or set(texts) <= {"-v", "--verbose"}):
         return
     if any(text.startswith(("ext::", "fd::", "file:", "-c", "--config")) or "::" in text for text in texts):
         raise call.refuse("such a remote would run a program. Give a plain address.")
@@ -122,8 +124,10 @@ def _moving(call: Call) -> None:
     subcommand = call.name.removeprefix("git ")
     if _only_lists(subcommand, texts):
         return
-    if subcommand == "checkout" and "--" in texts:
+    if subcommand == "checkout" and "--" in texts[:-1] and not _options(call):
         without(_OPTIONS, reads)(call)
+        for argument in call.arguments[texts.index("--") + 1 :]:
+            call.shell.changes(argument)
         return
     if any(_FORCED.fullmatch(text) for text in _options(call)) or (
         subcommand == "stash" and texts[:1] in (["drop"], ["clear"])
@@ -156,12 +160,30 @@ def _config(call: Call) -> None:
     texts = call.texts()
     reads_only = ("--get", "--get-all", "--get-regexp", "get", "--list", "-l", "list")
     plain = [text for text in texts if not text.startswith("-")]
-    if texts and (texts[0] in reads_only or (len(plain) == len(texts) == 1)):
+    if texts and (texts[0] in reads_only or (len(plain) == len(texts) == 1 and "." in texts[0])):
         if texts[0] in ("--list", "-l", "list", "--get-regexp"):
             call.ask("the user's settings of git may hold credentials.")
         reads(call)
         return
     raise call.refuse("settings of git could run programs. They are read with `git config --get name`.")
+
+
+def _var(call: Call) -> None:
+    if "-l" in call.texts():
+        call.ask("the user's settings of git may hold credentials.")
+
+
+def _apply(call: Call) -> None:
+    """A patch may change any file, also a script that the same command runs."""
+    without(("--unsafe-paths", "--directory"), reads)(call)
+    if not {"--check", "--stat", "--numstat", "--summary"} & set(call.texts()):
+        call.shell.changes(Word("."))
+
+
+def _restore(call: Call) -> None:
+    without(_OPTIONS, reads)(call)
+    for argument in call.positional():
+        call.shell.changes(argument)
 
 
 def _reflog(call: Call) -> None:
@@ -174,6 +196,11 @@ def _reset(call: Call) -> None:
         raise call.refuse("it would throw away work or history. Take single files back with git restore.")
     if any(re.match(r"(HEAD|ORIG_HEAD|@)[~^@{]|[0-9a-f]{7,40}$", text) for text in call.texts()):
         raise call.refuse("it would take commits out of the branch. Make a new commit that undoes them.")
+    first = next(iter(call.arguments), None)
+    if first is not None and first.text in ("-q", "--quiet", "--mixed"):
+        first = next(iter(call.arguments[1:]), None)
+    if first is not None and first.text not in ("--", "HEAD", "@") and not call.shell.exists(str(first)):
+        raise call.refuse("it would move the branch. Files are named after --, as in `git reset -- file`.")
     reads(call)
 
 

@@ -9,21 +9,18 @@ from orchestrator_tui.agents.shell_words import Word
 INLINE = "code in the command itself. Write it into a file of the project with the Write tool, then run that."
 _STDIN = "it reads its code from its input. Write it into a file of the project, then run that."
 _PLAIN_IMPORT = re.compile(r"[\w:.-]*(=[\w,:]+)?")
-_MODULES_OF_CODE = frozenset(
-    {
-        "timeit",
-        "code",
-        "asyncio",
-        "webbrowser",
-        "ftplib",
-        "telnetlib",
-        "smtplib",
-        "idlelib",
-        "runpy",
-        "IPython",
-        "bpython",
-    }
-)
+_MODULES = frozenset({
+    "unittest", "venv", "json.tool", "http.server", "compileall", "py_compile", "ast", "dis", "tokenize", "tabnanny",
+    "doctest", "zipfile", "tarfile", "gzip", "base64", "calendar", "platform", "site", "sysconfig", "pickletools",
+    "symtable", "inspect", "pyclbr", "textwrap", "this", "zipapp", "build", "pydoc",
+})  # fmt: skip
+"""Those of the standard library, and the like, that run no code which their arguments hold."""
+_RUNNING_MODULES = frozenset({"cProfile", "profile", "trace", "pdb", "coverage"})
+"""Modules that run a script, or another module after -m."""
+_PROGRAM_OF = {"django": "django-admin", "sphinx": "sphinx-build", "pre_commit": "pre-commit"}
+"""Modules that are called otherwise than the program they are."""
+_LAYOUTS = ("", "src/", "lib/")
+"""Where the project's own modules lie."""
 
 
 def interpreter(
@@ -94,8 +91,8 @@ def _cluster(call: Call, letters: str, arguments: list[Word], inline: str, value
     return False
 
 
-def python(pip: Callable[[Call], None]) -> Rule:
-    """`python`; `-m pip` goes by the rule of pip."""
+def python(rule_of: Callable[[str], Rule | None]) -> Rule:
+    """`python`; a module that is a program goes by the rule of that program, which `rule_of` knows."""
 
     def rule(call: Call) -> None:
         arguments = list(call.arguments)
@@ -108,6 +105,8 @@ def python(pip: Callable[[Call], None]) -> Rule:
             if letters.startswith("-"):
                 continue
             at = next((number for number, letter in enumerate(letters) if letter in "cmWX"), None)
+            if "i" in letters[:at]:
+                call.ask(_STDIN)
             if at is None:
                 continue
             attached = letters[at + 1 :]
@@ -117,37 +116,69 @@ def python(pip: Callable[[Call], None]) -> Rule:
                 works(call.rest(arguments))
                 return
             if letters[at] == "m":
-                _module(call, value, arguments, pip)
+                _module(call, value, arguments, rule_of)
                 return
         if not arguments or _is_input(arguments[0]):
             call.ask(_STDIN)
             arguments = arguments[1:]
-        elif str(arguments[0]).endswith("manage.py") and "shell" in [str(word) for word in arguments[1:2]]:
+        elif str(arguments[0]).endswith("manage.py") and str(arguments[1:2] and arguments[1]) in _MANAGERS_OF_CODE:
             call.ask(INLINE)
         works(call.rest(arguments))
 
     return rule
 
 
-def _module(call: Call, module: Word, arguments: Sequence[Word], pip: Callable[[Call], None]) -> None:
+_MANAGERS_OF_CODE = frozenset({"shell", "shell_plus", "dbshell"})
+
+
+def _module(call: Call, module: Word, arguments: Sequence[Word], rule_of: Callable[[str], Rule | None]) -> None:
+    """`python -m`: one of the project's modules, one that is known to be harmless, or a program by its own rule."""
     name = str(module)
-    if name == "ensurepip":
-        call.ask("it installs pip.")
+    if module.text is None:
+        call.ask("the module is only known when the shell runs it.")
+    elif name in _RUNNING_MODULES:
+        _running_module(call, name, arguments, rule_of)
         return
-    if name == "pip":
-        pip(call.rest(arguments, "pip"))
-        return
-    if module.text is None or name in _MODULES_OF_CODE:
-        call.ask(f"the module {name} runs code in the command itself, or reaches the network.")
-    if name in ("pdb", "trace", "cProfile", "profile") and any(str(word).startswith("-c") for word in arguments):
-        call.ask(INLINE)
-    if name == "venv":
+    elif name == "venv":
         for argument in arguments:
             if not str(argument).startswith("-"):
                 call.shell.make(argument)
-    if name == "twine":
-        call.ask("it publishes what it is given.")
+    elif (known := rule_of(_PROGRAM_OF.get(name, name))) is not None and not _is_own(call, name):
+        known(call.rest(arguments, name))
+        return
+    elif name not in _MODULES and not _is_own(call, name):
+        call.ask(f"the module {name} is none of the project, and not among those that are known.")
     works(call.rest(arguments))
+
+
+def _is_own(call: Call, module: str) -> bool:
+    """Whether a module is one of the project's."""
+    first = module.partition(".")[0]
+    return first.isidentifier() and any(
+        call.shell.exists(f"{layout}{first}{end}") for layout in _LAYOUTS for end in ("", ".py")
+    )
+
+
+def _running_module(call: Call, name: str, arguments: Sequence[Word], rule_of: Callable[[str], Rule | None]) -> None:
+    works(call.rest(arguments))
+    if name == "coverage" and str(arguments[0] if arguments else "") != "run":
+        return
+    for number, argument in enumerate(arguments):
+        text = str(argument)
+        if text.startswith("-c") and name in ("pdb", "cProfile", "profile", "trace"):
+            call.ask(INLINE)
+        if text in ("-m", "--module") or re.fullmatch(r"-m\w.*", text):
+            module = Word(text[2:]) if len(text) > 2 and not text.startswith("--") else None
+            rest = arguments[number + 1 :]
+            _module(call, module or (rest[0] if rest else Word("")), rest if module else rest[1:], rule_of)
+            return
+        if not text.startswith("-") and text != "run":
+            return
+
+
+def coverage(rule_of: Callable[[str], Rule | None]) -> Rule:
+    """`coverage`, which runs modules and scripts as `python` does."""
+    return lambda call: _running_module(call, "coverage", call.arguments, rule_of)
 
 
 def node(call: Call) -> None:

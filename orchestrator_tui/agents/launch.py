@@ -13,6 +13,7 @@ VARIABLE = "ORCHESTRATOR_CLI_ENV"
 FROM_SDK = ("CLAUDE_CODE_ENTRYPOINT", "CLAUDE_AGENT_SDK_VERSION", "PWD")
 REFUSED = 78
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def pack(cli: str, environment: dict[str, str], parent: int) -> str:
@@ -48,12 +49,15 @@ def _leave_terminal() -> None:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel end this process when `parent` dies, even by SIGKILL; elsewhere than on Linux nothing is done."""
+    """Have the kernel end this process when `parent` dies, even by SIGKILL, and give it what its children leave behind,
+    so that it can be found below it; elsewhere than on Linux nothing is done."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes
 
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(REFUSED)
 

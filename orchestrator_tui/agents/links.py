@@ -1,5 +1,6 @@
 """Looks at links of the file system: which folders a path passes on its way, and which names a file has."""
 
+import fnmatch
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -85,15 +86,16 @@ def _files(folder: Path) -> Iterator[tuple["os.DirEntry[str]", os.stat_result]]:
             continue
 
 
-def leads_out(folder: Path, root: Path) -> bool:
-    """Whether a link below `folder` leads out of `root`, or there is too much below it to know."""
+def leads_out(folder: Path, root: Path, names: Sequence[str] = ("*",)) -> bool:
+    """Whether a link below `folder` that one of the patterns `names` fits leads out of `root`, or there is too much
+    below it to know."""
     waiting, seen = [str(folder)], 0
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:
                 for entry in entries:
                     seen += 1
-                    if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(root):
+                    if entry.is_symlink() and _is_out(entry, root) and _fits(entry.name, names):
                         return True
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
@@ -102,6 +104,14 @@ def leads_out(folder: Path, root: Path) -> bool:
         if seen > _MOST_ENTRIES:
             return True
     return False
+
+
+def _is_out(entry: "os.DirEntry[str]", root: Path) -> bool:
+    return not Path(os.path.realpath(entry.path)).is_relative_to(root)
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(name.casefold(), pattern.casefold()) for pattern in patterns)
 
 
 def _is_in_any(path: str, folders: Sequence[Path]) -> bool:

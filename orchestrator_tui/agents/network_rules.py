@@ -9,7 +9,7 @@ _LOCAL = re.compile(
     r"(https?://)?(localhost|127(\.\d{1,3}){3}|0\.0\.0\.0|\[::1?\])(:\d{1,5})?([/?#].*)?", re.IGNORECASE | re.DOTALL
 )
 _CURL_ALONE = re.compile(
-    r"-[sSfiIvkgG#0-46OJN]+|--(silent|show-error|fail|fail-with-body|include|head|verbose|insecure|get|compressed"
+    r"-[sSfiIvkgG#0-46ON]+|--(silent|show-error|fail|fail-with-body|include|head|verbose|insecure|get|compressed"
     r"|no-buffer|no-progress-meter|remote-name|retry-connrefused|http1\.1|http2|globoff)"
 )
 _CURL_TEXT = re.compile(
@@ -33,6 +33,7 @@ def curl(call: Call) -> None:
     """`curl`: what it sends and writes lies in the project, and it talks to this machine, or a person is asked."""
     arguments = list(call.arguments)
     known, addresses = True, 0
+    named = any(re.fullmatch(r"-[a-zA-Z#]*O[a-zA-Z#]*|--remote-name(-all)?", str(word)) for word in arguments)
     while arguments:
         argument = arguments.pop(0)
         attached = re.fullmatch(r"(-[sSfivkLN]*[XHAeuwmrdFbTocD])(.+)", str(argument), re.DOTALL)
@@ -42,6 +43,8 @@ def curl(call: Call) -> None:
         if not option.startswith("-") or option == "-":
             known = _is_local(argument) and known
             addresses += 1
+            if named:
+                _check_kept(argument, call)
         elif _NEVER.fullmatch(option):
             raise call.refuse(f"{option} reads or reaches what lies outside the project. Leave it out.")
         elif _CURL_ALONE.fullmatch(option):
@@ -58,6 +61,8 @@ def curl(call: Call) -> None:
                 call.shell.read(given)
             elif _CURL_DATA.fullmatch(option):
                 _check_sent(call, given)
+                if (option.endswith("b") or option == "--cookie") and "=" not in str(given):
+                    check_argument(given, call)
             elif _CURL_TEXT.fullmatch(option):
                 if str(given).startswith("@"):
                     _check_sent(call, given)
@@ -74,9 +79,17 @@ def _check_sent(call: Call, given: Word) -> None:
     """What is sent may be named as a file, after `@` or `<`."""
     if given.text is None:
         call.ask("what it sends is only known when the shell runs it.")
-    for file in re.findall(r"(?:^|=)[@<]([^;,]+)", given.text or ""):
-        if file != "-":
-            call.shell.read(Word(file))
+    for files in re.findall(r"(?:^|=|^[\w.-]+)[@<]([^;]+)", given.text or ""):
+        for file in files.split(","):
+            if (name := file.strip("\"'")) not in ("", "-"):
+                call.shell.read(Word(name))
+
+
+def _check_kept(address: Word, call: Call) -> None:
+    """Check the file that is called like the last part of an address."""
+    name = re.sub(r"^\w+://|[?#].*$", "", str(address)).partition("/")[2].rpartition("/")[2]
+    if name:
+        call.shell.write(Word(name))
 
 
 def _is_local(address: Word) -> bool:
@@ -90,6 +103,7 @@ def _is_local(address: Word) -> bool:
 def wget(call: Call) -> None:
     arguments = list(call.arguments)
     known, addresses = True, 0
+    named = not any(re.match(r"-q?O|--output-document|--spider", str(word)) for word in arguments)
     while arguments:
         argument = arguments.pop(0)
         text = str(argument)
@@ -99,6 +113,8 @@ def wget(call: Call) -> None:
         if not text.startswith("-"):
             known = _is_local(argument) and known
             addresses += 1
+            if named:
+                _check_kept(argument, call)
         elif re.fullmatch(r"-[qcvSnH]+|--(quiet|spider|continue|server-response|no-verbose)", text):
             continue
         elif re.fullmatch(r"-q?[OPo]|--(output-document|directory-prefix|output-file)", option):

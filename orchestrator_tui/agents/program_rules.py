@@ -8,7 +8,6 @@ from orchestrator_tui.agents.basic_rules import BASIC_RULES
 from orchestrator_tui.agents.command_rules import (
     Call,
     Rule,
-    check_name,
     is_assignment,
     reads,
     reads_then_writes,
@@ -17,10 +16,10 @@ from orchestrator_tui.agents.command_rules import (
 from orchestrator_tui.agents.forbidden import FORBIDDEN_RULES
 from orchestrator_tui.agents.found_rules import find, xargs
 from orchestrator_tui.agents.git_rules import git
-from orchestrator_tui.agents.interpreter_rules import INTERPRETERS, python
+from orchestrator_tui.agents.interpreter_rules import INTERPRETERS, coverage, python
+from orchestrator_tui.agents.measuring_rules import hyperfine, valgrind
 from orchestrator_tui.agents.network_rules import curl, wget
 from orchestrator_tui.agents.shell_words import Word
-from orchestrator_tui.agents.tool_rules import pip
 from orchestrator_tui.agents.toolbox import TOOLS
 
 
@@ -57,11 +56,11 @@ def _unknown(call: Call) -> None:
 
 
 def _env(call: Call) -> None:
-    arguments = list(call.arguments)
+    arguments, assignments = list(call.arguments), list[Word]()
     while arguments:
         text = str(arguments[0])
         if is_assignment(text):
-            check_name(text.partition("=")[0].rstrip("+"), text.partition("=")[2])
+            assignments.append(arguments[0])
         elif text == "-u" and len(arguments) > 1:
             arguments.pop(0)
         elif text not in ("-i", "-", "--"):
@@ -69,7 +68,7 @@ def _env(call: Call) -> None:
         arguments.pop(0)
     if not arguments or str(arguments[0]).startswith("-"):
         raise call.refuse("use it only to set variables for a command, as in `env MODE=test python3 -m pytest`.")
-    call.shell.run(arguments)
+    call.shell.run([*assignments, *arguments])
 
 
 def _runs_rest(options: str, values: int = 0) -> Rule:
@@ -151,12 +150,19 @@ def _debugs(call: Call) -> None:
     call.ask("it waits for a terminal, and its language runs commands.")
 
 
-def _timed(call: Call) -> None:
-    """`hyperfine`: each argument is a command line."""
-    for word in call.arguments:
+def _at_once(call: Call) -> None:
+    """`concurrently`: each argument is a command line."""
+    arguments = list(call.arguments)
+    while arguments:
+        word = arguments.pop(0)
         if word.text is None:
             raise call.refuse("a command line is only known when the shell runs it.")
-        if not word.text.startswith("-") and not word.text.isdecimal():
+        if word.text in ("-n", "--names", "-c", "--prefix-colors"):
+            del arguments[:1]
+        elif word.text.startswith("-"):
+            if not re.fullmatch(r"-[kr]+|--(kill-others(-on-fail)?|raw|success=\w+)", word.text):
+                call.ask(f"{word.text} is not known.")
+        else:
             call.shell.script(word.text)
 
 
@@ -165,7 +171,8 @@ _RULES: Mapping[str, Rule] = {
     **BASIC_RULES,
     **INTERPRETERS,
     **TOOLS,
-    **dict.fromkeys(("python", "python3", "pypy", "pypy3", "py"), python(pip)),
+    **dict.fromkeys(("python", "python3", "pypy", "pypy3", "py"), python(find_rule)),
+    "coverage": coverage(find_rule),
     "git": git,
     "sed": text_rules.sed,
     "gsed": text_rules.sed,
@@ -188,7 +195,7 @@ _RULES: Mapping[str, Rule] = {
     "chronic": _runs_rest(r"--"),
     "unbuffer": _runs_rest(r"-p"),
     "xvfb-run": _runs_rest(r"-a|--auto-servernum"),
-    "valgrind": _runs_rest(r"-q|--[\w-]+(=[\w./%-]+)?"),
+    "valgrind": valgrind,
     "busybox": _runs_rest(r"--"),
     "exec": _exec,
     "trap": _trap,
@@ -196,7 +203,9 @@ _RULES: Mapping[str, Rule] = {
     "catchsegv": _runs_rest(r"--"),
     "command": _command,
     "flock": _flock,
-    "hyperfine": _timed,
+    "hyperfine": hyperfine,
+    "cross-env": _env,
+    "concurrently": _at_once,
     "rsync": _copies_over,
     **dict.fromkeys(("gdb", "lldb", "rr", "dlv", "jdb", "pdb"), _debugs),
     **dict.fromkeys(("sh", "bash", "dash"), _shell),

@@ -9,7 +9,7 @@ from tree_sitter import Node
 from orchestrator_tui.agents import program_rules
 from orchestrator_tui.agents.command_rules import CODE_FOLDERS, Call, check_name, check_shown, is_assignment
 from orchestrator_tui.agents.folder_view import Folders, FolderView, Traces
-from orchestrator_tui.agents.found_rules import FOUND, xargs_command
+from orchestrator_tui.agents.found_rules import FOUND, check_links_found, xargs_command
 from orchestrator_tui.agents.rules import Rules
 from orchestrator_tui.agents.sandbox import Boundary
 from orchestrator_tui.agents.shell_nodes import (
@@ -42,11 +42,14 @@ from orchestrator_tui.agents.variables import Variables, loop_variable
 _DEEPEST_SCRIPT = 4
 _DEEPEST_LOOP = 3
 _MOST_TURNS = 16
+_CHARACTERS_A_STEP = 20
 _READING = frozenset({"<", "<&"})
 _WRITING = frozenset({">", ">>", ">|", ">&", "&>", "&>>"})
 _SEQUENCES = frozenset({"program", "compound_statement", "do_group", "negated_command"})
 _BRANCHES = frozenset({"if_statement", "elif_clause", "else_clause", "case_statement", "case_item"})
 _ASSIGNMENTS = frozenset({"variable_assignment", "variable_assignments", "declaration_command"})
+_SEPARATOR = re.compile(r"IFS=(?:|[^\s$`\\]|'[^']*'|\$'\\[tn]'|\"[^\"$`\\]*\")")
+"""How lines are split that are read."""
 _TESTS = frozenset({"binary_expression", "unary_expression", "parenthesized_expression"})
 _COUNTING_TESTS = frozenset({"-eq", "-ne", "-lt", "-le", "-gt", "-ge"})
 
@@ -74,6 +77,7 @@ class Line:
     Attributes:
         rules: what the user allows, has asked and denies.
         variables: what is known of them at this point.
+        called: functions that were looked at already, as they are, with what was known then.
         in_file: the text comes from a file, so a person who sees the command does not see it.
     """
 
@@ -81,12 +85,14 @@ class Line:
     rules: Rules = field(default_factory=Rules)
     traces: Traces = field(default_factory=Traces)
     functions: dict[str, list[Node]] = field(default_factory=dict)
+    called: set[tuple[str, Folders, frozenset[tuple[str, Word]]]] = field(default_factory=set)
     variables: Variables = field(default_factory=Variables)
     depth: int = 0
     in_file: bool = False
 
     def visit(self, node: Node, here: Folders) -> _After:
         """Check one node, for a shell that may stand in any folder of `here`."""
+        self.traces.count()
         match node.type:
             case "command":
                 return self._command(node, here)
@@ -126,9 +132,15 @@ class Line:
         """Check the text of another shell, which starts in the same folder."""
         if self.depth >= _DEEPEST_SCRIPT:
             raise Refused("Shells in shells are nested too deeply. Write the inner command itself.")
+        self.traces.count(len(text) // _CHARACTERS_A_STEP)
         root = parse(text)
         inner = replace(
-            self, functions={}, variables=Variables.of(root), depth=self.depth + 1, in_file=self.in_file or in_file
+            self,
+            functions={},
+            called=set(),
+            variables=Variables.of(root),
+            depth=self.depth + 1,
+            in_file=self.in_file or in_file,
         )
         inner.visit(root, here)
 
@@ -144,6 +156,7 @@ class Line:
         if first.text is None or is_assignment(first.text) or first.glob or not first.text:
             raise Refused("The name of a command is only known when the shell runs it. Write the name out.")
         name = program_name(first.text)
+        command = [first, *arguments]
         self.rules.check_denied(command, name)
         questions: list[str] = []
         view = FolderView(self, here, questions)
@@ -247,8 +260,10 @@ class Line:
             if not feeds_names(before):
                 self.visit(child, here)
             elif command and command[0].text == "xargs":
+                self._check_found(before[0], here)
                 self._command(child, here, fed=True)
             elif variable and f"${variable}" not in self.variables.known:
+                self._check_found(before[0], here)
                 self.variables.known[f"${variable}"] = FOUND
                 self.visit(child, here)
                 self.variables.forget(variable)
@@ -257,12 +272,16 @@ class Line:
             before.append(command)
         return _stays(here)
 
+    def _check_found(self, lister: Sequence[Word], here: Folders) -> None:
+        if lister[0].text == "find":
+            check_links_found(Call("find", lister[1:], FolderView(self, here, [])))
+
     def _command(self, node: Node, here: Folders, *, fed: bool = False) -> _After:
         parts: list[Node] = []
         for child in node.children:
             match child.type:
                 case "variable_assignment":
-                    if source(child) != "IFS=":
+                    if not _SEPARATOR.fullmatch(source(child)) or not _reads(node):
                         self._assignments(child, here)
                 case "command_name":
                     if "$'" in source(child):
@@ -318,13 +337,18 @@ class Line:
             raise Refused(f"The function {source(name)} is not allowed. Write its commands out.")
         self._unmoved(body[0], here, "a function")
         self.functions.setdefault(source(name), []).append(body[0])
+        self.called.clear()
         return _stays(here)
 
     def _called(self, name: str, here: Folders) -> _After:
+        key = (name, here, frozenset(self.variables.known.items()))
+        if key in self.called:
+            return _stays(here)
         bodies = self.functions.pop(name)
         for body in bodies:
             self._unmoved(body, here, "a function")
         self.functions[name] = bodies
+        self.called.add(key)
         return _stays(here)
 
     def _assignments(self, node: Node, here: Folders) -> _After:
@@ -447,8 +471,15 @@ class Line:
             self.variables.known.pop(written, None)
 
 
+def _reads(node: Node) -> bool:
+    """Whether a command is `read`, which splits a line at what stands in IFS and starts nothing."""
+    return any(child.type == "command_name" and source(child) == "read" for child in node.children)
+
+
 def _check_patterns(parts: Sequence[Word], view: FolderView) -> None:
     """Check patterns of names, which the shell itself looks up, whatever they are given to."""
     for part in parts:
+        if part.glob and str(part).startswith(("*", "?", "[")) and (option := view.option_like(str(part))):
+            raise Refused(f"{part} also means {option}, which would be taken for an option. Write ./{part} instead.")
         if part.glob and (str(part).startswith(("/", "~")) or ".." in str(part)):
             view.read(part)

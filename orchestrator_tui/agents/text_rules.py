@@ -16,7 +16,7 @@ _SED_STEP = re.compile(
     rf"|(?:[pdqQ=nNgGhHxDPl](?:\s*\d+)?|{_SED_TRANSLATE}|{_SED_SUBSTITUTE})\s*(?:[;\n}}]|$))",
     re.DOTALL,
 )
-_AWK_ESCAPES = re.compile(r"system|getline|ENVIRON|[|>@]")
+_AWK_ESCAPES = re.compile(r"system|getline|ENVIRON|ARGV|ARGC|PROCINFO|SYMTAB|FUNCTAB|[|>@]")
 _AWK_COMPARES = re.compile(r"\|\||>=?(?=\s*(?:[\d.]+|NF|NR)\s*(?:[)&{};]|\|\||$))")
 _JQ_ESCAPES = re.compile(r"\$ENV|\benv\b|\bimport\b|\binclude\b|\$__loc__|input_filename|\bget_search_list\b")
 
@@ -91,21 +91,33 @@ def awk(call: Call) -> None:
 def _check_awk(call: Call, script: str) -> None:
     if _AWK_ESCAPES.search(_AWK_COMPARES.sub(" ", script)):
         raise call.refuse(
-            "a program with system, getline, ENVIRON, |, > or @ is not allowed. Use a Python script for more."
+            "a program with system, getline, ENVIRON, ARGV, |, > or @ is not allowed. Use a Python script for more."
         )
 
 
 def jq(call: Call) -> None:
     """`jq`: a program that shows no environment and loads no other."""
-    texts = call.texts()
-    for number, text in enumerate(texts):
+    for text in call.texts():
         if re.match(r"-[a-zA-Z]*[fL]|--from-file|--library-path", text):
             raise call.refuse(f"{text} is not allowed. Write the program as an argument.")
         if not text.startswith("-") and _JQ_ESCAPES.search(text):
             raise call.refuse("a program with env, $ENV, import or include is not allowed.")
-        if text in ("--slurpfile", "--rawfile") and number + 2 < len(texts):
-            call.shell.read(Word(texts[number + 2]))
-    positional = call.positional()
-    for argument in positional[1:]:
-        if not re.search(r"[\s|{}()\[\]]", str(argument)):
+    arguments = list(call.arguments)
+    program_seen = False
+    while arguments:
+        argument = arguments.pop(0)
+        text = str(argument)
+        if text in ("--arg", "--argjson"):
+            del arguments[:2]
+        elif text in ("--slurpfile", "--rawfile"):
+            for file in arguments[1:2]:
+                call.shell.read(file)
+            del arguments[:2]
+        elif text in ("--args", "--jsonargs"):
+            return
+        elif text.startswith("-") and len(text) > 1:
+            continue
+        elif program_seen:
             check_argument(argument, call)
+        else:
+            program_seen = True

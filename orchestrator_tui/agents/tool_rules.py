@@ -4,11 +4,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator_tui.agents.command_rules import Call, Rule, check_argument, works
+from orchestrator_tui.agents.forbidden import FORBIDDEN_RULES
 from orchestrator_tui.agents.interpreter_rules import INLINE
 from orchestrator_tui.agents.shell_words import Word
 
 INSTALLS = "it would download and install packages."
 NETWORK = "it reaches other machines."
+BEYOND = "it would change what lies outside the project."
 _OUTWARD = re.compile(r"(pre|post)?(deploy|publish|release|install|uninstall|upload)\b.*", re.IGNORECASE)
 _NODE_TOOLS = frozenset({
     "tsc", "eslint", "prettier", "jest", "vitest", "mocha", "ava", "tap", "nyc", "c8", "tsx", "ts-node", "vite",
@@ -35,7 +37,11 @@ def tool(
 
     def checked(call: Call) -> None:
         texts = call.texts()
-        while texts and (texts[0] in switches or (texts[0].startswith("+") and call.name == "cargo")):
+        while texts and (
+            texts[0] in switches
+            or (texts[0].startswith("+") and call.name == "cargo")
+            or (texts[0].startswith("-D") and call.name in ("mvn", "mvnw"))
+        ):
             texts = texts[1:]
         while texts and texts[0] in valued:
             texts = texts[2:]
@@ -53,6 +59,51 @@ def tool(
             call.ask(f"{name} sounds as if it reached beyond the project.")
 
     return checked
+
+
+def asks_for(pattern: str, why: str) -> Rule:
+    """A program that is free but for arguments that match `pattern`, which a person is asked about."""
+
+    def rule(call: Call) -> None:
+        works(call)
+        if any(re.fullmatch(pattern, text) for text in call.texts()):
+            call.ask(why)
+
+    return rule
+
+
+def scripts(rule: Rule) -> Rule:
+    """A runner of a project's scripts; with `exec` and the like it runs a command, which is checked for itself."""
+
+    def checked(call: Call) -> None:
+        arguments = list(call.arguments)
+        while arguments and (match := _SCRIPT_OPTIONS.fullmatch(str(arguments[0]))):
+            check_argument(arguments.pop(0), call)
+            if match["valued"] and arguments:
+                check_argument(arguments.pop(0), call)
+        name = str(arguments[0]) if arguments else ""
+        rest = [word for word in arguments[1:] if word.text != "--"]
+        if name in FORBIDDEN_RULES:
+            FORBIDDEN_RULES[name](call.rest([], name))
+        if name == "workspace" and len(rest) > 1:
+            checked(call.rest(rest[1:]))
+        elif name == "workspaces" and rest:
+            checked(call.rest([word for word in rest if str(word) != "foreach" and not str(word).startswith("-")]))
+        elif name in ("exec", "node"):
+            if not rest or str(rest[0]).startswith("-"):
+                call.ask("it is not seen which command it runs.")
+                works(call)
+            else:
+                call.shell.run(rest if name == "exec" else [Word("node"), *rest])
+        else:
+            rule(call.rest(arguments))
+
+    return checked
+
+
+_SCRIPT_OPTIONS = re.compile(
+    r"-r|--recursive|--silent|-s|--parallel|--stream|(?P<valued>--filter|-F|-C|--dir|--cwd|--scope)"
+)
 
 
 def pip(call: Call) -> None:
@@ -91,6 +142,10 @@ def npm(call: Call) -> None:
             call.shell.read(arguments.pop(0))
     if texts[:1] == ["init"] and set(texts[1:]) <= {"-y", "--yes"}:
         return
+    if texts[:1] == ["pack"] and not all(
+        call.shell.exists(str(word)) for word in call.rest(call.arguments[1:]).positional()
+    ):
+        call.ask(NETWORK)
     _npm(call.rest(arguments))
     names = [str(word) for word in arguments[:2]]
     if names[:1] in (["run"], ["run-script"]) and len(names) > 1 and _OUTWARD.fullmatch(names[1]):
@@ -148,6 +203,8 @@ def runner(commands: Mapping[str, Rule], options: str, values: str = "") -> Rule
                     arguments.pop(0)
         if not arguments:
             return
+        if "://" in str(arguments[0]):
+            call.ask("it would download and run a program.")
         if str(arguments[0]) == "-" or str(arguments[0]).endswith(".py"):
             arguments.insert(0, Word("python"))
         call.shell.run(arguments)
@@ -162,11 +219,14 @@ def _from_input(value: Sequence[str]) -> bool:
 def make(call: Call) -> None:
     texts = call.texts()
     for number, text in enumerate(texts):
-        if text.startswith("--eval") or (
-            text in ("-f", "--file", "--makefile") and _from_input(texts[number + 1 : number + 2])
+        if re.match(r"--ev|-[a-zA-Z]*E", text) or (
+            (text in ("-f", "--file", "--makefile") and _from_input(texts[number + 1 : number + 2]))
+            or _from_input([re.sub(r"^(-[a-zA-Z]*f|--(make)?file=)", "", text)])
         ):
             call.ask(INLINE)
-        if re.match(r"(SHELL|\.SHELLFLAGS|MAKEFLAGS|MAKE)\s*[:?+]?=", text):
+        if re.match(r"[^=]*!=", text):
+            raise call.refuse("a value after != would be run. Give it as name=value.")
+        if re.match(r"(SHELL|\.SHELLFLAGS|MAKEFLAGS|GNUMAKEFLAGS|MAKE)\s*[:?+]*=", text):
             raise call.refuse(f"{text.partition('=')[0]} decides what runs its lines. Leave it out.")
         if "`" in text or "$(" in text:
             raise call.refuse("a value that make would expand could run commands.")
@@ -175,13 +235,22 @@ def make(call: Call) -> None:
     works(call)
 
 
+_OTHER_PROGRAMS = re.compile(
+    r"-wrapper|-fplugin|-fpass-plugin|-specs|--ld-path|-B|-Wl,.*plugin|-Xclang|-Xlinker|-load|(-C)?\s*link(er|-args?)\b|-fuse-ld=.*/"
+)
+_COMPILED_INTO = frozenset({"-o", "-d", "--out-dir"})
+
+
 def compiles(call: Call) -> None:
     """A compiler: what it makes is kept out of the engine's folders."""
     texts = call.texts()
     for number, text in enumerate(texts):
-        if re.match(r"-wrapper|-fplugin|-specs|--ld-path|-B", text):
+        if _OTHER_PROGRAMS.match(text):
             raise call.refuse(f"{text} changes which programs it runs. Leave it out.")
-        if text == "-o" and number + 1 < len(texts):
+        if text.startswith("@"):
+            check_argument(Word(text[1:]), call)
+            call.ask("its options stand in a file.")
+        if text in _COMPILED_INTO and number + 1 < len(texts):
             call.shell.make(call.arguments[number + 1])
         elif text.startswith("-o") and len(text) > 2:
             call.shell.make(Word(text[2:]))
@@ -192,6 +261,8 @@ def cmake(call: Call) -> None:
     works(call)
     if any(str(argument) in ("-E", "-P") for argument in call.arguments):
         call.ask("it runs what its arguments say.")
+    if any(str(argument) in ("install", "--install") for argument in call.arguments):
+        call.ask(BEYOND)
 
 
 def go(call: Call) -> None:
@@ -202,7 +273,7 @@ def go(call: Call) -> None:
         if text == "-o":
             call.shell.make(call.arguments[number + 1])
     _go(call)
-    if texts[:1] == ["run"] and any("@" in text for text in texts[1:2]):
+    if texts[:1] == ["run"] and any(re.search(r"/\S+@", text) for text in texts[1:]):
         call.ask("it would download and run a program.")
     if texts[:1] == ["clean"] and any("cache" in text for text in texts):
         call.ask("the caches of Go belong to the user.")

@@ -3,8 +3,10 @@
 from orchestrator_tui.agents.command_rules import Rule, asks, without, works, writes
 from orchestrator_tui.agents.interpreter_rules import INLINE
 from orchestrator_tui.agents.tool_rules import (
+    BEYOND,
     INSTALLS,
     NETWORK,
+    asks_for,
     cmake,
     compiles,
     docker,
@@ -14,25 +16,26 @@ from orchestrator_tui.agents.tool_rules import (
     npx,
     pip,
     runner,
+    scripts,
     tool,
 )
 
 _COMPILERS = """
     gcc g++ cc c++ clang clang++ rustc ld ar as javac kotlinc tcc gfortran ocamlc fpc"""
 _FREE = """
-    pytest py.test ruff mypy pyright pylint black isort flake8 bandit coverage tox nox pre-commit sphinx-build mkdocs
+    pytest py.test ruff mypy pyright pylint black isort flake8 bandit nox sphinx-build mkdocs
     yapf
-    autopep8 pyflakes pydocstyle vulture radon alembic django-admin flask uvicorn gunicorn
+    autopep8 pyflakes pydocstyle vulture radon alembic uvicorn gunicorn
     tsc eslint prettier jest vitest mocha ava nyc c8 vite rollup webpack esbuild next nuxt astro svelte-check vue-tsc
     biome
-    stylelint playwright cypress tailwindcss postcss babel swc turbo nx lerna typedoc prisma markdownlint depcheck madge
+    stylelint cypress tailwindcss postcss babel swc turbo typedoc prisma markdownlint depcheck madge
     tsup karma storybook size-limit standard xo tap
-    ninja meson ctest cpplint cppcheck clang-format clang-tidy gcov lcov autoconf automake autoreconf libtool pkg-config
-    bison flex m4 doxygen strip c++filt addr2line indent ctags protoc
+    cpplint cppcheck clang-format clang-tidy gcov lcov autoconf automake autoreconf libtool pkg-config
+    bison flex doxygen strip c++filt addr2line indent ctags protoc
     java jar javap junit ktlint detekt ant scalac
     gofmt goimports golangci-lint staticcheck gotestsum golint rustfmt wasm-pack trunk
-    shellcheck shfmt hadolint yamllint phpunit phpstan phpcs pest rake rspec rubocop standardrb
-    hugo jekyll asciidoctor pandoc configure"""
+    shellcheck shfmt hadolint yamllint phpunit phpstan phpcs pest rspec rubocop standardrb
+    hugo jekyll asciidoctor configure"""
 _CARGO = tool(
     "build b test t check c fmt clippy run r doc d bench clean tree metadata version --version -V new init nextest "
     "locate-project pkgid rustc rustdoc expand verify-project help --list fix",
@@ -41,9 +44,10 @@ _CARGO = tool(
     switches=("-q", "--quiet", "-v", "--verbose", "--offline", "--locked", "--frozen"),
     rule=without(("--config", "-Z"), works),
 )
-_SCRIPTS = "--version -v -V test t run start build lint format dev check why list ls exec workspaces workspace bin root"
+_SCRIPTS = "--version -v -V test t run start build lint format dev check why list ls bin root"
 _INSTALLING = (
-    "install i add remove rm up update upgrade dlx x create init link unlink global audit outdated import import-method"
+    "install i add remove rm up update upgrade dlx x create init link unlink global audit outdated import "
+    "import-method config set plugin store pm cache env setup self-update patch rebuild prune deploy"
 )
 _PUBLISHING = "publish login logout npm:publish npm:login unpublish owner token"
 _UV = {
@@ -56,11 +60,19 @@ _VALUE_RUN = r"--(extra|group|python|project|directory|only-group|package)|-p"
 
 TOOLS: dict[str, Rule] = {
     "pip": pip, "pip3": pip, "npm": npm, "npx": npx, "make": make, "gmake": make, "go": go, "cargo": _CARGO,
-    "yarn": tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True),
-    "pnpm": tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True,
-                 valued=("--filter", "-F", "-C", "--dir"), switches=("-r", "--recursive", "--silent", "-s")),
-    "bun": tool("test run build --version", rest_free=True, asked=f"{_INSTALLING} -e --eval -p --print",
-                denied=_PUBLISHING),
+    "yarn": scripts(tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True)),
+    "pnpm": scripts(tool(_SCRIPTS, asked=_INSTALLING, denied=_PUBLISHING, rest_free=True)),
+    "bun": scripts(tool("test run build --version", rest_free=True, asked=f"{_INSTALLING} -e --eval -p --print",
+                        denied=_PUBLISHING)),
+    "lerna": scripts(tool("run list ls --version", asked="publish version add bootstrap")),
+    "nx": scripts(tool("run run-many affected test build lint list graph --version", asked="migrate release")),
+    "tox": scripts(works), "pandoc": asks_for(r".*://.*", NETWORK),
+    "rake": asks_for(r"-[eEp].*|--(execute|eval).*", INLINE),
+    "flask": asks_for("shell", INLINE), "django-admin": asks_for("shell|dbshell|shell_plus", INLINE),
+    "ninja": asks_for("install", BEYOND), "meson": asks_for("install|subprojects|wrap", BEYOND),
+    "ctest": asks_for(r"-S.*|--script|--build-and-test|-D|-M", "it runs what its arguments say."),
+    "playwright": asks_for("install|install-deps|codegen|open", INSTALLS),
+    "pre-commit": asks_for("try-repo|install|install-hooks|uninstall|autoupdate|init-templatedir", INSTALLS),
     "bunx": npx,
     "uv": runner(_UV, _FREE_RUN, _VALUE_RUN),
     **dict.fromkeys(("poetry", "pipenv", "pdm", "hatch", "rye"), runner({

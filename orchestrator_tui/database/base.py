@@ -382,6 +382,10 @@ class Store(Protocol):
         """When the last of these usage limits is over; None when none is known."""
         ...
 
+    async def limited_accounts(self, until: datetime) -> Sequence[str]:
+        """The names of the usage limits that are not over before a moment."""
+        ...
+
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         """What the ended sessions of each phase have used."""
         ...

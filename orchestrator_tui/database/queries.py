@@ -70,6 +70,11 @@ async def account_limit(runner: Runner, names: Sequence[str]) -> datetime | None
     return found
 
 
+async def limited_accounts(runner: Runner, until: datetime) -> Sequence[str]:
+    query = select(account_limits.c.name).where(account_limits.c.resets_at >= until)
+    return list((await runner.run(query)).scalars())
+
+
 async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, Usage]:
     numbers = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
     query = (

@@ -279,6 +279,9 @@ class SqlStore(Store):
     async def account_limit(self, names: Sequence[str]) -> datetime | None:
         return await self._read(lambda runner: queries.account_limit(runner, names))
 
+    async def limited_accounts(self, until: datetime) -> Sequence[str]:
+        return await self._read(lambda runner: queries.limited_accounts(runner, until))
+
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         return await self._read(lambda runner: queries.usage_by_phase(runner, project_id))
 

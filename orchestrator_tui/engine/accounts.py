@@ -26,6 +26,11 @@ def name_of(account: str, kind: str | None) -> str:
     return account if of_one is None else f"{account}/{of_one}"
 
 
+def account_of(name: str) -> str:
+    """Whose a limit is, by its name."""
+    return name.partition("/")[0]
+
+
 class AccountLimits:
     """The used-up limits that this process knows of; the store has those that others found, too."""
 

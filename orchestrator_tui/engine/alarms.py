@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime, timedelta
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.clock import Clock, wait_until
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
-from orchestrator_tui.domain.records import PipelineState
+from orchestrator_tui.domain.records import PipelineState, Project
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from orchestrator_tui.engine import accounts
+from orchestrator_tui.engine.recovery import AFTER_RESET_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -17,11 +20,14 @@ AGAIN_SECONDS = 5.0
 
 
 class Alarms:
-    """At most one for each project. When it rings, `start` is called if the project still waits for it; another process
-    that has set one for the same project may be first."""
+    """At most one for each project; `account_of` names whose account pays for its sessions. When it rings, `start` is
+    called if the project still waits for it; another process that has set one for the same project may be first."""
 
-    def __init__(self, store: Store, clock: Clock, start: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, start: Callable[[str], Awaitable[None]], account_of: Callable[[Project], str]
+    ) -> None:
         self._store = store
+        self._account_of = account_of
         self._clock = clock
         self._start = start
         self._asleep: dict[str, asyncio.Task[None]] = {}
@@ -30,7 +36,7 @@ class Alarms:
 
     async def is_early(self, project_id: str) -> bool:
         """Whether the project waits for the API and it is not time yet. What waits for more to use, or was handed over,
-        may go on sooner.
+        may go on sooner, and so may what waits for the usage limit of an account that is not used any more.
 
         Raises:
             StoreUnavailable: that cannot be read.
@@ -39,7 +45,17 @@ class Alarms:
         if state.shutdown_reason in (PauseReason.BUDGET, PauseReason.HAND_OVER):
             # Their time is for when nobody raises the limit, or takes the project up.
             return False
-        return _waits(state) and state.resumes_at is not None and state.resumes_at > self._clock.now()
+        if not _waits(state) or state.resumes_at is None or state.resumes_at <= self._clock.now():
+            return False
+        return not await self._is_of_another_account(project_id, state, state.resumes_at)
+
+    async def _is_of_another_account(self, project_id: str, state: PipelineState, resumes_at: datetime) -> bool:
+        """Whether somebody else's usage limit is waited for: the person has given other credentials meanwhile."""
+        if state.shutdown_reason != PauseReason.USAGE_LIMIT:
+            return False
+        account = self._account_of(await self._store.find_project(project_id))
+        limited = await self._store.limited_accounts(resumes_at - timedelta(seconds=AFTER_RESET_SECONDS))
+        return bool(account and limited) and account not in {accounts.account_of(name) for name in limited}
 
     async def is_handed_over(self, project_id: str) -> bool:
         """Whether the project waits for another process to take it up.

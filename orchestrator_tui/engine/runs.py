@@ -59,10 +59,12 @@ class RunOptions:
 
     Attributes:
         end_leftovers: ends every process that an earlier run of a project left behind; blocks for some milliseconds.
+        account_of: names the account that pays for a project's sessions now; "" for none.
         lease_seconds, stop_seconds: see `RunSettings`.
     """
 
     end_leftovers: Callable[[str], int]
+    account_of: Callable[[Project], str]
     lease_seconds: float
     stop_seconds: float
 
@@ -108,7 +110,7 @@ class Runs:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
-        self._alarms = Alarms(store, clock or SystemClock(), self._begin)
+        self._alarms = Alarms(store, clock or SystemClock(), self._begin, options.account_of)
         self._handed_over: Sequence[str] | None = None
         self._waking: asyncio.Task[None] | None = None
 

@@ -250,3 +250,15 @@ def test_a_sandbox_that_shuts_nothing_in_does_not_count(house: House, tmp_path: 
     program.chmod(0o755)
     found = find_bubblewrap({"PATH": str(program.parent), "HOME": str(house.home)}, paths=house.paths)
     assert not check_sandbox(found).works
+
+
+def test_keys_of_the_machine_are_hidden_where_it_has_any(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders, files = ("/etc/wireguard", "/etc/letsencrypt", "/etc/ssh"), ("/etc/krb5.keytab", "/etc/shadow")
+    is_dir, is_file = Path.is_dir, Path.is_file
+    monkeypatch.setattr(Path, "is_dir", lambda path: str(path) in folders or is_dir(path))
+    monkeypatch.setattr(Path, "is_file", lambda path: str(path) in files or is_file(path))
+    arguments = " ".join(house.sandbox().arguments(house.project))
+    for folder in folders:
+        assert f"--tmpfs {folder} " in arguments
+    for file in files:
+        assert f"--ro-bind /dev/null {file} " in arguments

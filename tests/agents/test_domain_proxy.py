@@ -67,10 +67,10 @@ async def test_a_plain_request_is_asked_for_at_its_host() -> None:
         server(b"HTTP/1.1 200 OK\r\n\r\npage") as (port, asked),
         DomainProxy(["localhost"], ports={port}) as proxy,
     ):
-        request = f"GET http://localhost:{port}/a?b=1 HTTP/1.1\r\nHost: localhost\r\nProxy-Connection: x\r\n\r\n"
+        request = f"GET http://localhost:{port}/a?b=1 HTTP/1.1\r\nHost: evil.example\r\nProxy-Connection: x\r\n\r\n"
         answer = await told(proxy.socket, request.encode())
     assert answer.endswith(b"page")
-    assert asked == [b"GET /a?b=1 HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\n\r\n"]
+    assert asked == [f"GET /a?b=1 HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode()]
 
 
 @pytest.mark.parametrize(

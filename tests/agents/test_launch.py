@@ -3,12 +3,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from orchestrator_tui.agents import launch
 from orchestrator_tui.agents.cli_file import make_launcher, make_shell
+from orchestrator_tui.agents.leftovers import end_leftovers, end_strays
 from tests.agents.support import paths_in
 
 SHOW = "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv[1:]]))"
@@ -81,6 +84,29 @@ def test_the_cli_dies_with_its_parent_even_when_that_is_killed(launcher: Path) -
         process.send_signal(signal.SIGKILL)
         # End of file comes when nobody holds the pipe any more: the parent and the launched program are both gone.
         assert process.stdout.read() == ""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are found in /proc")
+@pytest.mark.parametrize("end", [end_leftovers, end_strays])
+def test_what_gave_up_its_environment_its_session_and_its_parent_is_found_below_the_cli(
+    launcher: Path, end: Callable[[str, str], int]
+) -> None:
+    stray = "import time; print('up', flush=True); time.sleep(600)"
+    tool = (
+        "import os, subprocess, sys\n"
+        f"subprocess.Popen([sys.executable, '-c', {stray!r}], env={{}}, start_new_session=True)\n"
+    )
+    cli = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {tool!r}]); sys.stdin.read()"
+    mark = str(uuid4())
+    packed = launch.pack(sys.executable, {"AGENT": mark}, os.getpid())
+    process = subprocess.Popen(
+        [launcher, "-c", cli], env={launch.VARIABLE: packed}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout is not None and process.stdout.readline() == "up\n"
+        assert end("AGENT", mark) >= 1
+        # End of file comes when nobody holds the pipe any more.
+        process.communicate(timeout=60)
 
 
 def test_the_launcher_is_private_and_written_once(launcher: Path, tmp_path: Path) -> None:

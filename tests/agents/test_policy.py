@@ -270,6 +270,8 @@ def test_what_the_user_allows_lifts_no_denial(project: Path) -> None:
         (Rules(deny=("make *",)), "make test", Verdict.DENY),
         (Rules(deny=("make *",), allow=("make *",)), "make", Verdict.DENY),
         (Rules(deny=("make *",)), "env X=1 /usr/bin/make -j4", Verdict.DENY),
+        (Rules(deny=("make test",)), "time X=1 make test", Verdict.DENY),
+        (Rules(deny=("make test",)), "env X=1 make test", Verdict.DENY),
         (Rules(deny=("make *",)), "m'a'ke", Verdict.DENY),
         (Rules(deny=("npm run deploy",)), "npm run $TARGET", Verdict.DENY),
         (Rules(deny=("npm run deploy",)), "npm run build", Verdict.ALLOW),
@@ -290,3 +292,54 @@ def test_denied_by_the_user_wins_in_every_wrapping(project: Path) -> None:
     for wrapping in WRAPPINGS:
         text = re.sub(r"\bls\b", "pwd", wrapping)
         assert policy.decide(wrapped("ls", [text]), directory=project, rules=rules).verdict is Verdict.DENY, text
+
+
+def test_functions_that_call_each_other_are_looked_at_once(project: Path) -> None:
+    calls = [f"f{number}() {{ f{number - 1}; f{number - 1}; }}" for number in range(1, 30)]
+    text = "\n".join(["f0() { ls; }", *calls, "f29"])
+    assert policy.decide(text, directory=project).allowed
+    assert policy.decide(text.replace("{ ls; }", "{ sudo ls; }"), directory=project).verdict is Verdict.DENY
+
+
+def test_what_is_too_long_to_look_at_is_refused(project: Path) -> None:
+    names = " ".join("abcdefghijklmnop")
+    body = "; ".join(f'ls "src/$x$y$z/{number}"' for number in range(10))
+    text = f"for x in {names}; do for y in {names}; do for z in {names}; do {body}; done; done; done"
+    decision = policy.decide(text, directory=project)
+    assert decision.verdict is Verdict.DENY and "too many steps" in decision.reason
+
+
+def test_a_pattern_that_also_means_a_name_like_an_option_is_refused(project: Path) -> None:
+    (project / "link").unlink()
+    assert policy.decide("tar cf a.tar *", directory=project).allowed
+    (project / "--checkpoint-action=exec=sh x.sh").touch()
+    for command in ("tar cf a.tar *", "ls ?*", "cat [-a]*"):
+        assert policy.decide(command, directory=project).verdict is Verdict.DENY
+    assert policy.decide("ls ./*.py", directory=project).allowed
+
+
+def test_a_link_out_of_the_project_is_not_followed_when_it_is_found(project: Path) -> None:
+    def allowed(command: str) -> bool:
+        return policy.decide(command, directory=project).allowed
+
+    assert allowed("find . -name link") and allowed("find . -type f -exec grep -l x {} +")
+    assert not allowed("find . -exec grep -r x {} +") and not allowed("find . | xargs cat")
+    assert not allowed("find . -iname 'LIN?' -exec ls {} \\;")
+    (project / "link").unlink()
+    assert allowed("find . -exec grep -r x {} +") and allowed("find . | xargs cat")
+
+
+def test_what_chmod_makes_a_program_is_still_read_before_it_runs(project: Path) -> None:
+    assert policy.decide("chmod +x v.sh && ./v.sh", directory=project).allowed
+    assert policy.decide("chmod +x evil.sh && ./evil.sh", directory=project).verdict is Verdict.DENY
+
+
+def test_a_module_of_the_project_needs_no_question_and_an_unknown_one_does(project: Path) -> None:
+    (project / "app").mkdir()
+    (project / "src" / "report.py").touch()
+    for command in ("python3 -m app.main --x", "PYTHONPATH=src python3 -m report", "python3 -m pytest -q"):
+        assert policy.decide(command, directory=project).allowed
+    for command in ("python3 -m httpx https://example.com", "python3 -m '' x", "python3 -m pip._internal install x"):
+        assert policy.decide(command, directory=project).verdict is Verdict.ASK
+    rules = Rules(allow=("python3 -m mytool *",))
+    assert policy.decide("python3 -m mytool x", directory=project, rules=rules).allowed

@@ -148,3 +148,10 @@ def test_a_silent_shell_command_is_no_stall_before_its_own_time_is_over() -> Non
     assert patience(60, [("Bash", {"command": "make test", "timeout": 600_000})]) > 600
     assert patience(60, [("Bash", {"command": "make test", "timeout": 9_000_000})]) < 700
     assert patience(1800, [("Bash", {"command": "make test", "timeout": 600_000})]) == 1800
+
+
+def test_a_long_word_of_dots_and_dashes_is_looked_at_in_no_time() -> None:
+    # Each would take seconds, with everything else at a stand, if it were looked through anew from each of its parts.
+    for word in ("a." * 10_000, "a-" * 10_000, "1." * 10_000):
+        for _ in range(50):
+            assert len(normalized(word)) <= len(word)

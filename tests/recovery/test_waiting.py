@@ -106,6 +106,26 @@ async def test_what_one_project_finds_used_up_no_other_of_the_same_account_asks_
         assert await third.until_rest() is PipelineStatus.COMPLETED
 
 
+async def test_whoever_gives_other_credentials_need_not_wait_for_the_limit_of_the_former(tmp_path: Path) -> None:
+    start = launch(tmp_path / "home", None, phases=PHASES)
+    clock = FakeClock(holds=True)
+    runtime = waiting_runtime(clock, [troubled.usage_limit(1)])
+    runtime.paid_by = "somebody"
+    async with open_engine(start, runtime=runtime, clock=clock) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        await run.until(is_waiting)
+        asked = len(runtime.asked)
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert ((await run.project()).status, len(runtime.asked)) == (PipelineStatus.PAUSED, asked)
+    elsewhere = TroubledRuntime(clock, in_turn(), breakable_scenario(1), paid_by="somebody else")
+    async with open_engine(start, runtime=elsewhere, clock=clock) as engine:
+        run = Watched(engine=engine, project_id=run.project_id, seen=run.seen)
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        assert clock.now() == START
+
+
 async def test_a_day_s_limit_is_waited_for_until_the_next_day(tmp_path: Path) -> None:
     clock = FakeClock(holds=True)
     # What sessions use is kept by the machine's own time.
