@@ -151,6 +151,12 @@ def plural(number: int, one: str) -> str:
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
+def not_shown(characters: int) -> str:
+    """The warning that a text holds `characters` that nobody sees."""
+    are = "is" if characters == 1 else "are"
+    return f"{plural(characters, 'character')} in it cannot be seen and {are} left out here. Be careful."
+
+
 def table(rows: Iterable[Iterable[str]]) -> list[str]:
     """Rows of cells as lines with aligned columns, two blanks apart, none at the end."""
     cells = [list(row) for row in rows]
