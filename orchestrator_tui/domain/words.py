@@ -143,7 +143,8 @@ ATTEMPT_FOLLOWS = {
 def attempt(event: AttemptFailed) -> str:
     """That a try failed, and what follows."""
     count = f"try {event.number} of at most {event.most}"
-    return f"{title(event.trouble)}, {count}: {one_line(event.problem, 160)}; {ATTEMPT_FOLLOWS[event.then]}"
+    problem = one_line(event.problem, 160).rstrip(".")
+    return f"{title(event.trouble)}, {count}: {problem}; {ATTEMPT_FOLLOWS[event.then]}"
 
 
 def plural(number: int, one: str) -> str:
