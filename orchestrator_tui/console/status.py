@@ -8,7 +8,7 @@ from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
 from orchestrator_tui.domain.records import ProjectOverview
-from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PhaseName, RequestKind
+from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, hidden
 
 NO_PROJECTS = (
@@ -58,7 +58,7 @@ def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None
     if overview.waiting_for is not None:
         lines += ["", *how_to_answer(overview)]
     elif project.status in standing.RESTING:
-        lines += ["", *why_paused(overview), f"Go on with: {resume_command(overview)}"]
+        lines += ["", *why_paused(overview), *how_to_go_on(overview, "Go on with")]
     return lines
 
 
@@ -134,6 +134,13 @@ def _in_full(text: str) -> list[str]:
     """What a yes would be to: nothing of it is cut off, and what cannot be shown is told."""
     lines = [f"  {line}".rstrip() for line in clean(text).rstrip("\n").split("\n")]
     return ["", *lines, "", *([words.not_shown(count)] if (count := hidden(text)) else [])]
+
+
+def how_to_go_on(overview: ProjectOverview, told: str) -> list[str]:
+    """The command that resumes a project, after the word `told`; nothing at a limit: by itself it would change nothing,
+    and what does was told with the pause."""
+    at_limit = (overview.project.status, overview.state.shutdown_reason) == (PipelineStatus.PAUSED, PauseReason.BUDGET)
+    return [] if at_limit else [f"{told}: {resume_command(overview)}"]
 
 
 def resume_command(overview: ProjectOverview) -> str:

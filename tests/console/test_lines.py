@@ -55,7 +55,7 @@ def test_a_failed_try_is_told_in_one_sentence() -> None:
         phase=PhaseName.IMPLEMENT,
         role="developer",
         trouble=Trouble.STALLED,
-        problem="The developer agent gave no sign of life for 30m00s.",
+        problem="It gave no sign of life for 30m00s.",
         then=Rung.FRESH,
         number=1,
         most=3,
@@ -63,9 +63,8 @@ def test_a_failed_try_is_told_in_one_sentence() -> None:
         work_item_key="TASK-7",
     )
     _, lines = played(failed)
-    assert lines[-1].text == (
-        "TASK-7: stalled, try 1 of at most 3: The developer agent gave no sign of life for 30m00s; a new session follows"
-    )
+    told = "TASK-7: stalled, try 1 of at most 3: It gave no sign of life for 30m00s; a new session follows"
+    assert lines[-1].text == told
 
 
 def test_a_phase_opens_with_a_heading_and_later_rounds_say_so() -> None:

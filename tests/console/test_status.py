@@ -176,6 +176,7 @@ def test_a_pause_without_a_question_says_why_and_what_its_error_advises() -> Non
     paused = out_of_budget("All is used up. Resume with --set a.b=2.")
     for lines in (status.detail(paused, NOW), what_next(paused)):
         assert "Paused: All is used up. Resume with --set a.b=2." in lines
+        assert not any("orchestrator-tui --resume 1" in line for line in lines)
     assert status.as_json(paused, NOW)["waiting_for"] == {
         "kind": "budget",
         "phase": "implement",
