@@ -205,7 +205,8 @@ def _disk(launch: Launch) -> Finding:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    text = f"{free / 1e9:.1f} GB free in {folder}"
+    size = f"{free / 1e9:.1f} GB" if free >= 1e9 else f"{free / 1e6:.1f} MB"
+    text = f"{size} free in {folder}"
     if free < ENOUGH_BYTES:
         return Finding("disk", State.WARN, text, "Make room; a run waits while its disk is full.")
     return Finding("disk", State.OK, text)

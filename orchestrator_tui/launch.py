@@ -126,7 +126,7 @@ async def _step_in(invocation: cli.StepIn, engine: EngineClient) -> str:
         command, told = await stepping.note(engine, project, invocation.text, invocation.item)
     else:
         project = await pick.to_stop(engine, invocation.reference, naming="--project ID")
-        overview = await engine.overview(project.id)
+        overview = as_it_is(await engine.overview(project.id))
         if invocation.action == cli.INTERRUPT:
             command, told = stepping.interrupt(overview, invocation.agent)
         else:

@@ -5,9 +5,11 @@ from typing import assert_never
 
 from orchestrator_tui.adapters.base import InputAdapter
 from orchestrator_tui.adapters.review import Approved, ChangesWanted, Edited, Reviewer, StopWanted, Verdict
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.commands import AnswerRequest, Command, EditArtifact
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, RequestKind
+from orchestrator_tui.domain.text import hidden
 from orchestrator_tui.engine.client import EngineClient
 
 WORDS_FOR = {
@@ -57,8 +59,8 @@ class Broker:
 
     async def _decide(self, request: InputRequest) -> Command:
         choice = Choice(await self.adapter.show_error(_question(request), [c.value for c in request.choices]))
-        words = WORDS_FOR.get(choice)
-        return self._choose(request, choice, await self.adapter.get_clarification(words) if words else None)
+        asked = WORDS_FOR.get(choice)
+        return self._choose(request, choice, await self.adapter.get_clarification(asked) if asked else None)
 
     def _command(self, request: InputRequest, verdict: Verdict) -> Command:
         match verdict:
@@ -82,4 +84,7 @@ class Broker:
 
 
 def _question(request: InputRequest) -> str:
-    return f"{request.title}\n{request.body}".strip()
+    lines = [request.title, request.body.rstrip("\n")]
+    if request.kind is RequestKind.PERMISSION and (count := hidden(request.body)):
+        lines.append(words.not_shown(count))
+    return "\n".join(lines).strip()

@@ -10,6 +10,7 @@ from orchestrator_tui.cli.invocations import (
     PERMISSIONS,
     POLICY,
     PROGRAM,
+    QUOTED,
     STEPPING,
     TOKEN,
     TRACKER,
@@ -105,9 +106,7 @@ def _check_tracker(given: argparse.Namespace, rest: Sequence[str]) -> None:
 
 def _check_policy(given: argparse.Namespace) -> None:
     if given.words[1:2] != ["check"] or len(given.words) != 3:
-        raise UsageError(
-            f"{POLICY} check takes one command.", hint=f"Put it in quotes: {PROGRAM} {POLICY} check 'git status'"
-        )
+        raise UsageError(f"{POLICY} check takes one command.", hint=QUOTED)
     for flag in (
         "idea",
         "idea_file",

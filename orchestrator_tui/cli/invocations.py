@@ -9,6 +9,8 @@ DEFAULT_PORT = 8000
 DEFAULT_API_PORT = 8080
 IMPORT = "import"
 POLICY = "policy"
+QUOTED = f"Put the command in quotes: {PROGRAM} {POLICY} check 'git status'"
+"""What to do about a command to be checked that came as several words."""
 TRACKER = "tracker"
 TRACKER_ACTIONS = ("status", "sync", "move")
 DOCTOR = "doctor"

@@ -11,6 +11,7 @@ from orchestrator_tui.cli.invocations import (
     DOCTOR,
     IMPORT,
     PERMISSIONS,
+    POLICY,
     PROGRAM,
     SCOPES,
     TOKEN,
@@ -123,6 +124,7 @@ def _add_continue(group: Any) -> None:
         f"{TRACKER} {'|'.join(TRACKER_ACTIONS)} [ID] is about where work items are kept; "
         f"{PERMISSIONS} [ID] lists the commands you allowed for good in a project; "
         f"{TOKEN} create NAME, {TOKEN} list, {TOKEN} revoke ID are about who may use a server; "
+        f"{POLICY} check 'COMMAND' says whether agents may run a command here; "
         f"{DOCTOR} looks whether this machine has what a run needs",
     )
     group.add_argument("--to", metavar="KIND", help=f"with {TRACKER} move: database, json, or an installed tracker")

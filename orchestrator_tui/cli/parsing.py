@@ -14,6 +14,7 @@ from orchestrator_tui.cli.invocations import (
     PERMISSIONS,
     POLICY,
     PROGRAM,
+    QUOTED,
     SCOPES,
     STEPPING,
     TOKEN,
@@ -37,6 +38,7 @@ from orchestrator_tui.cli.invocations import (
     UseTracker,
 )
 from orchestrator_tui.cli.options import make_parser
+from orchestrator_tui.domain.errors import UsageError
 
 
 def parse(arguments: Sequence[str]) -> Invocation:
@@ -46,7 +48,13 @@ def parse(arguments: Sequence[str]) -> Invocation:
         UsageError: they cannot be understood or contradict each other.
     """
     parser = make_parser()
-    given = parser.parse_intermixed_args(arguments)
+    try:
+        given = parser.parse_intermixed_args(arguments)
+    except UsageError as error:
+        if [word for word in arguments if not word.startswith("-")][:2] == [POLICY, "check"]:
+            # Most likely they are the options of the command that is asked about.
+            raise UsageError(error.message, hint=QUOTED) from error
+        raise
     if given.help:
         return ShowText(text=parser.format_help())
     if given.version:

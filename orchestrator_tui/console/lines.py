@@ -72,7 +72,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             where = f": {event.file_path}" if event.file_path else ""
             return ((f"stored {words.title(event.output_type)}{where}", Kind.PLAIN),)
         case events.AttemptFailed():
-            return ((f"{_on(after, event.work_item_id)}{words.attempt(event)}", Kind.BAD),)
+            item = f"{event.work_item_key}: " if event.work_item_key else ""
+            return ((f"{item}{words.attempt(event)}", Kind.BAD),)
         case events.SwarmMerged():
             return (_merged(event),)
         case events.WorkItemCreated():

@@ -8,12 +8,8 @@ from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
 from orchestrator_tui.domain.records import ProjectOverview
-from orchestrator_tui.domain.statuses import (
-    PHASE_ORDER,
-    Choice,
-    PhaseName,
-    RequestKind,
-)
+from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
+from orchestrator_tui.domain.text import clean, hidden
 
 NO_PROJECTS = (
     "There are no projects yet.",
@@ -62,7 +58,7 @@ def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None
     if overview.waiting_for is not None:
         lines += ["", *how_to_answer(overview)]
     elif project.status in standing.RESTING:
-        lines += ["", *why_paused(overview), f"Go on with: {resume_command(overview)}"]
+        lines += ["", *why_paused(overview), *how_to_go_on(overview, "Go on with")]
     return lines
 
 
@@ -119,10 +115,12 @@ def how_to_answer(overview: ProjectOverview) -> list[str]:
             lines += [words.one_line(request.body, 400), f"To try again: {resume}"]
             lines += [f'With a hint:  {resume} --request-changes "what the agent should know"']
         case RequestKind.CLARIFICATION:
-            lines += [words.one_line(request.body, 400), f'To answer: {resume} --request-changes "your answer"']
+            lines += [*_in_full(request.body), f'To answer: {resume} --request-changes "your answer"']
         case RequestKind.PERMISSION:
             once = "once" if Choice.ALLOW_ONCE in request.choices else "here"
-            lines += [words.one_line(request.body, 400), f"To allow it {once}: {resume} --approve"]
+            lines += [*_in_full(request.body), f"To allow it {once}: {resume} --approve"]
+            if {Choice.ALLOW_ONCE, Choice.ALLOW_PROJECT} <= {*request.choices}:
+                lines += [f"To allow it in this project from now on: {resume} (on a terminal)"]
             if Choice.DENY in request.choices:
                 lines += [f'To deny it:       {resume} --request-changes "why"']
         case _:
@@ -130,6 +128,19 @@ def how_to_answer(overview: ProjectOverview) -> list[str]:
             lines += [f'To ask for changes: {resume} --request-changes "what should be different"']
             lines += [f"To be asked:        {resume} (on a terminal)"]
     return lines
+
+
+def _in_full(text: str) -> list[str]:
+    """What a yes would be to: nothing of it is cut off, and what cannot be shown is told."""
+    lines = [f"  {line}".rstrip() for line in clean(text).rstrip("\n").split("\n")]
+    return ["", *lines, "", *([words.not_shown(count)] if (count := hidden(text)) else [])]
+
+
+def how_to_go_on(overview: ProjectOverview, told: str) -> list[str]:
+    """The command that resumes a project, after the word `told`; nothing at a limit: by itself it would change nothing,
+    and what does was told with the pause."""
+    at_limit = (overview.project.status, overview.state.shutdown_reason) == (PipelineStatus.PAUSED, PauseReason.BUDGET)
+    return [] if at_limit else [f"{told}: {resume_command(overview)}"]
 
 
 def resume_command(overview: ProjectOverview) -> str:

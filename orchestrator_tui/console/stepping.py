@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, SteerAgent, Stepping
 from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.records import Project, ProjectOverview, SessionLog, WorkItem
+from orchestrator_tui.domain.statuses import AgentStatus
 from orchestrator_tui.engine.client import EngineClient
 
 BY = "console"
@@ -55,7 +56,7 @@ def as_json(command: Stepping, project: Project, told: str) -> dict[str, object]
 
 
 def _named(overview: ProjectOverview, agent: str | None) -> Sequence[SessionLog]:
-    running = overview.running
+    running = [one for one in overview.running if one.status is AgentStatus.RUNNING]
     if not running:
         raise UsageError(f"No agent of {overview.project.name} is at work.", hint="--note leaves words for the next.")
     if agent is None:

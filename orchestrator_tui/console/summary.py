@@ -33,8 +33,8 @@ def what_next(overview: ProjectOverview) -> list[str]:
         return []
     if overview.waiting_for is not None:
         return status.how_to_answer(overview)
-    resume = f"To resume: {status.resume_command(overview)}"
-    return [*status.why_paused(overview), resume, "To look at it: orchestrator-tui --status"]
+    resume = status.how_to_go_on(overview, "To resume")
+    return [*status.why_paused(overview), *resume, "To look at it: orchestrator-tui --status"]
 
 
 def _headline(overview: ProjectOverview) -> str:

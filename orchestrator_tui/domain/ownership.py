@@ -5,7 +5,7 @@ from datetime import datetime
 
 from orchestrator_tui.domain import owner, words
 from orchestrator_tui.domain.records import PhaseState, ProjectOverview
-from orchestrator_tui.domain.statuses import AgentStatus, PipelineStatus
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus
 
 AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 ITS_PROCESS_IS_GONE = "its process is gone"
@@ -37,8 +37,11 @@ def is_dead(name: str | None, status: PipelineStatus) -> bool:
 
 
 def _ended(phase: PhaseState, at: datetime) -> PhaseState:
+    """A phase that ran in a process which is gone is back in the queue; any other is as it was."""
+    if phase.status is not PhaseStatus.RUNNING:
+        return phase
     lasted = (at - phase.running_since).total_seconds() if phase.running_since else 0.0
-    return replace(phase, running_since=None, seconds=phase.seconds + max(0.0, lasted))
+    return replace(phase, status=PhaseStatus.PENDING, running_since=None, seconds=phase.seconds + max(0.0, lasted))
 
 
 def elsewhere(name: str | None, status: PipelineStatus) -> str:

@@ -49,7 +49,7 @@ def pause_problem(overview: ProjectOverview) -> str | None:
     phase = state.phases[project.current_phase] if project.current_phase else None
     if state.resumes_at is not None:
         told = f"{words.why(state.shutdown_reason, state.resumes_at)}; it goes on by itself then"
-        return f"{told}. {phase.error}" if phase and phase.error and phase.status is PhaseStatus.FAILED else told
+        return f"{told}. {phase.error}" if phase and phase.error else told
     return (phase and phase.error) or words.title(state.shutdown_reason or "no reason is known")
 
 

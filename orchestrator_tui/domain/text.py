@@ -9,6 +9,12 @@ def clean(text: str) -> str:
     return "".join(c for c in tidy if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
 
 
+def hidden(text: str) -> int:
+    """How many characters of `text` are left out when it is shown."""
+    written = text.replace("\r\n", "\n").replace("\t", "    ")
+    return len(written) - len(clean(text))
+
+
 def one_line(text: str, limit: int = 160) -> str:
     """`text` on one line of at most `limit` characters; what is left out shows as an ellipsis."""
     # More than enough for any limit, so that a huge text costs no more than a long one.

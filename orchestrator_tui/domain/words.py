@@ -143,12 +143,19 @@ ATTEMPT_FOLLOWS = {
 def attempt(event: AttemptFailed) -> str:
     """That a try failed, and what follows."""
     count = f"try {event.number} of at most {event.most}"
-    return f"{title(event.trouble)}, {count}: {one_line(event.problem, 160)}; {ATTEMPT_FOLLOWS[event.then]}"
+    problem = one_line(event.problem, 160).rstrip(".")
+    return f"{title(event.trouble)}, {count}: {problem}; {ATTEMPT_FOLLOWS[event.then]}"
 
 
 def plural(number: int, one: str) -> str:
     """`1 agent`, `3 agents`."""
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
+def not_shown(characters: int) -> str:
+    """The warning that a text holds `characters` that nobody sees."""
+    are = "is" if characters == 1 else "are"
+    return f"{plural(characters, 'character')} in it cannot be seen and {are} left out here. Be careful."
 
 
 def table(rows: Iterable[Iterable[str]]) -> list[str]:

@@ -23,7 +23,7 @@ from orchestrator_tui.agents.base import (
     TurnEnded,
     Working,
 )
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.clock import Clock, now
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.records import Project, SessionLog, ToolCall, Usage, WorkItem
@@ -31,7 +31,7 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import classification, detection, failures
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.detection import Finding, StuckDetector, Thresholds
+from orchestrator_tui.engine.detection import Finding, Pattern, StuckDetector, Thresholds
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
 from orchestrator_tui.engine.hearing import Heard, Hearing
@@ -256,21 +256,21 @@ class Conversation:
         self._stuck.begin_turn()
         self._account.running.clear()
         outputs = aiter(self._session.turn(prompt))
-        found: Finding | None = None
+        fault: AgentFailed | None = None
         while True:
             output = await self._next(outputs)
             if isinstance(output, TurnEnded):
-                if found is not None and output.error_kind == "interrupted":
+                if fault is not None and output.error_kind == "interrupted":
                     self._flush_delta()
-                    raise self._looping(found)
+                    self._account.refusals.clear()
+                    raise fault
                 return self._end_turn(output)
             finding = self._take(output)
             if not isinstance(output, TextDelta):
                 self._count()
                 await guard.look()
             await self._notice(output)
-            if finding is not None and found is None:
-                found = finding
+            if fault is None and (fault := self._fault(output, finding)) is not None:
                 await self._session.interrupt()
 
     def _count(self) -> None:
@@ -309,7 +309,7 @@ class Conversation:
                         return coming.result()
                     looked_at = now()
                     if not await asyncio.to_thread(changed_since, self._task.directory, since):
-                        text = f"The {self._task.role} agent gave no sign of life for {seconds / 60:.0f} minutes."
+                        text = f"The {self._task.role} agent gave no sign of life for {words.duration(seconds)}."
                         raise self._failed(text, kind="stalled") from error
                     since = looked_at
         finally:
@@ -320,12 +320,22 @@ class Conversation:
         trouble = classification.of_session(kind, None, text, None)
         return AgentFailed(text, kind=kind, trouble=trouble, summary=self.summary())
 
+    def _fault(self, output: AgentOutput, finding: Finding | None) -> AgentFailed | None:
+        """What the turn is not to go on for, as it would lead nowhere; told as it was before the turn is ended."""
+        if finding is not None:
+            return self._looping(finding)
+        if isinstance(output, ApiRetried):
+            return failures.of_retry(output, summary=self.summary())
+        return None
+
     def _looping(self, finding: Finding) -> AgentFailed:
         """An agent that ran in circles; when it ran against refusals, these are the trouble."""
-        kind = "blocked_command" if len(self._account.refusals) >= LEAST_REFUSALS else "looping"
-        reason = f" It was refused: {self._account.refusals[-1]}" if kind == "blocked_command" else ""
-        self._account.refusals.clear()
-        return self._failed(f"{finding.text}.{reason}", kind=kind)
+        kind, text = "looping", finding.text.rstrip(".")
+        if len(refusals := self._account.refusals) >= LEAST_REFUSALS:
+            kind = "blocked_command"
+            if finding.pattern is not Pattern.SAME_ERROR:
+                text = f"{text}. It was refused: {refusals[-1].rstrip('.')}"
+        return self._failed(f"{text}.", kind=kind)
 
     def _end_turn(self, ended: TurnEnded) -> TurnEnded:
         self._flush_delta()

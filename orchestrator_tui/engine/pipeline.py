@@ -244,7 +244,7 @@ class Pipeline:
         except LimitReached as error:
             return await self._limited(phase, error)
         except OrchestratorError as error:
-            await self._give_up(phase, error, None)
+            await self._give_up(phase, error)
             return False
         await self._parts.log.flush()
         if result.status is PhaseStatus.PENDING:
@@ -260,8 +260,8 @@ class Pipeline:
             await self._parts.log.flush()
             await self.interrupted("there is more to use again")
             return True
-        await self._set_aside(phase, limit.message)
-        await self._give_up(phase, limit, PauseReason.BUDGET, resumes_at=limit.resumes_at)
+        await self._parts.log.flush()
+        await self._pause(phase, limit, PauseReason.BUDGET, hint=limit.hint, error=limit.line(), until=limit.resumes_at)
         return False
 
     async def _wait(self, phase: PhaseState, error: MustWait) -> None:
@@ -271,22 +271,37 @@ class Pipeline:
         number = 1 if self._parts.sessions.have_answered else state.waits + 1
         resumes_at = self._parts.pauses.until(self._parts.clock.now(), error.resets_at, number)
         if resumes_at is None:
-            await self._give_up(phase, error, None)
+            await self._give_up(phase, error)
             return
         reason = PauseReason.USAGE_LIMIT if error.trouble in LIMITS else PauseReason.API_UNAVAILABLE
-        why = await self._set_aside(phase, error.message)
+        await self._pause(phase, error, reason, until=resumes_at, waits=number)
+
+    async def _pause(
+        self,
+        phase: PhaseState,
+        why: OrchestratorError,
+        reason: PauseReason,
+        *,
+        hint: str = "",
+        error: str | None = None,
+        until: datetime | None,
+        waits: int | None = None,
+    ) -> None:
+        """Rest with the phase back in the queue: it has not failed, and goes on with what it has. `error` is kept with
+        it, for whoever looks at it meanwhile; `until` is when it goes on by itself."""
+        kept = await self._set_aside(phase, why.message)
+        told = events.ErrorOccurred(
+            title=why.title,
+            message=why.message,
+            hint=" ".join(text for text in (hint, _by_itself(until) if until else "") if text),
+            phase=phase.phase,
+        )
         async with self._store.transaction() as unit:
-            await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=why)
-            unit.record(
-                self._project.id,
-                events.ErrorOccurred(
-                    title=error.title,
-                    message=error.message,
-                    hint=_by_itself(resumes_at),
-                    phase=phase.phase,
-                ),
+            await self._change_phase(
+                unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=kept, error=error
             )
-            await self._rest(unit, PipelineStatus.PAUSED, reason, resumes_at=resumes_at, waits=number)
+            unit.record(self._project.id, told)
+            await self._rest(unit, PipelineStatus.PAUSED, reason, resumes_at=until, waits=waits)
         await self.mirror()
 
     async def _await_decision(self, phase: PhaseState, error: DecisionAwaited) -> bool:
@@ -379,35 +394,21 @@ class Pipeline:
             path = self._parts.workspace.write_note(f"{result.output_type}.md", result.markdown)
         return new_artifact(self._project.id, phase, result.output_type, result.content, path, round_number)
 
-    async def _give_up(
-        self,
-        phase: PhaseState,
-        error: OrchestratorError,
-        pause: PauseReason | None,
-        *,
-        resumes_at: datetime | None = None,
-    ) -> None:
+    async def _give_up(self, phase: PhaseState, error: OrchestratorError) -> None:
         """A phase could not be finished: a person decides in checkpoint mode, otherwise the pipeline has failed."""
         await self._parts.log.flush()
-        asks = pause is None and self._parts.settings.autonomy.mode is Autonomy.CHECKPOINT
-        reason = PauseReason.ERROR if asks else pause
+        asks = self._parts.settings.autonomy.mode is Autonomy.CHECKPOINT
         async with self._store.transaction() as unit:
             await self._change_phase(
                 unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.FAILED, reason=error.message, error=error.line()
             )
             unit.record(
                 self._project.id,
-                events.ErrorOccurred(
-                    title=error.title,
-                    message=error.message,
-                    hint=" ".join([error.hint, _by_itself(resumes_at)] if resumes_at else [error.hint]),
-                    phase=phase.phase,
-                ),
+                events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint, phase=phase.phase),
             )
             if asks:
                 await questions.open_request(unit, questions.about_phase(self._project, phase.phase, error))
-            status = PipelineStatus.PAUSED if reason else PipelineStatus.FAILED
-            await self._rest(unit, status, reason or PauseReason.ERROR, resumes_at=resumes_at)
+            await self._rest(unit, PipelineStatus.PAUSED if asks else PipelineStatus.FAILED, PauseReason.ERROR)
         await self.mirror()
 
     async def _move_phase(self, phase: PhaseState, new: PhaseStatus, *, reason: str | None = None) -> None:

@@ -92,6 +92,14 @@ class Sessions:
         if self._closing:
             await asyncio.Event().wait()
 
+    async def require_budget(self, phase: PhaseName) -> None:
+        """
+        Raises:
+            LimitReached: no further session of the phase may begin, by the limits that are in force now.
+        """
+        if limit := await self._budget.is_used_up(Place(phase=phase)):
+            raise limit
+
     async def settle(self) -> None:
         """Let no session and no tool call begin any more; returns when none is under way."""
         self._closing = True

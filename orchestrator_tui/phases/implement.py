@@ -82,6 +82,9 @@ class ImplementPhase(Phase):
     async def _next(self, given: PhaseInput, tracker: WorkTracker) -> WorkItem | None:
         await self._services.sessions.may_begin()
         self._services.workspace.require_room()
+        if (await tracker.get_progress_summary(given.project.id)).todo:
+            # Before one is claimed: an item that nothing can be done at has nothing to tell either.
+            await self._services.sessions.require_budget(self.name)
         return await tracker.get_next_work_item(given.project.id, self.name)
 
     async def still_holds(self, input_data: PhaseInput) -> bool:

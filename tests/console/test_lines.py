@@ -4,6 +4,7 @@ from orchestrator_tui.console import jsonlines, plain
 from orchestrator_tui.console.lines import Kind
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.troubles import Rung, Trouble
 from tests.console.events_of_a_run import (
     START,
     agent,
@@ -47,6 +48,23 @@ def test_the_cost_of_an_item_is_that_of_its_last_try() -> None:
     )
     assert state.items["i7"].usage.cost_usd == 0.5
     assert state.phases[PhaseName.IMPLEMENT].usage.cost_usd == state.usage.cost_usd == 1.5
+
+
+def test_a_failed_try_is_told_in_one_sentence() -> None:
+    failed = events.AttemptFailed(
+        phase=PhaseName.IMPLEMENT,
+        role="developer",
+        trouble=Trouble.STALLED,
+        problem="It gave no sign of life for 30m00s.",
+        then=Rung.FRESH,
+        number=1,
+        most=3,
+        work_item_id="i7",
+        work_item_key="TASK-7",
+    )
+    _, lines = played(failed)
+    told = "TASK-7: stalled, try 1 of at most 3: It gave no sign of life for 30m00s; a new session follows"
+    assert lines[-1].text == told
 
 
 def test_a_phase_opens_with_a_heading_and_later_rounds_say_so() -> None:

@@ -90,6 +90,13 @@ def test_errors_are_told_apart_from_a_denial(
     assert json.loads(capsys.readouterr().out)["type"] == "error"
 
 
+def test_the_options_of_a_command_without_quotes_are_told_to_be_put_into_them(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["policy", "check", "ls", "-la"]) == main(["policy", "check", "git", "status"]) == 2
+    assert capsys.readouterr().err.count("Put the command in quotes") == 2
+
+
 def test_settings_that_cannot_be_read_are_an_error_too(folder: Path) -> None:
     (folder / "orchestrator.toml").write_text("[permissions\n")
     assert main(["policy", "check", "ls"]) == 2

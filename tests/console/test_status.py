@@ -176,6 +176,7 @@ def test_a_pause_without_a_question_says_why_and_what_its_error_advises() -> Non
     paused = out_of_budget("All is used up. Resume with --set a.b=2.")
     for lines in (status.detail(paused, NOW), what_next(paused)):
         assert "Paused: All is used up. Resume with --set a.b=2." in lines
+        assert not any("orchestrator-tui --resume 1" in line for line in lines)
     assert status.as_json(paused, NOW)["waiting_for"] == {
         "kind": "budget",
         "phase": "implement",
@@ -327,6 +328,24 @@ def test_a_yes_to_what_is_only_allowed_for_good_is_that() -> None:
     told = "\n".join(status.how_to_answer(replace(waiting(), waiting_for=asked)))
     assert "--approve" in told
     assert "deny" not in told
+
+
+def test_a_command_that_waits_for_permission_is_shown_in_full_line_by_line() -> None:
+    command = "\n".join(["cat > build.sh <<'X'", *(f"echo step {number}" for number in range(200)), "X", "sh build.sh"])
+    asked = replace(request(RequestKind.PERMISSION), body=f"Why this is asked: it is new.\n\n{command}\n")
+    told = status.how_to_answer(replace(waiting(), waiting_for=asked))
+    assert told[4:-4] == [f"  {line}" for line in command.split("\n")]
+    assert told[-3:] == [
+        "To allow it once: orchestrator-tui --resume 3 --approve",
+        "To allow it in this project from now on: orchestrator-tui --resume 3 (on a terminal)",
+        'To deny it:       orchestrator-tui --resume 3 --request-changes "why"',
+    ]
+
+
+def test_what_cannot_be_seen_of_a_command_is_told() -> None:
+    asked = replace(request(RequestKind.PERMISSION), body="ls \u202e\u200b-la\n")
+    told = status.how_to_answer(replace(waiting(), waiting_for=asked))
+    assert "2 characters in it cannot be seen and are left out here. Be careful." in told
 
 
 @pytest.mark.parametrize("kind", [RequestKind.CLARIFICATION, RequestKind.ERROR_DECISION])

@@ -6,11 +6,13 @@ import pytest
 
 from orchestrator_tui import cli, launch
 from orchestrator_tui.console import stepping
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.commands import InterruptAgent, SteerAgent
 from orchestrator_tui.domain.errors import ProjectNotFound, UsageError
-from orchestrator_tui.domain.records import ProjectOverview
-from tests.console.test_status import overview
+from orchestrator_tui.domain.ownership import as_it_is
+from orchestrator_tui.domain.records import PhaseState, ProjectOverview
+from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus
+from tests.console.test_status import NOW, overview
 from tests.counselled import GATE, LISTEN, CounselledRuntime, scenario
 from tests.database import samples
 from tests.engine.test_stepping_in import called, finished, running
@@ -40,6 +42,19 @@ def test_words_are_for_the_only_agent_or_for_the_one_that_is_named() -> None:
 def test_an_interrupt_is_for_all_agents_or_for_the_one_that_is_named() -> None:
     assert stepping.interrupt(with_agents(4, 5), None)[0] == InterruptAgent(project_id="id-1", by="console")
     assert stepping.interrupt(with_agents(4, 5), "5")[0].agent_id == "s5"
+
+
+def test_nobody_listens_in_a_process_that_is_gone() -> None:
+    running = with_agents(4)
+    implement = PhaseState(phase=PhaseName.IMPLEMENT, status=PhaseStatus.RUNNING, running_since=NOW)
+    ended = owner.this_process().replace(" since ", " since 9")
+    phases = {**running.state.phases, PhaseName.IMPLEMENT: implement}
+    left = as_it_is(replace(running, state=replace(running.state, owner=ended, phases=phases)))
+    with pytest.raises(UsageError, match="No agent of task-manager is at work"):
+        stepping.steer(left, "x", None)
+    with pytest.raises(UsageError, match="No agent of task-manager is at work"):
+        stepping.interrupt(left, None)
+    assert left.state.phases[PhaseName.IMPLEMENT].status is PhaseStatus.PENDING
 
 
 async def test_what_is_said_on_the_command_line_reaches_the_agents_of_the_project_that_runs(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from orchestrator_tui.domain.commands import ResumeProject, SetLimit
 from orchestrator_tui.domain.errors import MustWait, SettingsError
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.records import Usage
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.standing import pause_problem
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.domain.troubles import Trouble
 from orchestrator_tui.engine import accounts
 from orchestrator_tui.engine.accounts import AccountLimits
@@ -111,6 +112,25 @@ async def test_what_is_ended_at_a_limit_goes_on_with_its_conversation_and_its_fi
     developers = [request for request in runtime.started if request.role == "developer"]
     assert [request.resume for request in developers] == [None, ended.id]
     assert "again" in next(e.text for e in run.all(events.AgentPrompted) if e.kind == "resumed")
+
+
+async def test_a_pause_at_a_limit_is_no_failure_and_a_resume_that_changes_nothing_leaves_the_items_alone(
+    tmp_path: Path,
+) -> None:
+    start = start_in(tmp_path / "home", **limits(Scope.PROJECT, Resource.SESSIONS, 2))
+    runtime = SpendingRuntime(generated_scenario(ITEMS))
+    async with open_engine(start, runtime=runtime) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await run.until_rest() is PipelineStatus.PAUSED
+        items = await engine.items(run.project_id)
+        await engine.submit(ResumeProject(project_id=run.project_id))
+        assert await run.until_rest() is PipelineStatus.PAUSED
+        assert await engine.items(run.project_id) == items
+        overview = await engine.overview(run.project_id)
+    assert overview.state.phases[PhaseName.IMPLEMENT].status is PhaseStatus.PENDING
+    assert "limits.project.sessions" in (pause_problem(overview) or "")
+    assert PhaseStatus.FAILED not in {event.new for event in run.all(events.PhaseStatusChanged)}
 
 
 async def test_a_raise_counts_at_once_for_a_session_at_work(tmp_path: Path) -> None:

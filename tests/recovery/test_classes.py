@@ -249,6 +249,21 @@ async def test_refused_credentials_stop_everything_at_once_and_ask(tmp_path: Pat
         assert (await run.engine.overview(run.project_id)).items.todo == 3
 
 
+async def test_credentials_that_are_refused_again_and_again_are_not_waited_for(tmp_path: Path) -> None:
+    async with played(tmp_path, [troubled.refuses], autonomy="checkpoint") as (run, runtime):
+        assert [event.attempt for event in run.all(events.AgentRetried)] == [1, 2, 3]
+        assert len(runtime.of("developer")) == 1
+        request = await run.request()
+        assert "refused the credentials" in request.body and "ANTHROPIC_API_KEY" in request.body
+
+
+async def test_what_a_blocked_agent_is_told_names_the_refusal_once(tmp_path: Path) -> None:
+    async with played(tmp_path, [troubled.BLOCKED]) as (run, _):
+        (failed,) = run.all(events.AttemptFailed)
+    assert failed.problem.count("curl is not allowed: there is no network") == 1
+    assert ".." not in failed.problem
+
+
 async def test_a_task_of_a_planning_phase_climbs_the_same_ladder(tmp_path: Path) -> None:
     async with played(tmp_path, [troubled.INVALID] * 4, [troubled.stall], role="planner") as (run, runtime):
         assert await status(run) is PipelineStatus.COMPLETED

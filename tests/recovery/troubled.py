@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator_tui.agents.base import (
     AgentOutput,
     AgentSession,
+    ApiRetried,
     CalledTool,
     LimitChanged,
     Said,
@@ -161,6 +162,16 @@ def usage_limit(hours: float) -> Fault:
         yield session.ended(error_kind="rate_limit", status=429, error="You have hit your limit")
 
     return fault
+
+
+async def refuses(session: TroubledSession) -> AsyncIterator[AgentOutput]:
+    """The API refuses the credentials again and again, until nobody waits for it any longer."""
+    for attempt in range(1, 100):
+        yield ApiRetried(attempt=attempt, max_attempts=99, delay_seconds=0.5, status=401, error="authentication_failed")
+        if session.interrupted:
+            yield session.ended(error_kind="interrupted", error="interrupted")
+            return
+    raise AssertionError("nobody interrupted it")
 
 
 async def stall(session: TroubledSession) -> AsyncIterator[AgentOutput]:

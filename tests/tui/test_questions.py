@@ -59,6 +59,11 @@ async def test_characters_of_a_permission_that_cannot_be_seen_are_told(tmp_path:
         await case.sees("Bash  ls -la", "2 characters in it cannot be seen")
 
 
+async def test_the_line_end_of_a_command_is_no_hidden_character(tmp_path: Path) -> None:
+    async with asked_about(tmp_path, RequestKind.PERMISSION, PERMISSION, body="Bash  ls \u200b-la\n") as case:
+        await case.sees("Bash  ls -la", "1 character in it cannot be seen and is left out")
+
+
 @pytest.mark.parametrize("size", [WIDE, SMALL])
 async def test_a_question_is_answered_in_words(tmp_path: Path, size: tuple[int, int]) -> None:
     async with asked_about(

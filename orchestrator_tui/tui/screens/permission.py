@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.widget import Widget
 
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.statuses import Choice
 from orchestrator_tui.tui.keymap import Place, bindings
 from orchestrator_tui.tui.screens.asking import Question
@@ -34,9 +35,10 @@ class PermissionScreen(Question):
     async def show_request(self) -> None:
         self.box.tell_head(self.request.title)
         self.query_one("#question-body", TextView).show(lines_of(self.request.body))
-        written = self.request.body.replace("\r\n", "\n").replace("\t", "    ")
+        # Line ends at the end are left out, too, and hide nothing.
+        written = self.request.body.replace("\r\n", "\n").replace("\t", "    ").rstrip("\n")
         if hidden := len(written) - len(tidy(written)):
-            self.box.tell_note(f"{hidden} characters in it cannot be seen and are left out here. Be careful.")
+            self.box.tell_note(words.not_shown(hidden))
 
     def offers(self) -> Iterator[Offer]:
         for choice, offer in self._OFFERS.items():
