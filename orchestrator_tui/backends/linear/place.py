@@ -103,15 +103,21 @@ def _candidates(
     """Projects that the items may be in or go into, the best first, and whether it must be that one.
 
     Raises:
-        LinearMissing: none is known, and several have the name that is wanted.
+        LinearMissing: none is known, and several have the name that is wanted; or the one that is known is gone.
     """
-    by_id = {one.id: one for one in found}
+    by_id = {one.id: one for one in found if not one.is_gone}
     own_id = known[-1]
     candidates = []
     for project_id in [one for one in dict.fromkeys(known) if one in by_id]:
         is_wanted = wanted is not None and by_id[project_id].name.casefold() == wanted.casefold()
         candidates.append((by_id[project_id], is_wanted or project_id == own_id))
-    named = [one for one in found if one.id not in known] if wanted else []
+    named = [one for one in by_id.values() if one.id not in known] if wanted else []
+    gone = [one for one in found if one.id in known and one.is_gone]
+    if gone and not candidates and not named:
+        raise LinearMissing(
+            f"The project {gone[0].name} in Linear was archived or deleted.",
+            hint="Restore it there, or name another in backend.linear.project, or move the items to another tracker.",
+        )
     if len(named) > 1 and not candidates:
         raise LinearMissing(
             f"There are {len(named)} projects {wanted} in Linear.",
@@ -161,11 +167,23 @@ async def make_labels(client: LinearClient, place: Place, names: Sequence[str]) 
         try:
             await client.execute(document, variables)
         except LinearRefused:
-            # Some are there already; what Linear does not want as a label is done without.
+            # Some are there already, or nothing that Linear wants as a label.
             await refresh_labels(client, place)
-            place.unusable.update(name.casefold() for name in place.missing(some))
+            for name in place.missing(some):
+                await _make_label(client, place, name)
         else:
             place.labels.update({one["id"]: one["name"] for one in inputs})
+
+
+async def _make_label(client: LinearClient, place: Place, name: str) -> None:
+    """Make one label; what Linear does not want as one is done without."""
+    wanted = _label_input(place, name)
+    try:
+        await client.execute(*documents.combine([Mutation(document="label_create", variables={"input": wanted})]))
+    except LinearRefused:
+        place.unusable.add(name.casefold())
+    else:
+        place.labels[wanted["id"]] = name
 
 
 async def _team(client: LinearClient, wanted: str | None) -> Team:

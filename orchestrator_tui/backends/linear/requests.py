@@ -96,15 +96,16 @@ class Planner:
         related = {other for item in items.values() for other in item.dependencies}
         request = Request(links=await self.issue_links([*items, *(related - items.keys())]))
         known = await self._relations(items.values())
-        seen: set[tuple[str, str | None]] = set()
+        seen: set[tuple[str, str]] = set()
         for entry in some:
             if len(request.steps) >= most:
                 break
             request.entries.append(entry)
             link = request.links.get(entry.work_item_id or "")
-            is_first = (entry.kind, entry.work_item_id) not in seen
-            seen.add((entry.kind, entry.work_item_id))
-            if entry.kind == COMMENT and link is not None:
+            what = (entry.kind, str(entry.data.get("comment_id") or entry.work_item_id))
+            is_first = what not in seen
+            seen.add(what)
+            if entry.kind == COMMENT and link is not None and is_first:
                 await self._comment(request, link, str(entry.data["comment_id"]))
             elif entry.kind == UPDATE and link is not None and link.common is not None and is_first:
                 await self._update(place, request, items[link.item_id], link.common)
@@ -133,7 +134,7 @@ class Planner:
 
     async def _relations(self, items: Iterable[WorkItem]) -> Collection[str]:
         """The names of the relations of items that Linear has."""
-        names = [_relation(item, other) for item in items for other in item.dependencies]
+        names = [relation_name(item, other) for item in items for other in item.dependencies]
         if not names:
             return ()
         return (await self._store.tracker_links(self._project.id, TRACKER, RELATION, local_ids=names)).keys()
@@ -157,7 +158,7 @@ class Planner:
         link = request.links[item.id]
         for other in item.dependencies:
             blocker = request.links.get(other)
-            if _relation(item, other) in known or blocker is None or blocker.common is None:
+            if relation_name(item, other) in known or blocker is None or blocker.common is None:
                 continue
             new_id = mapping.fixed_id(blocker.issue_id, "blocks", link.issue_id)
             wanted = {
@@ -168,7 +169,7 @@ class Planner:
             }
             mutation = Mutation(document="relation_create", variables={"input": wanted})
             request.steps.append(Step(mutation=mutation, makes=RELATION, new_id=new_id, blocker=blocker.issue_id))
-            request.made.append(self._link(RELATION, _relation(item, other), new_id))
+            request.made.append(self._link(RELATION, relation_name(item, other), new_id))
 
     async def _comment(self, request: Request, link: IssueLink, comment_id: str) -> None:
         for comment in await self._store.list_comments(link.item_id):
@@ -189,7 +190,7 @@ class Planner:
         )
 
 
-def _relation(item: WorkItem, other: str) -> str:
+def relation_name(item: WorkItem, other: str) -> str:
     """The local name of the relation that `item` waits for `other`."""
     return f"{other}:{item.id}"
 
@@ -205,7 +206,7 @@ def _issue_input(place: Place, values: Values, before: Values) -> dict[str, Any]
     status = WorkItemStatus(values["status"])
     wanted: dict[str, Any] = {}
     if "title" in changed:
-        wanted["title"] = values["title"][: mapping.LONGEST_TITLE]
+        wanted["title"] = values["title"]
     if changed & {"description", "acceptance"}:
         wanted["description"] = mapping.body(values)
     if "status" in changed:
