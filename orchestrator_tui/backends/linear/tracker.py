@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from orchestrator_tui.backends.linear.receiver import Receiver
 from orchestrator_tui.backends.linear.requests import COMMENT, CREATE, PROGRESS, UPDATE
 from orchestrator_tui.backends.linear.sender import Sender
 from orchestrator_tui.backends.linear.webhook import Webhooks
-from orchestrator_tui.backends.mirrored import MirroredTracker
+from orchestrator_tui.backends.mirrored import MirroredTracker, Outside
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.domain.clock import now
@@ -128,6 +128,10 @@ class LinearTracker(MirroredTracker):
     def changed(self, items: Sequence[WorkItem]) -> None:
         self._linked |= {item.id for item in items}
         self._woken.set()
+
+    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
+        await super().take_in(outside, also=also)
+        self._linked |= {item.id for item in outside.new}
 
     async def work(self) -> None:
         """Keep both sides the same until cancelled, or until the project is another process's."""

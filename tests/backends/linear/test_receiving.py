@@ -13,7 +13,7 @@ from orchestrator_tui.domain.errors import WebhookRejected
 from orchestrator_tui.domain.records import Project, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 from tests.backends.linear.conftest import OpenLinear, ready
-from tests.backends.linear.fake import SECRET, FakeLinear, signed
+from tests.backends.linear.fake import CUT_AFTER, SECRET, FakeLinear, signed
 from tests.backends.linear.test_sending import settled
 from tests.database.samples import item
 
@@ -79,6 +79,43 @@ async def test_an_issue_that_a_person_makes_becomes_an_item(
         await tracker.update_work_item(new.id, {"status": DONE})
         await settled(tracker)
         assert fake.world.state_of(made) == "completed" and len(fake.world.issues) == 2
+
+
+async def test_the_issue_of_a_person_follows_its_item_and_is_not_asked_for_again(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        await ready(tracker)
+        issue, other = fake.world.new_issue("By a person"), fake.world.new_issue("Another")
+        await settled(tracker)
+        # Long after what is read again to be sure.
+        fake.world.later(minutes=1)
+        fake.world.edit(other, title="Changed later")
+        await settled(tracker)
+        claimed = await tracker.get_next_work_item(here.id, PhaseName.IMPLEMENT)
+        assert claimed is not None and claimed.id == issue["id"]
+        await settled(tracker)
+        assert fake.world.state_of(issue) == "started"
+        fake.world.edit(issue, title="Changed by a person")
+        await settled(tracker)
+        assert (await tracker.get_work_item(claimed.id)).status is IN_PROGRESS
+        assert "query Existing" not in fake.asked
+
+
+async def test_a_value_that_has_arrived_is_a_person_s_when_it_comes_again(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One")
+        issue = fake.world.by_title("One")
+        fake.troubles.extend([None, CUT_AFTER])
+        await tracker.update_work_item(one.id, {"priority": 1})
+        await fake.until(lambda: issue["priority"] == 1)
+        await settled(tracker)
+        for priority in (4, 1):
+            fake.world.edit(issue, priority=float(priority))
+            await settled(tracker)
+            assert (await tracker.get_work_item(one.id)).priority == priority
 
 
 async def test_an_issue_that_was_there_before_is_nobodys_item(

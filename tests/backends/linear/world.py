@@ -64,6 +64,10 @@ class World:
         """How many issues are in a state of that type."""
         return sum(self.state_of(issue) == kind for issue in self.issues.values())
 
+    def later(self, **passed: float) -> None:
+        """Let time pass, in the words of `timedelta`."""
+        self._moment += timedelta(**passed)
+
     def move(self, issue: Node, name: str) -> None:
         """A person puts an issue into another state, by the name that people know."""
         (state,) = [state for state in self.states.values() if state["name"] == name]
