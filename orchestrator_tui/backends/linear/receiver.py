@@ -116,7 +116,9 @@ class Receiver:
             for name in mapping.differing(theirs, before)
             if name not in link.sent or not mapping.same(name, theirs[name], link.sent[name])
         ]
-        arrived = {name for name in link.sent.keys() & theirs.keys() if mapping.same(name, theirs[name], link.sent[name])}
+        arrived = {
+            name for name in link.sent.keys() & theirs.keys() if mapping.same(name, theirs[name], link.sent[name])
+        }
         sent = {name: value for name, value in link.sent.items() if name not in arrived}
         agreed = replace(link, common={**before, **theirs}, sent=sent)
         if not changed or (link.common is None and not link.sent):
