@@ -156,7 +156,7 @@ class Planner:
 
     def _relate(self, request: Request, item: WorkItem, known: Collection[str]) -> None:
         link = request.links[item.id]
-        for other in item.dependencies:
+        for other in dict.fromkeys(item.dependencies):
             blocker = request.links.get(other)
             if relation_name(item, other) in known or blocker is None or blocker.common is None:
                 continue
