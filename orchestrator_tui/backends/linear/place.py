@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator_tui.backends.linear import documents, mapping
+from orchestrator_tui.backends.linear import documents, mapping, progress
 from orchestrator_tui.backends.linear.claim import claim, making
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import Mutation
@@ -30,10 +30,11 @@ LABEL_COLOUR = "#8a8f98"
 
 @dataclass(kw_only=True, slots=True)
 class Place:
-    """What is known of the surroundings; `labels` are by id, and grow."""
+    """What is known of the surroundings; `labels` are by id, and grow. `document_id` is of the document of progress."""
 
     team: Team
     project: LinearProject
+    document_id: str
     is_new: bool
     labels: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
@@ -90,9 +91,10 @@ async def find_place(
     chosen = await _claimed(client, _candidates(found, known, settings.project), project, content)
     if chosen is None:
         made = await _create(client, team, {"id": own_id, "name": name[:80]}, making(own_id, project, content))
-        place = Place(team=team, project=made, is_new=True)
+        place = Place(team=team, project=made, document_id=progress.document_id(own_id), is_new=True)
     else:
-        place = Place(team=team, project=chosen, is_new=False)
+        remote, document_id = chosen
+        place = Place(team=team, project=remote, document_id=document_id, is_new=False)
     _learn(place, labels)
     return place
 
@@ -128,16 +130,15 @@ def _candidates(
 
 async def _claimed(
     client: LinearClient, candidates: Sequence[tuple[LinearProject, bool]], project: Project, content: str
-) -> LinearProject | None:
-    """The first of `candidates` that is this project's from now on; None when one has to be made.
+) -> tuple[LinearProject, str] | None:
+    """The first of `candidates` that is this project's from now on, and its document; None when one has to be made.
 
     Raises:
         LinearTaken: it must be one that is another project's.
     """
     for remote, must_be in candidates:
         try:
-            await claim(client, remote, project, content)
-            return remote
+            return remote, await claim(client, remote, project, content)
         except LinearTaken:
             if must_be:
                 raise

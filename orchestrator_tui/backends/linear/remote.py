@@ -191,7 +191,7 @@ class Documents(Remote):
     nodes: tuple[Document, ...]
 
 
-class DocumentAnswer(Remote):
+class DocumentsAnswer(Remote):
     documents: Documents
 
 

@@ -181,7 +181,7 @@ class Planner:
 
     async def _progress(self, place: Place, request: Request) -> None:
         text = progress.content(self._project, await self._all_items())
-        variables: Mapping[str, Any] = {"id": progress.document_id(place.project.id), "input": {"content": text}}
+        variables: Mapping[str, Any] = {"id": place.document_id, "input": {"content": text}}
         request.steps.append(Step(mutation=Mutation(document="document_update", variables=variables)))
 
     def _link(self, kind: str, local_id: str, remote_id: str) -> TrackerLink:

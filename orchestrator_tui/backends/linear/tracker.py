@@ -84,7 +84,7 @@ class LinearTracker(MirroredTracker):
         if self._place is not None:
             try:
                 async with asyncio.timeout(AT_END_SECONDS):
-                    await release(self._client, self._place.project, self.project)
+                    await release(self._client, self._place.document_id, self.project)
             except (LinearError, TimeoutError) as error:
                 told = "%s in Linear is still kept for this project: %r"
                 logger.warning(told, self._place.project.name, error, extra={"project": self.project.id})
