@@ -23,7 +23,7 @@ from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import WorkItemStatus
 
-MOST_LABELS = 100
+MOST_LABELS = 250
 """Labels made in one request."""
 LABEL_COLOUR = "#8a8f98"
 

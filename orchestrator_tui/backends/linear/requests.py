@@ -21,7 +21,7 @@ comment, whose id is in the entry's data; the document that says how far the pro
 
 MOST_ISSUES = 50
 """Issues in one batch, by Linear's documentation."""
-MOST_CHANGES = 125
+MOST_CHANGES = 250
 """Other changes in one request: far below the complexity that one request may have."""
 FEW = 10
 """So many items are read one by one, more together with all others."""
@@ -72,14 +72,17 @@ class Planner:
         self._client = client
 
     async def creation(self, place: Place, entries: Sequence[OutboxEntry], most: int) -> Request:
-        """A batch of the issues to be made next, none of which is the parent of another of them."""
+        """A batch of the issues to be made next; one whose parent is not there yet is told its parent later."""
         creates = list(takewhile(lambda entry: entry.kind == CREATE, entries))
         items = await self._items(creates)
         await self._make_labels(place, items.values())
-        first = [entry for entry in creates if items[str(entry.work_item_id)].parent_id not in items][:most]
-        ids = [str(entry.work_item_id) for entry in first]
-        request = Request(entries=first, links=await self.issue_links(ids))
-        request.sent = {item_id: mapping.of_item(items[item_id]) for item_id in ids}
+        ids = [str(entry.work_item_id) for entry in creates[:most]]
+        request = Request(entries=creates[:most], links=await self.issue_links(ids))
+        parents = await self.issue_links([parent for item_id in ids if (parent := items[item_id].parent_id)])
+        there = {parent for parent, link in parents.items() if link.common is not None}
+        for item_id in ids:
+            values = mapping.of_item(items[item_id])
+            request.sent[item_id] = values if values["parent_id"] in there else {**values, "parent_id": None}
         inputs = []
         for item_id, values in request.sent.items():
             own = {"id": request.links[item_id].issue_id, "teamId": place.team.id, "projectId": place.project.id}

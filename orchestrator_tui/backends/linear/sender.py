@@ -37,6 +37,9 @@ from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.records import OutboxEntry, Project, TrackerLink
 
+PAGE = 250
+"""The most that Linear gives at once."""
+
 
 class Sender:
     """The outbox of one project, on its way."""
@@ -183,12 +186,17 @@ class Sender:
         }
         if not any(wanted.values()):
             return {}
-        variables = {**wanted, "first": max(map(len, wanted.values()))}
-        answer = parse(ExistingAnswer, await self._client.execute(documents.load("existing"), variables))
-        others = list(answer.comments.nodes)
-        for blocker in answer.blockers.nodes:
-            others += await self._relations(blocker)
-        return {issue.id: issue for issue in answer.issues.nodes} | {other.id: None for other in others}
+        found: dict[str, Issue | None] = {}
+        most = max(map(len, wanted.values()))
+        for start in range(0, most, PAGE):
+            some = {name: ids[start : start + PAGE] for name, ids in wanted.items()}
+            variables = {**some, "first": min(PAGE, most - start)}
+            answer = parse(ExistingAnswer, await self._client.execute(documents.load("existing"), variables))
+            others = list(answer.comments.nodes)
+            for blocker in answer.blockers.nodes:
+                others += await self._relations(blocker)
+            found |= {issue.id: issue for issue in answer.issues.nodes} | {other.id: None for other in others}
+        return found
 
     async def _relations(self, blocker: Blocker) -> list[Reference]:
         """All relations of an issue of which some were read: others may wait for one by the hundred."""

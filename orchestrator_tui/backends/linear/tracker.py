@@ -261,10 +261,10 @@ class LinearTracker(MirroredTracker):
         return await self._store.outbox_size(self.project.id, TRACKER)
 
     async def _enqueue_new(self, unit: UnitOfWork, items: Iterable[WorkItem]) -> None:
-        """Issues to be made, under the ids of their items; what depends on others is said once all are there."""
+        """Issues to be made, under the ids of their items; how they belong together is said once all are there."""
         new = list(items)
         await unit.save_links([IssueLink(item_id=item.id, issue_id=item.id).stored(self.project.id) for item in new])
-        relations = [self._entry(UPDATE, item.id) for item in new if item.dependencies]
+        relations = [self._entry(UPDATE, item.id) for item in new if item.dependencies or item.parent_id]
         await unit.enqueue([*(self._entry(CREATE, item.id) for item in new), *relations])
 
     def _entry(self, kind: str, item_id: str | None = None, **data: str) -> OutboxEntry:

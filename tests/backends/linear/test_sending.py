@@ -110,6 +110,29 @@ async def test_250_issues_take_at_most_15_requests(open_linear: OpenLinear, fake
         told(f"250 issues with labels, parents and relations: {len(fake.asked)} requests")
 
 
+async def test_so_do_250_with_a_label_each_three_dependencies_and_three_generations(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    items: list[WorkItem] = []
+    for number in range(250):
+        above = number - number % 50 if number % 10 == 0 else number - number % 10
+        waits = tuple(items[number - back].id for back in (1, 2, 7) if back <= number)
+        parent = items[above].id if above < number else None
+        own = (f"own-{number}", f"area-{number % 7}")
+        items.append(item(here.id, f"Item {number}", labels=own, dependencies=waits, parent_id=parent))
+    async with open_linear() as tracker:
+        await ready(tracker)
+        await tracker.create_work_items(items)
+        await settled(tracker)
+    world = fake.world
+    assert (len(world.issues), len(world.relations), len(world.labels)) == (250, 3 * 250 - 1 - 2 - 7, 258)
+    children = [issue for issue in world.issues.values() if issue["parent"] is not None]
+    assert len(children) == 245
+    assert world.by_title("Item 249")["parent"]["parent"] is world.by_title("Item 200")
+    made = [asked.startswith("mutation") for asked in fake.asked]
+    assert len(made) - made[::-1].index(True) <= 15, fake.asked
+
+
 async def test_nothing_is_made_twice_when_answers_are_lost(
     open_linear: OpenLinear, fake: FakeLinear, here: Project
 ) -> None:

@@ -310,6 +310,8 @@ def _fits(node: Node, wanted: Mapping[str, Any]) -> bool:
 
 
 def _page(nodes: list[Node], first: int, after: str | None) -> Node:
+    if not 0 < first <= 250:
+        raise refuse("first must be from 1 to 250")
     start = int(after or 0)
     return {
         "nodes": nodes[start : start + first],
