@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.report import Metric, report
 from orchestrator_tui.domain.statuses import PipelineStatus
+from tests.backends.linear.complexity import AN_HOUR
 from tests.backends.linear.fake import PER_HOUR, FakeLinear, served
 from tests.backends.linear.long_run import LOOKS, Counted, counted_run
 
@@ -47,6 +48,7 @@ def main() -> int:
             "all in one hour, with the looks of an hour": Metric(
                 value=run.requests + LOOKS, baseline=PER_HOUR, target=1, unit="requests"
             ),
+            "complexity, all in one hour": Metric(value=run.points, baseline=AN_HOUR, target=1, unit="points"),
             "refused as too many": Metric(value=run.refused, target=0, unit="requests"),
             "whole run": Metric(value=run.seconds, unit="s"),
         },

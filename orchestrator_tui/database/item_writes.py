@@ -60,14 +60,18 @@ class ItemWrites(Writes):
 
     async def claim_next_item(self, project_id: str, phase: PhaseName) -> WorkItem | None:
         dialect = self._runner.connection.dialect.name
-        claimed = await self._runner.run(
-            update(work_items)
-            .where(work_items.c.id == next_ready(dialect, project_id, phase).scalar_subquery())
-            .values(status=WorkItemStatus.IN_PROGRESS.value, updated_at=now())
-            .returning(work_items)
-        )
-        row = claimed.one_or_none()
-        return None if row is None else rows.work_item(row)
+        # Who has locked the only one that is left need not be about to claim it: a tracker may be noting its link.
+        for skip_locked in (True, False) if dialect == "postgresql" else (True,):
+            ready = next_ready(dialect, project_id, phase, skip_locked=skip_locked)
+            claimed = await self._runner.run(
+                update(work_items)
+                .where(work_items.c.id == ready.scalar_subquery())
+                .values(status=WorkItemStatus.IN_PROGRESS.value, updated_at=now())
+                .returning(work_items)
+            )
+            if (row := claimed.one_or_none()) is not None:
+                return rows.work_item(row)
+        return None
 
     async def update_item(
         self,

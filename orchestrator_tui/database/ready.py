@@ -18,9 +18,9 @@ def dependencies_of(dialect: str, item: FromClause, name: str) -> tuple[FromClau
     return listed, listed.c.value
 
 
-def next_ready(dialect: str, project_id: str, phase: PhaseName) -> Select[Any]:
+def next_ready(dialect: str, project_id: str, phase: PhaseName, *, skip_locked: bool) -> Select[Any]:
     """The id of the item to do next: `todo`, every dependency `done`; urgent before less urgent, then what most
-    items wait for, then the oldest. Locks its row; rows that others have locked are passed over."""
+    items wait for, then the oldest. Locks its row; rows that others have locked are passed over, or waited for."""
     item = work_items.alias("item")
     waiting = _waiting_for(dialect, project_id)
     return (
@@ -34,7 +34,7 @@ def next_ready(dialect: str, project_id: str, phase: PhaseName) -> Select[Any]:
         )
         .order_by(item.c.priority, func.coalesce(waiting.c.dependents, 0).desc(), item.c.number)
         .limit(1)
-        .with_for_update(key_share=True, skip_locked=True, of=item)
+        .with_for_update(key_share=True, skip_locked=skip_locked, of=item)
     )
 
 

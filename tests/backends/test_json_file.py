@@ -140,6 +140,16 @@ async def test_a_dependency_by_key_and_a_parent_are_taken_over(here: Bench) -> N
     assert items["TASK-3"].parent_id == items["TASK-1"].id
 
 
+async def test_what_is_named_twice_counts_once(here: Bench) -> None:
+    async with opened(here) as work:
+        edit(here, lambda c: item(c, 3).update(depends_on=["TASK-1", "TASK-1"], labels=["api", "ui", "api"]))
+        await work.sync(here.project_id)
+        found = await by_key(here)
+        assert found["TASK-3"].dependencies == (found["TASK-1"].id,)
+        assert found["TASK-3"].labels == ("api", "ui")
+        assert item(content_of(here), 3)["labels"] == ["api", "ui"]
+
+
 async def test_new_items_get_keys_and_may_depend_on_each_other_by_the_keys_a_person_gave_them(here: Bench) -> None:
     async with opened(here) as work:
         new = [{"title": "Docs", "key": "A"}, {"title": "More docs", "depends_on": ["A", "TASK-1"], "priority": 1}]
@@ -218,6 +228,18 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     ),
     "another revision": (lambda text: text.replace('"revision": ', '"revision": 9', 1), "line 4: revision"),
     "no title": (lambda text: text.replace('"items": [', '"items": [\n{"status": "todo"},', 1), "line 6: a new item"),
+    "a key changed": (
+        lambda text: text.replace('"key": "TASK-1"', '"key": "TASK-9"', 1),
+        "line 7: the key of this item is TASK-1, which cannot be changed",
+    ),
+    "items twice": (
+        lambda text: text.replace('"items": [', '"items": [],\n  "items": [', 1),
+        "line 6: items is there twice; leave one of them",
+    ),
+    "an empty label": (
+        lambda text: text.replace('"labels": []', '"labels": [" "]', 1),
+        r'line 11: labels is \[" "\]; expected a list of texts that are not empty',
+    ),
     "no list": (lambda text: '{"items": 3}', "line 1: items is missing"),
     "a surrogate": (lambda text: text.replace('"Item 1"', r'"\ud800"', 1), "line 8: title is"),
 }

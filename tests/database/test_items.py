@@ -19,6 +19,20 @@ async def add(store: SqlStore, *items: WorkItem) -> list[WorkItem]:
         return list(await unit.add_work_items(items))
 
 
+async def test_an_item_that_somebody_is_just_writing_is_waited_for_and_not_passed_over(store: SqlStore) -> None:
+    project = await make_project(store, "mdcheck")
+    await add(store, item(project.id, "only"))
+    async with store.transaction() as unit:
+        (only,) = await store.list_items(project.id)
+        await unit.update_item(only.id, {"metadata": {"link": "https://example.com"}})
+        claiming = asyncio.create_task(claim(store, project))
+        # It can only end once this transaction has.
+        await asyncio.wait({claiming}, timeout=1)
+    claimed = await claiming
+    assert claimed is not None and claimed.metadata == {"link": "https://example.com"}
+    assert await claim(store, project) is None
+
+
 async def claim(store: SqlStore, project: Project, phase: PhaseName = IMPLEMENT) -> WorkItem | None:
     async with store.transaction() as unit:
         return await unit.claim_next_item(project.id, phase)

@@ -115,6 +115,8 @@ def _change(comparison: _Comparison, place: Placed, item_id: str) -> OutsideChan
     entry = comparison.known.entries.get(item_id)
     if entry is None:
         return None
+    if place.item.key not in (None, entry["key"]):
+        raise BadEdit(place.line("key"), f"the key of this item is {entry['key']}, which cannot be changed")
     written = place.item.model_fields_set & FIELDS.keys()
     changed = {name for name in written if getattr(place.item, name) != entry[name]}
     if not changed:
@@ -152,10 +154,12 @@ def _value(comparison: _Comparison, place: Placed | None, name: str, value: Any)
     match name:
         case "status":
             return WorkItemStatus(value)
-        case "labels" | "acceptance":
+        case "labels":
+            return tuple(dict.fromkeys(value))
+        case "acceptance":
             return tuple(value)
         case "depends_on":
-            return tuple(_id(comparison, place, name, key) for key in value)
+            return tuple(dict.fromkeys(_id(comparison, place, name, key) for key in value))
         case "parent":
             return _id(comparison, place, name, value) if value else None
         case _:

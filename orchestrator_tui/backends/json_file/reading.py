@@ -18,7 +18,7 @@ _EXPECTED: Mapping[str, str] = {
     "title": "a text that is not empty",
     "status": _STATUSES,
     "priority": "a number from 1 (urgent) to 4 (low)",
-    "labels": "a list of texts",
+    "labels": "a list of texts that are not empty",
     "depends_on": "a list of keys, such as TASK-3",
     "parent": "a key, such as TASK-3, or null",
     "description": "a text, or a list of its lines",
@@ -81,7 +81,7 @@ class HandItem(_Hand):
     title: Title = ""
     status: Literal["todo", "in_progress", "done", "blocked"] = "todo"
     priority: Annotated[int, Field(ge=1, le=4)] = 3
-    labels: list[Text] = []
+    labels: list[Annotated[Text, Field(pattern=r"\S")]] = []
     depends_on: list[Text] = []
     parent: Text | None = None
     description: Prose = ""
@@ -197,20 +197,27 @@ def _explained(error: ValidationError, raw: Any, place: Placed) -> BadEdit:
 
 
 def _item_starts(text: str) -> Iterator[int]:
-    """Where in a text that is known to be JSON each element of the last list called `items` begins."""
+    """Where in a text that is known to be JSON each element of the list called `items` begins.
+
+    Raises:
+        BadEdit: there are two such lists.
+    """
     decoder = json.JSONDecoder()
-    starts: list[int] = []
+    starts: list[int] | None = None
     at = _skip(text, _skip(text, 0) + 1)
     while text[at] == '"':
+        begin = at
         name, at = decoder.raw_decode(text, at)
         at = _skip(text, _skip(text, at) + 1)
         if name == "items":
+            if starts is not None:
+                raise BadEdit(line_at(text, begin), "items is there twice; leave one of them")
             starts = list(_element_starts(text, at))
         at = _skip(text, decoder.raw_decode(text, at)[1])
         if text[at] != ",":
             break
         at = _skip(text, at + 1)
-    yield from starts
+    yield from starts or ()
 
 
 def _element_starts(text: str, at: int) -> Iterator[int]:

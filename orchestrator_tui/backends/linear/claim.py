@@ -1,21 +1,26 @@
-"""One project of ours for each project in Linear: whose document it holds, that one's it is.
+"""One project of ours for each project in Linear: whose its newest document of progress is, that one's it is.
 
-The document's id is made of the project's in Linear, and Linear takes each id once: of two that want to have a project
-for the first time one gets it, whatever databases and machines they are on.
+The documents' ids are made of the project's in Linear, one after the other, and Linear takes each id once: of two that
+want to have a project one gets it, whether it is new or was another one's before, and whatever databases and machines
+they are on. A document is never handed on: whoever takes a project over makes the next.
 """
 
 from orchestrator_tui.backends.linear import documents, progress
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import Mutation
 from orchestrator_tui.backends.linear.errors import LinearRefused, LinearTaken
-from orchestrator_tui.backends.linear.remote import Document, DocumentAnswer, LinearProject, parse
+from orchestrator_tui.backends.linear.remote import Document, DocumentsAnswer, LinearProject, parse
 from orchestrator_tui.domain.records import Project
 
+AT_ONCE = 20
+"""Documents that are looked for in one request."""
+TRIES = 3
 
-def making(remote_id: str, project: Project, content: str) -> Mutation:
-    """The change that makes the document, in the project `remote_id`; refused when there is one."""
+
+def making(remote_id: str, project: Project, content: str, number: int = 0) -> Mutation:
+    """The change that makes the `number`-th document in the project `remote_id`; refused when there is one."""
     wanted = {
-        "id": progress.document_id(remote_id),
+        "id": progress.document_id(remote_id, number),
         "title": progress.title(project),
         "content": content,
         "projectId": remote_id,
@@ -23,55 +28,57 @@ def making(remote_id: str, project: Project, content: str) -> Mutation:
     return Mutation(document="document_create", variables={"input": wanted})
 
 
-async def claim(client: LinearClient, remote: LinearProject, project: Project, content: str) -> None:
-    """Make sure that `remote` is this project's. One that nobody keeps items in any more is taken over: its document
-    says nobody's name, or a person has deleted it.
+async def claim(client: LinearClient, remote: LinearProject, project: Project, content: str) -> str:
+    """Make sure that `remote` is this project's; the id of its document. One that nobody keeps items in any more is
+    taken over: its newest document says nobody's name, or a person has deleted it.
 
     Raises:
         LinearTaken: it is another project's.
         LinearAway, RateLimited, LinearDenied, LinearRefused: see `LinearClient.execute`.
     """
-    found = await _document(client, remote)
-    if found is None:
+    for left in reversed(range(TRIES)):
+        number, newest = await _newest(client, remote)
+        if newest is not None and not newest.trashed:
+            keeper = progress.keeper(newest.content or "")
+            if keeper == project.id:
+                return newest.id
+            if keeper is not None:
+                raise _taken(remote, newest, keeper)
         try:
-            await _execute(client, making(remote.id, project, content))
-            return
+            await client.execute(*documents.combine([making(remote.id, project, content, number + 1)]))
+            return progress.document_id(remote.id, number + 1)
         except LinearRefused:
             # Somebody else may have been faster.
-            found = await _document(client, remote)
-            if found is None:
+            if not left:
                 raise
-    keeper = progress.keeper(found.content or "")
-    if found.trashed or keeper is None:
-        restored = {"trashed": None} if found.trashed else {}
-        await _rewrite(client, remote, {"title": progress.title(project), "content": content, **restored})
-    elif keeper != project.id:
-        whose = found.title.removeprefix(progress.TITLE)
-        raise LinearTaken(
-            f"The project {remote.name} in Linear keeps the items of another project already: {whose} ({keeper}).",
-            hint=f"{LinearTaken.hint} If that one is gone, delete the document “{found.title}” in Linear.",
-        )
+    raise AssertionError("unreachable")
 
 
-async def release(client: LinearClient, remote: LinearProject, project: Project) -> None:
-    """Let whoever wants it have `remote` from now on.
+async def release(client: LinearClient, document_id: str, project: Project) -> None:
+    """Let whoever wants it have the project in Linear from now on.
 
     Raises:
         LinearAway, RateLimited, LinearDenied, LinearRefused: see `LinearClient.execute`.
     """
-    await _rewrite(client, remote, {"content": progress.farewell(project)})
+    variables = {"id": document_id, "input": {"content": progress.farewell(project)}}
+    await client.execute(*documents.combine([Mutation(document="document_update", variables=variables)]))
 
 
-async def _document(client: LinearClient, remote: LinearProject) -> Document | None:
-    variables = {"id": progress.document_id(remote.id)}
-    answer = parse(DocumentAnswer, await client.execute(documents.load("document"), variables))
-    return next(iter(answer.documents.nodes), None)
+async def _newest(client: LinearClient, remote: LinearProject) -> tuple[int, Document | None]:
+    """The document with the highest number, and that number; -1 when there is none."""
+    newest: tuple[int, Document | None] = (-1, None)
+    start = 0
+    while newest[0] == start - 1:
+        numbers = {progress.document_id(remote.id, number): number for number in range(start, start + AT_ONCE)}
+        answer = parse(DocumentsAnswer, await client.execute(documents.load("documents"), {"ids": list(numbers)}))
+        newest = max([newest, *((numbers[one.id], one) for one in answer.documents.nodes)], key=lambda found: found[0])
+        start += AT_ONCE
+    return newest
 
 
-async def _rewrite(client: LinearClient, remote: LinearProject, changed: dict[str, str | None]) -> None:
-    variables = {"id": progress.document_id(remote.id), "input": changed}
-    await _execute(client, Mutation(document="document_update", variables=variables))
-
-
-async def _execute(client: LinearClient, mutation: Mutation) -> None:
-    await client.execute(*documents.combine([mutation]))
+def _taken(remote: LinearProject, document: Document, keeper: str) -> LinearTaken:
+    whose = document.title.removeprefix(progress.TITLE)
+    return LinearTaken(
+        f"The project {remote.name} in Linear keeps the items of another project already: {whose} ({keeper}).",
+        hint=f"{LinearTaken.hint} If that one is gone, delete the document “{document.title}” in Linear.",
+    )

@@ -13,6 +13,8 @@ from orchestrator_tui.backends.linear.limits import LONGEST_PAUSE, Budget
 TIMEOUT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 DENIED = frozenset({"AUTHENTICATION_ERROR", "FORBIDDEN", "FEATURE_NOT_ACCESSIBLE"})
+FULL = frozenset({"USAGE_LIMIT_EXCEEDED"})
+FULL_HINT = "See the limits of the workspace's plan in Linear; changes are kept and sent once there is room."
 PASSING = frozenset({"INTERNAL_SERVER_ERROR", "INTERNAL_ERROR", "LOCK_TIMEOUT", "NETWORK_ERROR", "BOOTSTRAP_ERROR"})
 """Codes of errors that go away by themselves."""
 
@@ -52,8 +54,9 @@ class LinearClient:
             RateLimited: it was not carried out, and none will be for some time.
             LinearDenied, LinearRefused: it was not carried out as a whole, and never will be.
         """
+        asked = document.partition("(")[0]
         async with self._turn:
-            pause = self.budget.pause()
+            pause = self.budget.pause(asked)
             if pause > LONGEST_PAUSE:
                 raise RateLimited(pause)
             await asyncio.sleep(pause)
@@ -62,7 +65,7 @@ class LinearClient:
                 response = await self._http.post(self._url, json={"query": document, "variables": dict(variables)})
             except httpx.HTTPError as error:
                 raise LinearAway(f"Linear cannot be reached: {_reason(error)}.") from error
-            self.budget.learn(response.headers)
+            self.budget.learn(response.headers, asked)
             return self._data(response)
 
     def _data(self, response: httpx.Response) -> Mapping[str, Any]:
@@ -71,6 +74,8 @@ class LinearClient:
         codes = {_code(error) for error in errors}
         if response.status_code == 429 or "RATELIMITED" in codes:
             raise RateLimited(self.budget.until_reset(response.headers))
+        if codes & FULL:
+            raise LinearDenied(f"Linear takes no more: {_message(errors)}.", hint=FULL_HINT)
         if response.status_code in (401, 403) or codes & DENIED:
             raise LinearDenied(f"Linear does not accept the request: {_message(errors) or response.reason_phrase}.")
         if response.status_code >= 500 or codes & PASSING:

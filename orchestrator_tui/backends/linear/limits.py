@@ -1,5 +1,6 @@
 """How fast Linear may be asked: its allowance by the headers of its answers, and growing pauses after failures."""
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -39,20 +40,20 @@ class Budget:
     clock: Callable[[], float] = time.time
     requests: Allowance = field(init=False)
     complexity: Allowance | None = None
-    cost: float = 0.0
-    """Complexity points of the dearest request so far."""
+    costs: dict[str, float] = field(default_factory=dict)
+    """Complexity points of the dearest request so far, by what was asked."""
     sent: int = 0
     """Requests sent in all."""
 
     def __post_init__(self) -> None:
         self.requests = self._fresh()
 
-    def pause(self) -> float:
-        """Seconds to wait before the next request."""
+    def pause(self, asked: str = "") -> float:
+        """Seconds to wait before the next request, which asks for `asked`."""
         now = self.clock()
         if now >= self.requests.resets_at:
             self.requests = self._fresh(self.requests.limit)
-        points = self.complexity.pause(now, max(self.cost, 1.0)) if self.complexity else 0.0
+        points = self.complexity.pause(now, max(self.costs.get(asked, 0.0), 1.0)) if self.complexity else 0.0
         return max(self.requests.pause(now), points)
 
     def spend(self) -> None:
@@ -61,17 +62,18 @@ class Budget:
         left = self.requests
         self.requests = Allowance(limit=left.limit, remaining=max(0.0, left.remaining - 1), resets_at=left.resets_at)
 
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over what an answer says about the allowances (limit, remaining, reset in Unix milliseconds)."""
+    def learn(self, headers: Mapping[str, str], asked: str = "") -> None:
+        """Take over what an answer says about the allowances (limit, remaining, reset in Unix milliseconds), and what
+        it was that was asked for."""
         self.requests = _allowance(headers, "x-ratelimit-requests") or self.requests
         self.complexity = _allowance(headers, "x-ratelimit-complexity") or self.complexity
-        self.cost = max(self.cost, _number(headers, "x-complexity") or 0.0)
+        self.costs[asked] = max(self.costs.get(asked, 0.0), _number(headers, "x-complexity") or 0.0)
 
     def until_reset(self, headers: Mapping[str, str]) -> float:
         """Seconds until a request that was too much may be sent again."""
         wanted = _number(headers, "retry-after")
         if wanted is not None:
-            return wanted
+            return max(0.0, min(wanted, HOUR))
         now = self.clock()
         resets = [
             allowance.resets_at - now
@@ -100,6 +102,7 @@ def _allowance(headers: Mapping[str, str], name: str) -> Allowance | None:
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
     try:
-        return float(headers[name])
+        number = float(headers[name])
     except (KeyError, ValueError):
         return None
+    return number if math.isfinite(number) else None

@@ -35,6 +35,8 @@ _NOTHING_LEFT_TO_DO = ("canceled", "duplicate")
 
 _CRITERION = re.compile(r"^\s*[-*+]\s+(?:\[[ xX]?\]\s+)?(.+?)\s*$")
 _DECORATION = re.compile(r"[\s*_\\+`-]+")
+_LINK = re.compile(r"\[([^\]\s]+)\]\(<?(?:https?://)?\1/?>?\)|<(https?://[^>\s]+)>")
+"""An address that Linear made a link of, or that stands in brackets."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Values = dict[str, Any]
@@ -56,7 +58,7 @@ def fixed_id(*parts: str) -> str:
 def of_item(item: WorkItem) -> Values:
     """What Linear should have of an item."""
     return {
-        "title": item.title,
+        "title": item.title[:LONGEST_TITLE],
         "description": item.description,
         "acceptance": list(item.acceptance),
         "status": item.status.value,
@@ -142,4 +144,4 @@ def _folded(labels: Iterable[str]) -> set[str]:
 
 def _bare(value: Any) -> str:
     text = "\n".join(value) if isinstance(value, list) else str(value)
-    return _DECORATION.sub("", text)
+    return _DECORATION.sub("", _LINK.sub(lambda found: found[1] or found[2], text))

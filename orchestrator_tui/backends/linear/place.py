@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrator_tui.backends.linear import documents, mapping
+from orchestrator_tui.backends.linear import documents, mapping, progress
 from orchestrator_tui.backends.linear.claim import claim, making
 from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import Mutation
@@ -23,17 +23,18 @@ from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import WorkItemStatus
 
-MOST_LABELS = 100
+MOST_LABELS = 250
 """Labels made in one request."""
 LABEL_COLOUR = "#8a8f98"
 
 
 @dataclass(kw_only=True, slots=True)
 class Place:
-    """What is known of the surroundings; `labels` are by id, and grow."""
+    """What is known of the surroundings; `labels` are by id, and grow. `document_id` is of the document of progress."""
 
     team: Team
     project: LinearProject
+    document_id: str
     is_new: bool
     labels: dict[str, str] = field(default_factory=dict)
     unknown: set[str] = field(default_factory=set)
@@ -90,9 +91,10 @@ async def find_place(
     chosen = await _claimed(client, _candidates(found, known, settings.project), project, content)
     if chosen is None:
         made = await _create(client, team, {"id": own_id, "name": name[:80]}, making(own_id, project, content))
-        place = Place(team=team, project=made, is_new=True)
+        place = Place(team=team, project=made, document_id=progress.document_id(own_id), is_new=True)
     else:
-        place = Place(team=team, project=chosen, is_new=False)
+        remote, document_id = chosen
+        place = Place(team=team, project=remote, document_id=document_id, is_new=False)
     _learn(place, labels)
     return place
 
@@ -103,15 +105,21 @@ def _candidates(
     """Projects that the items may be in or go into, the best first, and whether it must be that one.
 
     Raises:
-        LinearMissing: none is known, and several have the name that is wanted.
+        LinearMissing: none is known, and several have the name that is wanted; or the one that is known is gone.
     """
-    by_id = {one.id: one for one in found}
+    by_id = {one.id: one for one in found if not one.is_gone}
     own_id = known[-1]
     candidates = []
     for project_id in [one for one in dict.fromkeys(known) if one in by_id]:
         is_wanted = wanted is not None and by_id[project_id].name.casefold() == wanted.casefold()
         candidates.append((by_id[project_id], is_wanted or project_id == own_id))
-    named = [one for one in found if one.id not in known] if wanted else []
+    named = [one for one in by_id.values() if one.id not in known] if wanted else []
+    gone = [one for one in found if one.id in known and one.is_gone]
+    if gone and not candidates and not named:
+        raise LinearMissing(
+            f"The project {gone[0].name} in Linear was archived or deleted.",
+            hint="Restore it there, or name another in backend.linear.project, or move the items to another tracker.",
+        )
     if len(named) > 1 and not candidates:
         raise LinearMissing(
             f"There are {len(named)} projects {wanted} in Linear.",
@@ -122,16 +130,15 @@ def _candidates(
 
 async def _claimed(
     client: LinearClient, candidates: Sequence[tuple[LinearProject, bool]], project: Project, content: str
-) -> LinearProject | None:
-    """The first of `candidates` that is this project's from now on; None when one has to be made.
+) -> tuple[LinearProject, str] | None:
+    """The first of `candidates` that is this project's from now on, and its document; None when one has to be made.
 
     Raises:
         LinearTaken: it must be one that is another project's.
     """
     for remote, must_be in candidates:
         try:
-            await claim(client, remote, project, content)
-            return remote
+            return remote, await claim(client, remote, project, content)
         except LinearTaken:
             if must_be:
                 raise
@@ -161,11 +168,23 @@ async def make_labels(client: LinearClient, place: Place, names: Sequence[str]) 
         try:
             await client.execute(document, variables)
         except LinearRefused:
-            # Some are there already; what Linear does not want as a label is done without.
+            # Some are there already, or nothing that Linear wants as a label.
             await refresh_labels(client, place)
-            place.unusable.update(name.casefold() for name in place.missing(some))
+            for name in place.missing(some):
+                await _make_label(client, place, name)
         else:
             place.labels.update({one["id"]: one["name"] for one in inputs})
+
+
+async def _make_label(client: LinearClient, place: Place, name: str) -> None:
+    """Make one label; what Linear does not want as one is done without."""
+    wanted = _label_input(place, name)
+    try:
+        await client.execute(*documents.combine([Mutation(document="label_create", variables={"input": wanted})]))
+    except LinearRefused:
+        place.unusable.add(name.casefold())
+    else:
+        place.labels[wanted["id"]] = name
 
 
 async def _team(client: LinearClient, wanted: str | None) -> Team:

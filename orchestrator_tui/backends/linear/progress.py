@@ -13,9 +13,9 @@ TITLE = "Progress of "
 _KEEPER = re.compile(r"orchestrator-tui, project ([0-9a-f-]{36})")
 
 
-def document_id(remote_id: str) -> str:
-    """The id of the document of a project in Linear, which has one."""
-    return fixed_id(remote_id, "progress")
+def document_id(remote_id: str, number: int = 0) -> str:
+    """The id of the `number`-th document of a project in Linear, which has one for each project that it was."""
+    return fixed_id(remote_id, "progress", *([str(number)] if number else []))
 
 
 def title(project: Project) -> str:

@@ -22,6 +22,9 @@ from orchestrator_tui.domain.records import Comment, WorkItem
 
 OVERLAP = timedelta(seconds=10)
 """What was changed that long before the newest change seen is read again: it may have become visible later."""
+MANY, FEW = 250, 20
+"""How many of a kind are asked for at once. Linear counts as if all of them came, so that looks at what is hardly ever
+much are small."""
 
 
 class Receiver:
@@ -32,6 +35,11 @@ class Receiver:
         self._project = tracker.project
         self._store = store
         self._client = client
+        self._expected = MANY
+
+    def expect(self, more: int) -> None:
+        """So many issues were sent, which will be read as changes."""
+        self._expected += more
 
     async def receive(self, place: Place, link: ProjectLink) -> ProjectLink:
         """Take in what was changed since `link`; the link for the next time, which is stored.
@@ -40,6 +48,8 @@ class Receiver:
             LinearAway, RateLimited, LinearDenied, LinearRefused: what was not taken in yet is read again next time.
         """
         issues, comments = await self._read(link)
+        # What was changed right before is read again.
+        self._expected = max(len(issues), len(comments))
         labels = {label_id for issue in issues for label_id in issue.label_ids} - place.unknown
         if labels - place.labels.keys():
             await refresh_labels(self._client, place)
@@ -54,7 +64,7 @@ class Receiver:
             if issue.id in known:
                 agreed = await self._known(place, known[issue.id], issue, parents)
                 unchanged += [agreed] if agreed is not None and agreed != known[issue.id] else []
-            elif not issue.trashed and issue.archived_at is None and issue.created_at >= link.since:
+            elif not issue.trashed and issue.archived_at is None and issue.came_at >= link.since:
                 await self._new(place, issue, parents)
         await self._comment(comments)
         read = replace(
@@ -73,9 +83,11 @@ class Receiver:
         issues: dict[str, Issue] = {}
         comments: dict[str, RemoteComment] = {}
         after: dict[str, PageInfo] = {"issues": PageInfo(has_next_page=True), "comments": PageInfo(has_next_page=True)}
+        first = FEW if self._expected <= FEW else MANY
         while any(page.has_next_page for page in after.values()):
             variables = {
                 "projectId": link.remote_id,
+                "first": first,
                 "issuesSince": _moment(link.issues_read),
                 "issuesAfter": after["issues"].end_cursor,
                 "withIssues": after["issues"].has_next_page,
@@ -90,6 +102,7 @@ class Receiver:
             if answer.comments is not None:
                 comments.update({comment.id: comment for comment in answer.comments.nodes})
                 after["comments"] = answer.comments.page_info
+            first = MANY
         return list(issues.values()), sorted(comments.values(), key=lambda comment: comment.created_at)
 
     async def _known(self, place: Place, link: IssueLink, issue: Issue, parents: Collection[str]) -> IssueLink | None:
@@ -103,13 +116,17 @@ class Receiver:
             for name in mapping.differing(theirs, before)
             if name not in link.sent or not mapping.same(name, theirs[name], link.sent[name])
         ]
-        agreed = replace(link, common={**before, **theirs})
+        arrived = {
+            name for name in link.sent.keys() & theirs.keys() if mapping.same(name, theirs[name], link.sent[name])
+        }
+        sent = {name: value for name, value in link.sent.items() if name not in arrived}
+        agreed = replace(link, common={**before, **theirs}, sent=sent)
         if not changed or (link.common is None and not link.sent):
             return agreed
         item = await self._store.get_item(link.item_id)
         fields: dict[str, Any] = {name: mapping.typed(name, theirs[name]) for name in changed}
-        if "status" in changed and mapping.is_cancelled(issue):
-            fields["metadata"] = {**item.metadata, "cancelled": True}
+        if "status" in changed:
+            fields["metadata"] = {**item.metadata, "cancelled": mapping.is_cancelled(issue) or None}
         ours = mapping.of_item(item)
         base = {name: getattr(item, name) for name in fields}
         for name in changed:

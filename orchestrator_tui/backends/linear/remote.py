@@ -1,6 +1,7 @@
 """Linear's answers as typed values; only what is asked for."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
@@ -69,6 +70,13 @@ class LinearProject(Remote):
     id: str
     name: str
     url: str
+    trashed: bool | None = None
+    archived_at: AwareDatetime | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether people do not see it any more, unless they look for it."""
+        return bool(self.trashed) or self.archived_at is not None
 
 
 class Projects(Remote):
@@ -94,8 +102,14 @@ class Issue(Remote):
     archived_at: AwareDatetime | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    added_to_project_at: AwareDatetime | None
     state: WorkflowState
     parent: Reference | None
+
+    @property
+    def came_at(self) -> datetime:
+        """Since when it is in its project."""
+        return self.added_to_project_at or self.created_at
 
 
 class Issues(Remote):
@@ -144,11 +158,16 @@ class ChangesAnswer(Remote):
 
 class References(Remote):
     nodes: tuple[Reference, ...]
+    page_info: PageInfo = PageInfo()
 
 
 class Blocker(Remote):
     id: str
     relations: References
+
+
+class RelationsAnswer(Remote):
+    issue: Blocker
 
 
 class Blockers(Remote):
@@ -172,7 +191,7 @@ class Documents(Remote):
     nodes: tuple[Document, ...]
 
 
-class DocumentAnswer(Remote):
+class DocumentsAnswer(Remote):
     documents: Documents
 
 

@@ -21,7 +21,7 @@ comment, whose id is in the entry's data; the document that says how far the pro
 
 MOST_ISSUES = 50
 """Issues in one batch, by Linear's documentation."""
-MOST_CHANGES = 125
+MOST_CHANGES = 250
 """Other changes in one request: far below the complexity that one request may have."""
 FEW = 10
 """So many items are read one by one, more together with all others."""
@@ -72,14 +72,17 @@ class Planner:
         self._client = client
 
     async def creation(self, place: Place, entries: Sequence[OutboxEntry], most: int) -> Request:
-        """A batch of the issues to be made next, none of which is the parent of another of them."""
+        """A batch of the issues to be made next; one whose parent is not there yet is told its parent later."""
         creates = list(takewhile(lambda entry: entry.kind == CREATE, entries))
         items = await self._items(creates)
         await self._make_labels(place, items.values())
-        first = [entry for entry in creates if items[str(entry.work_item_id)].parent_id not in items][:most]
-        ids = [str(entry.work_item_id) for entry in first]
-        request = Request(entries=first, links=await self.issue_links(ids))
-        request.sent = {item_id: mapping.of_item(items[item_id]) for item_id in ids}
+        ids = [str(entry.work_item_id) for entry in creates[:most]]
+        request = Request(entries=creates[:most], links=await self.issue_links(ids))
+        parents = await self.issue_links([parent for item_id in ids if (parent := items[item_id].parent_id)])
+        there = {parent for parent, link in parents.items() if link.common is not None}
+        for item_id in ids:
+            values = mapping.of_item(items[item_id])
+            request.sent[item_id] = values if values["parent_id"] in there else {**values, "parent_id": None}
         inputs = []
         for item_id, values in request.sent.items():
             own = {"id": request.links[item_id].issue_id, "teamId": place.team.id, "projectId": place.project.id}
@@ -96,15 +99,16 @@ class Planner:
         related = {other for item in items.values() for other in item.dependencies}
         request = Request(links=await self.issue_links([*items, *(related - items.keys())]))
         known = await self._relations(items.values())
-        seen: set[tuple[str, str | None]] = set()
+        seen: set[tuple[str, str]] = set()
         for entry in some:
             if len(request.steps) >= most:
                 break
             request.entries.append(entry)
             link = request.links.get(entry.work_item_id or "")
-            is_first = (entry.kind, entry.work_item_id) not in seen
-            seen.add((entry.kind, entry.work_item_id))
-            if entry.kind == COMMENT and link is not None:
+            what = (entry.kind, str(entry.data.get("comment_id") or entry.work_item_id))
+            is_first = what not in seen
+            seen.add(what)
+            if entry.kind == COMMENT and link is not None and is_first:
                 await self._comment(request, link, str(entry.data["comment_id"]))
             elif entry.kind == UPDATE and link is not None and link.common is not None and is_first:
                 await self._update(place, request, items[link.item_id], link.common)
@@ -133,7 +137,7 @@ class Planner:
 
     async def _relations(self, items: Iterable[WorkItem]) -> Collection[str]:
         """The names of the relations of items that Linear has."""
-        names = [_relation(item, other) for item in items for other in item.dependencies]
+        names = [relation_name(item, other) for item in items for other in item.dependencies]
         if not names:
             return ()
         return (await self._store.tracker_links(self._project.id, TRACKER, RELATION, local_ids=names)).keys()
@@ -155,9 +159,9 @@ class Planner:
 
     def _relate(self, request: Request, item: WorkItem, known: Collection[str]) -> None:
         link = request.links[item.id]
-        for other in item.dependencies:
+        for other in dict.fromkeys(item.dependencies):
             blocker = request.links.get(other)
-            if _relation(item, other) in known or blocker is None or blocker.common is None:
+            if relation_name(item, other) in known or blocker is None or blocker.common is None:
                 continue
             new_id = mapping.fixed_id(blocker.issue_id, "blocks", link.issue_id)
             wanted = {
@@ -168,7 +172,7 @@ class Planner:
             }
             mutation = Mutation(document="relation_create", variables={"input": wanted})
             request.steps.append(Step(mutation=mutation, makes=RELATION, new_id=new_id, blocker=blocker.issue_id))
-            request.made.append(self._link(RELATION, _relation(item, other), new_id))
+            request.made.append(self._link(RELATION, relation_name(item, other), new_id))
 
     async def _comment(self, request: Request, link: IssueLink, comment_id: str) -> None:
         for comment in await self._store.list_comments(link.item_id):
@@ -180,7 +184,7 @@ class Planner:
 
     async def _progress(self, place: Place, request: Request) -> None:
         text = progress.content(self._project, await self._all_items())
-        variables: Mapping[str, Any] = {"id": progress.document_id(place.project.id), "input": {"content": text}}
+        variables: Mapping[str, Any] = {"id": place.document_id, "input": {"content": text}}
         request.steps.append(Step(mutation=Mutation(document="document_update", variables=variables)))
 
     def _link(self, kind: str, local_id: str, remote_id: str) -> TrackerLink:
@@ -189,7 +193,7 @@ class Planner:
         )
 
 
-def _relation(item: WorkItem, other: str) -> str:
+def relation_name(item: WorkItem, other: str) -> str:
     """The local name of the relation that `item` waits for `other`."""
     return f"{other}:{item.id}"
 
@@ -205,7 +209,7 @@ def _issue_input(place: Place, values: Values, before: Values) -> dict[str, Any]
     status = WorkItemStatus(values["status"])
     wanted: dict[str, Any] = {}
     if "title" in changed:
-        wanted["title"] = values["title"][: mapping.LONGEST_TITLE]
+        wanted["title"] = values["title"]
     if changed & {"description", "acceptance"}:
         wanted["description"] = mapping.body(values)
     if "status" in changed:

@@ -13,7 +13,16 @@ from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.errors import LinearRefused
 from orchestrator_tui.backends.linear.links import RELATION, TRACKER, IssueLink
 from orchestrator_tui.backends.linear.place import Place
-from orchestrator_tui.backends.linear.remote import BatchPayload, ExistingAnswer, Issue, Payload, parse
+from orchestrator_tui.backends.linear.remote import (
+    BatchPayload,
+    Blocker,
+    ExistingAnswer,
+    Issue,
+    Payload,
+    Reference,
+    RelationsAnswer,
+    parse,
+)
 from orchestrator_tui.backends.linear.requests import (
     COMMENT,
     CREATE,
@@ -28,6 +37,9 @@ from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.records import OutboxEntry, Project, TrackerLink
 
+PAGE = 250
+"""The most that Linear gives at once."""
+
 
 class Sender:
     """The outbox of one project, on its way."""
@@ -39,12 +51,13 @@ class Sender:
         self._planner = Planner(self._project, store, client)
         self._most = MOST_CHANGES
 
-    async def send(self, place: Place) -> None:
-        """Send until nothing is left that can be sent.
+    async def send(self, place: Place) -> int:
+        """Send until nothing is left that can be sent; how many issues were.
 
         Raises:
             LinearAway, RateLimited, LinearDenied, LinearMissing: the rest stays in the outbox.
         """
+        sent = 0
         while entries := await self._waiting():
             if entries[0].kind == CREATE:
                 request = await self._planner.creation(place, entries, min(self._most, MOST_ISSUES))
@@ -63,13 +76,16 @@ class Sender:
             else:
                 self._most = min(MOST_CHANGES, 2 * self._most)
                 await self._settle(place, request, issues)
+                sent += len(issues)
+        return sent
 
-    async def take_back_what_was_set_aside(self) -> None:
-        """Try again what Linear did not want: somebody may have mended it."""
+    async def take_back_what_was_set_aside(self) -> bool:
+        """Try again what Linear did not want: somebody may have mended it. Returns whether there is something."""
         aside = await self._aside()
         if aside:
             async with self._store.transaction() as unit:
                 await unit.set_aside([entry.seq for entry in aside], None)
+        return bool(aside)
 
     async def what_was_set_aside(self) -> str | None:
         """What Linear did not want, and why, in words; None when there is nothing."""
@@ -163,17 +179,34 @@ class Sender:
         """What of a request is in Linear already, by id."""
         issues = [request.links[item_id].issue_id for item_id in request.sent] if _creates(request) else []
         made = {kind: [step for step in request.steps if step.makes == kind] for kind in (COMMENT, RELATION)}
-        variables = {
+        wanted = {
             "issues": issues,
             "comments": [step.new_id for step in made[COMMENT]],
             "blockers": list({step.blocker for step in made[RELATION]}),
         }
-        if not any(variables.values()):
+        if not any(wanted.values()):
             return {}
-        answer = parse(ExistingAnswer, await self._client.execute(documents.load("existing"), variables))
-        relations = [relation for blocker in answer.blockers.nodes for relation in blocker.relations.nodes]
-        others = [*answer.comments.nodes, *relations]
-        return {issue.id: issue for issue in answer.issues.nodes} | {other.id: None for other in others}
+        found: dict[str, Issue | None] = {}
+        most = max(map(len, wanted.values()))
+        for start in range(0, most, PAGE):
+            some = {name: ids[start : start + PAGE] for name, ids in wanted.items()}
+            variables = {**some, "first": min(PAGE, most - start)}
+            answer = parse(ExistingAnswer, await self._client.execute(documents.load("existing"), variables))
+            others = list(answer.comments.nodes)
+            for blocker in answer.blockers.nodes:
+                others += await self._relations(blocker)
+            found |= {issue.id: issue for issue in answer.issues.nodes} | {other.id: None for other in others}
+        return found
+
+    async def _relations(self, blocker: Blocker) -> list[Reference]:
+        """All relations of an issue of which some were read: others may wait for one by the hundred."""
+        found, page = list(blocker.relations.nodes), blocker.relations.page_info
+        while page.has_next_page:
+            variables = {"id": blocker.id, "after": page.end_cursor}
+            answer = parse(RelationsAnswer, await self._client.execute(documents.load("relations"), variables))
+            found += answer.issue.relations.nodes
+            page = answer.issue.relations.page_info
+        return found
 
     async def _refused(self, request: Request, error: LinearRefused) -> None:
         if any(entry.attempts == 0 for entry in request.entries):

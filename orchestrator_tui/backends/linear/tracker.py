@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from orchestrator_tui.backends.linear.receiver import Receiver
 from orchestrator_tui.backends.linear.requests import COMMENT, CREATE, PROGRESS, UPDATE
 from orchestrator_tui.backends.linear.sender import Sender
 from orchestrator_tui.backends.linear.webhook import Webhooks
-from orchestrator_tui.backends.mirrored import MirroredTracker
+from orchestrator_tui.backends.mirrored import MirroredTracker, Outside
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.domain.clock import now
@@ -84,7 +84,7 @@ class LinearTracker(MirroredTracker):
         if self._place is not None:
             try:
                 async with asyncio.timeout(AT_END_SECONDS):
-                    await release(self._client, self._place.project, self.project)
+                    await release(self._client, self._place.document_id, self.project)
             except (LinearError, TimeoutError) as error:
                 told = "%s in Linear is still kept for this project: %r"
                 logger.warning(told, self._place.project.name, error, extra={"project": self.project.id})
@@ -96,7 +96,8 @@ class LinearTracker(MirroredTracker):
         return (f"the project {name} in Linear, in {team}, gets {missing} issues; {len(items) - missing} have one",)
 
     async def sync(self, project_id: str) -> SyncState:
-        await self._sender.take_back_what_was_set_aside()
+        if await self._sender.take_back_what_was_set_aside():
+            self._place = None
         before: int | None = None
         while True:
             await self._in_time(AT_ONCE_SECONDS)
@@ -128,6 +129,10 @@ class LinearTracker(MirroredTracker):
         self._linked |= {item.id for item in items}
         self._woken.set()
 
+    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
+        await super().take_in(outside, also=also)
+        self._linked |= {item.id for item in outside.new}
+
     async def work(self) -> None:
         """Keep both sides the same until cancelled, or until the project is another process's."""
         await self._ready.wait()
@@ -138,6 +143,8 @@ class LinearTracker(MirroredTracker):
                 await self._synchronise()
                 failures = 0
             except RateLimited as error:
+                # As long as Linear says, and longer each time that it says so again.
+                failures += 1
                 await self._rest(error.seconds)
             except (LinearDenied, LinearMissing, LinearTaken):
                 await self._rest(DENIED_SECONDS)
@@ -194,8 +201,11 @@ class LinearTracker(MirroredTracker):
                 if not place.is_new:
                     await self._receiver.receive(place, link)
                 place.is_new = False
-                await self._sender.send(place)
+                self._receiver.expect(await self._sender.send(place))
             except LinearError as error:
+                if isinstance(error, LinearMissing):
+                    # What is there is looked for again: somebody may have mended it.
+                    self._place = None
                 await self.report(last_error=error.message, pending=await self._pending())
                 raise
             await self.report(
@@ -223,28 +233,38 @@ class LinearTracker(MirroredTracker):
         return place, link
 
     async def _catch_up(self) -> None:
-        """Put into the outbox what was changed while the items were kept elsewhere: new ones with their comments."""
+        """Put into the outbox what was changed while the items were kept elsewhere: new ones with their comments.
+
+        When they come back from another tracker, also the comments and relations of those that were here before.
+        """
         links = await self._store.tracker_links(self.project.id, TRACKER, ISSUE)
         common = {item_id: issue_link(link).common for item_id, link in links.items()}
         items = await self.all_items(self.project.id)
         missing = [item for item in items if item.id not in common]
         behind = [item.id for item in items if (known := common.get(item.id)) and differing(of_item(item), known)]
         comments = [comment for item in missing for comment in await self._store.list_comments(item.id)]
+        old: list[Comment] = []
+        if self.project.tracker != TRACKER:
+            behind = [item.id for item in items if item.id in common]
+            old = [comment for item_id in behind for comment in await self._store.list_comments(item_id)]
         if missing or behind:
             async with self._store.transaction() as unit:
                 await self._enqueue_new(unit, missing)
                 await unit.enqueue([self._entry(UPDATE, item_id) for item_id in behind])
                 await unit.enqueue([self._entry(COMMENT, one.work_item_id, comment_id=one.id) for one in comments])
+                # Most of these are there, which is looked for before what was tried already is sent again.
+                tried = [self._entry(COMMENT, one.work_item_id, comment_id=one.id) for one in old]
+                await unit.enqueue([replace(entry, attempts=1) for entry in tried])
             self._linked |= {item.id for item in missing}
 
     async def _pending(self) -> int:
         return await self._store.outbox_size(self.project.id, TRACKER)
 
     async def _enqueue_new(self, unit: UnitOfWork, items: Iterable[WorkItem]) -> None:
-        """Issues to be made, under the ids of their items; what depends on others is said once all are there."""
+        """Issues to be made, under the ids of their items; how they belong together is said once all are there."""
         new = list(items)
         await unit.save_links([IssueLink(item_id=item.id, issue_id=item.id).stored(self.project.id) for item in new])
-        relations = [self._entry(UPDATE, item.id) for item in new if item.dependencies]
+        relations = [self._entry(UPDATE, item.id) for item in new if item.dependencies or item.parent_id]
         await unit.enqueue([*(self._entry(CREATE, item.id) for item in new), *relations])
 
     def _entry(self, kind: str, item_id: str | None = None, **data: str) -> OutboxEntry:

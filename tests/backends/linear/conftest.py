@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ async def here(sqlite_store: SqlStore) -> Project:
 def context_of(store: Store, here: Project, url: str, **settings: Any) -> TrackerContext:
     chosen = {"team": "eng", "api_url": url, "poll_seconds": 3600, **settings}
     return TrackerContext(
-        project=here,
+        project=replace(here, config={**here.config, "backend": "linear"}),
         store=store,
         settings=SettingsModel.model_validate({"backend": {"type": "linear", "linear": chosen}}),
         environ={"LINEAR_API_KEY": KEY, "LINEAR_WEBHOOK_SECRET": SECRET},

@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from orchestrator_tui.domain.clock import new_id
+from tests.backends.linear.complexity import AN_HOUR, MOST_FOR_ONE, points
 from tests.backends.linear.world import Node, World
 
 KEY = "lin_api_testtesttest"
@@ -60,6 +61,7 @@ class FakeLinear:
     Attributes:
         delay: seconds until a request is carried out.
         troubles: of the next requests, one each; None is a request without.
+        points: what an hour has of complexity, and used what of it is gone.
         asked: the first words of each request that was let in. moments: when they came, in Unix seconds.
         before: called with their number, from 1.
         done: called when a request was carried out and is not answered yet.
@@ -67,6 +69,8 @@ class FakeLinear:
 
     world: World = field(default_factory=World)
     limit: int = PER_HOUR
+    points: int = AN_HOUR
+    used: int = 0
     troubles: deque[str | None] = field(default_factory=deque)
     asked: list[str] = field(default_factory=list)
     moments: list[float] = field(default_factory=list)
@@ -104,15 +108,20 @@ class FakeLinear:
         if request.headers.get("authorization") != KEY:
             errors = [{"message": "Authentication required", "extensions": {"code": "AUTHENTICATION_ERROR"}}]
             return JSONResponse({"errors": errors}, 401)
-        if len(self.asked) >= self.limit:
+        cost = points(body["query"], body["variables"])
+        if cost > MOST_FOR_ONE:
+            errors = [{"message": "Query too complex", "extensions": {"code": "INPUT_ERROR"}}]
+            return JSONResponse({"errors": errors}, 400, self._headers(cost))
+        if len(self.asked) >= self.limit or self.used + cost > self.points:
             self.refused += 1
             errors = [{"message": "Rate limit exceeded", "extensions": {"code": "RATELIMITED"}}]
-            return JSONResponse({"errors": errors}, 400, self._headers())
+            return JSONResponse({"errors": errors}, 400, self._headers(cost))
         trouble = self.troubles.popleft() if self.troubles else None
         if trouble == BUSY:
             return JSONResponse({"errors": [{"message": "upstream"}]}, 503)
         if trouble == LIMITED:
             return JSONResponse({}, 429, {"retry-after": "0"})
+        self.used += cost
         self.asked.append(body["query"].partition("(")[0].partition("{")[0].strip())
         self.moments.append(time.time())
         number = len(self.asked)
@@ -124,17 +133,17 @@ class FakeLinear:
         self.done(number)
         if trouble == CUT_AFTER:
             return Cut()
-        return JSONResponse(result.formatted, 200 if result.data is not None else 400, self._headers())
+        return JSONResponse(result.formatted, 200 if result.data is not None else 400, self._headers(cost))
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self, cost: int) -> dict[str, str]:
         reset = str(int(self._window_ends * 1_000))
         return {
-            "x-complexity": "120",
+            "x-complexity": str(cost),
             "x-ratelimit-requests-limit": str(self.limit),
             "x-ratelimit-requests-remaining": str(max(0, self.limit - len(self.asked))),
             "x-ratelimit-requests-reset": reset,
-            "x-ratelimit-complexity-limit": "250000",
-            "x-ratelimit-complexity-remaining": str(max(0, 250_000 - 120 * len(self.asked))),
+            "x-ratelimit-complexity-limit": str(self.points),
+            "x-ratelimit-complexity-remaining": str(self.points - self.used),
             "x-ratelimit-complexity-reset": reset,
         }
 

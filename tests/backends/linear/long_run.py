@@ -29,7 +29,7 @@ class Counted:
 
     Attributes:
         making: requests until Linear had all issues, their labels, parents and relations.
-        requests: in all. busiest_hour: the most of them in one hour. refused: as too many.
+        requests: in all. busiest_hour: the most of them in one hour. refused: as too many. points: of complexity.
     """
 
     status: PipelineStatus
@@ -40,6 +40,7 @@ class Counted:
     requests: int
     busiest_hour: int
     refused: int
+    points: int
     seconds: float
 
     @property
@@ -99,5 +100,6 @@ async def counted_run(
         requests=len(fake.asked),
         busiest_hour=max(sum(0 <= other - moment < HOUR for other in fake.moments) for moment in fake.moments),
         refused=fake.refused,
+        points=fake.used,
         seconds=time.monotonic() - began,
     )

@@ -3,6 +3,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from orchestrator_tui.backends.linear import progress
+from orchestrator_tui.backends.linear.claim import AT_ONCE
 from orchestrator_tui.backends.linear.tracker import LinearTracker, open_tracker
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
@@ -91,7 +92,7 @@ async def test_neither_do_two_of_different_databases_also_when_both_come_at_once
 async def test_what_a_project_does_not_keep_its_items_in_any_more_another_may_have(
     fake: FakeLinear, sqlite_store: SqlStore
 ) -> None:
-    shared(fake)
+    remote = shared(fake)
     first, second, third = [await make_project(sqlite_store, slug) for slug in ("first", "second", "third")]
     async with opened(sqlite_store, first, fake) as one:
         await with_one(one, "Of the first")
@@ -105,15 +106,49 @@ async def test_what_a_project_does_not_keep_its_items_in_any_more_another_may_ha
     async with opened(sqlite_store, first, fake, name=None) as one:
         assert (await one.status(first.id)).last_error is None
         assert len(fake.world.projects) == 2
-    document = next(iter(fake.world.documents.values()))
+    document = fake.world.documents[progress.document_id(remote, 1)]
+    assert (document["title"], progress.keeper(document["content"])) == ("Progress of Second", second.id)
     document["trashed"] = True
     async with opened(sqlite_store, third, fake) as another:
-        assert (await another.status(third.id)).last_error is None
-    assert (document["trashed"], document["title"], progress.keeper(document["content"])) == (
-        None,
-        "Progress of Third",
-        third.id,
-    )
+        assert (await with_one(another, "Of the third")).last_error is None
+    newest = fake.world.documents[progress.document_id(remote, 2)]
+    assert (newest["title"], progress.keeper(newest["content"])) == ("Progress of Third", third.id)
+
+
+async def test_of_two_that_take_over_at_the_same_moment_what_a_third_has_left_one_gets_it(
+    fake: FakeLinear, sqlite_store: SqlStore
+) -> None:
+    remote = shared(fake)
+    first, second, third = [await make_project(sqlite_store, slug) for slug in ("first", "second", "third")]
+    async with opened(sqlite_store, first, fake) as one:
+        await one.retire(first.id)
+
+    def faster(number: int) -> None:
+        # Both have seen that it is nobody's.
+        if fake.asked[-1].startswith("mutation") and len(fake.world.documents) == 1:
+            wanted = {"id": progress.document_id(remote, 1), "title": "Progress of Third", "projectId": remote}
+            fake.world.create_document(None, {**wanted, "content": progress.content(third, [])})
+
+    fake.before = faster
+    async with opened(sqlite_store, second, fake) as other, opened(sqlite_store, third, fake) as another:
+        assert third.id in str((await other.status(second.id)).last_error)
+        assert (await with_one(another, "Of the third")).last_error is None
+
+
+async def test_however_often_a_project_was_taken_over_its_newest_document_counts(
+    fake: FakeLinear, sqlite_store: SqlStore
+) -> None:
+    remote = shared(fake)
+    first, second = [await make_project(sqlite_store, slug) for slug in ("first", "second")]
+    for number in range(AT_ONCE + 1):
+        wanted = {"id": progress.document_id(remote, number), "title": "Progress of First", "projectId": remote}
+        whose = progress.content(first, []) if number == AT_ONCE else progress.farewell(first)
+        fake.world.create_document(None, {**wanted, "content": whose})
+    async with opened(sqlite_store, second, fake) as other:
+        assert first.id in str((await other.status(second.id)).last_error)
+    async with opened(sqlite_store, first, fake) as one:
+        assert (await one.status(first.id)).last_error is None
+    assert len(fake.world.documents) == AT_ONCE + 1
 
 
 async def test_what_linear_cannot_be_told_of_the_end_is_no_trouble(fake: FakeLinear, sqlite_store: SqlStore) -> None:

@@ -6,8 +6,10 @@ from graphql import GraphQLSchema, build_schema, parse, validate
 from graphql.type import is_input_object_type, is_object_type
 
 import orchestrator_tui.backends.linear
-from orchestrator_tui.backends.linear import documents
+from orchestrator_tui.backends.linear import documents, receiver, requests
 from orchestrator_tui.backends.linear.documents import Mutation
+from orchestrator_tui.config.settings import LinearSettings
+from tests.backends.linear.complexity import AN_HOUR, MOST_FOR_ONE, points
 
 EXTRACT = build_schema(Path(__file__).with_name("schema.graphql").read_text())
 FOLDER = Path(orchestrator_tui.backends.linear.__file__).parent / "documents"
@@ -54,6 +56,21 @@ def test_every_document_fits_linears_schema_and_so_does_the_tests_part_of_it() -
         if is_input_object_type(kind):
             required = {field for field, value in theirs.items() if str(value.type).endswith("!")}
             assert required <= kind.fields.keys(), name
+
+
+def test_no_document_is_more_complex_than_one_may_be() -> None:
+    most = {"first": requests.MOST_CHANGES}
+    changes = {"first": receiver.MANY, "withIssues": True, "withComments": True}
+    costs = {name: points(documents.load(name), changes if name == "changes" else most) for name in NAMES}
+    for name in MUTATIONS:
+        many = [Mutation(document=name, variables={})] * requests.MOST_CHANGES
+        costs[f"many {name}"] = points(documents.combine(many)[0], {})
+    assert {name: cost for name, cost in costs.items() if cost > MOST_FOR_ONE / 2} == {}
+
+
+def test_looks_for_changes_are_a_small_part_of_what_an_hour_has() -> None:
+    look = {"first": receiver.FEW, "withIssues": True, "withComments": True}
+    assert points(documents.load("changes"), look) * 3_600 / LinearSettings().poll_seconds < AN_HOUR / 5
 
 
 def test_mutations_of_one_request_keep_their_variables_apart() -> None:

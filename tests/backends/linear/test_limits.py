@@ -6,6 +6,7 @@ from orchestrator_tui.backends.linear.documents import load
 from orchestrator_tui.backends.linear.errors import LinearAway, LinearDenied, LinearRefused, RateLimited
 from orchestrator_tui.backends.linear.limits import Budget, backoff
 from tests.backends.linear.fake import BUSY, CUT_AFTER, KEY, LIMITED, FakeLinear
+from tests.backends.linear.world import refuse
 
 
 def headers(name: str, limit: int, remaining: int, reset: float) -> dict[str, str]:
@@ -45,10 +46,19 @@ def test_however_much_there_is_to_send_no_window_has_more_requests_than_are_allo
     assert clock >= (wanted // limits.REQUESTS_PER_HOUR - 1) * limits.HOUR
 
 
-def test_complexity_counts_by_what_the_dearest_request_cost() -> None:
+def test_complexity_counts_by_what_the_dearest_request_of_its_kind_cost() -> None:
     budget = Budget(clock=lambda: 0.0)
-    budget.learn({**headers("complexity", 10_000, 1_000, 60.0), "x-complexity": "500"})
-    assert budget.pause() == pytest.approx(30.0)
+    budget.learn({"x-complexity": "900"}, "query Rare")
+    budget.learn({**headers("complexity", 10_000, 1_000, 60.0), "x-complexity": "500"}, "query Changes")
+    assert budget.pause("query Changes") == pytest.approx(30.0)
+    assert budget.pause("query Unknown") == pytest.approx(0.06)
+
+
+@pytest.mark.parametrize(
+    ("told", "seconds"), [("7", 7.0), ("-3", 0.0), ("1e9", limits.HOUR), ("nan", 60.0), ("", 60.0)]
+)
+def test_what_linear_says_of_waiting_is_believed_within_reason(told: str, seconds: float) -> None:
+    assert Budget(clock=lambda: 0.0).until_reset({"retry-after": told}) == seconds
 
 
 def test_without_a_word_from_linear_requests_are_counted_here_and_forgotten_after_an_hour() -> None:
@@ -90,6 +100,17 @@ async def test_troubles_are_told_apart(fake: FakeLinear) -> None:
     async with LinearClient("http://127.0.0.1:9/graphql", KEY) as client:
         with pytest.raises(LinearAway):
             await client.execute(teams, {"filter": None})
+
+
+async def test_a_workspace_that_is_full_is_told_as_such(fake: FakeLinear) -> None:
+    def full(info: object, input: object) -> None:
+        raise refuse("Usage limit reached", "USAGE_LIMIT_EXCEEDED")
+
+    fake.world.create_comment = full  # type: ignore[assignment, method-assign]
+    async with LinearClient(fake.url, KEY) as client:
+        with pytest.raises(LinearDenied, match="Usage limit reached") as denied:
+            await client.execute(load("comment_create"), {"input": {"issueId": "one", "body": "x"}})
+    assert "plan" in denied.value.line() and "LINEAR_API_KEY" not in denied.value.line()
 
 
 async def test_a_server_that_does_not_answer_is_not_waited_for_without_end(fake: FakeLinear) -> None:

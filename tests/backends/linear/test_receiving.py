@@ -8,11 +8,12 @@ from orchestrator_tui.backends.linear.tracker import LinearTracker
 from orchestrator_tui.backends.linear.webhook import WINDOW_SECONDS, Webhooks
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import WebhookRejected
 from orchestrator_tui.domain.records import Project, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 from tests.backends.linear.conftest import OpenLinear, ready
-from tests.backends.linear.fake import SECRET, FakeLinear, signed
+from tests.backends.linear.fake import CUT_AFTER, SECRET, FakeLinear, signed
 from tests.backends.linear.test_sending import settled
 from tests.database.samples import item
 
@@ -80,6 +81,43 @@ async def test_an_issue_that_a_person_makes_becomes_an_item(
         assert fake.world.state_of(made) == "completed" and len(fake.world.issues) == 2
 
 
+async def test_the_issue_of_a_person_follows_its_item_and_is_not_asked_for_again(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        await ready(tracker)
+        issue, other = fake.world.new_issue("By a person"), fake.world.new_issue("Another")
+        await settled(tracker)
+        # Long after what is read again to be sure.
+        fake.world.later(minutes=1)
+        fake.world.edit(other, title="Changed later")
+        await settled(tracker)
+        claimed = await tracker.get_next_work_item(here.id, PhaseName.IMPLEMENT)
+        assert claimed is not None and claimed.id == issue["id"]
+        await settled(tracker)
+        assert fake.world.state_of(issue) == "started"
+        fake.world.edit(issue, title="Changed by a person")
+        await settled(tracker)
+        assert (await tracker.get_work_item(claimed.id)).status is IN_PROGRESS
+        assert "query Existing" not in fake.asked
+
+
+async def test_a_value_that_has_arrived_is_a_person_s_when_it_comes_again(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One")
+        issue = fake.world.by_title("One")
+        fake.troubles.extend([None, CUT_AFTER])
+        await tracker.update_work_item(one.id, {"priority": 1})
+        await fake.until(lambda: issue["priority"] == 1)
+        await settled(tracker)
+        for priority in (4, 1):
+            fake.world.edit(issue, priority=float(priority))
+            await settled(tracker)
+            assert (await tracker.get_work_item(one.id)).priority == priority
+
+
 async def test_an_issue_that_was_there_before_is_nobodys_item(
     open_linear: OpenLinear, fake: FakeLinear, here: Project
 ) -> None:
@@ -143,6 +181,56 @@ async def test_nothing_is_left_to_do_of_what_a_person_cancels_or_deletes(
             changed = await tracker.get_work_item(item_id)
             assert changed.status is DONE and changed.metadata["cancelled"] is True
         assert fake.world.by_title("One")["state"]["name"] == "Dropped"
+        fake.world.move(fake.world.by_title("One"), "Ready")
+        await settled(tracker)
+        wanted_again = await tracker.get_work_item(one.id)
+        assert (wanted_again.status, wanted_again.metadata["cancelled"]) == (TODO, None)
+
+
+async def test_what_linear_makes_of_a_text_by_itself_is_no_change_of_a_person(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    said = "See https://example.com/a_b, <https://example.com/c> and example.com."
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, "One", description=said)
+        linked = "See [https://example.com/a_b](<https://example.com/a_b>), https://example.com/c"
+        fake.world.edit(fake.world.by_title("One"), description=f"{linked} and [example.com](http://example.com).")
+        await settled(tracker)
+        assert (await tracker.get_work_item(one.id)).description == said
+        fake.world.edit(fake.world.by_title("One"), description="See [here](<https://example.com/a_b>).")
+        await settled(tracker)
+        assert (await tracker.get_work_item(one.id)).description == "See [here](<https://example.com/a_b>)."
+
+
+async def test_a_title_that_linear_has_the_beginning_of_only_is_no_conflict(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    title = "T" * (mapping.LONGEST_TITLE + 100)
+    async with open_linear() as tracker:
+        (one,) = await with_items(tracker, title)
+        (issue,) = fake.world.issues.values()
+        fake.world.edit(issue, priority=1.0)
+        await settled(tracker)
+        assert (await tracker.get_work_item(one.id)).title == title
+        fake.world.edit(issue, title="Short")
+        await settled(tracker)
+        assert (await tracker.get_work_item(one.id)).title == "Short"
+        assert await told(sqlite_store, here, events.WorkItemConflict) == []
+
+
+async def test_an_issue_that_is_moved_into_the_project_becomes_an_item_whenever_it_was_made(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    fake.world.create_project(None, {"id": new_id(), "name": "Shared", "teamIds": []})
+    fake.world.new_issue("There before")
+    elsewhere = fake.world.new_issue("Moved in")
+    home = elsewhere["project"]
+    elsewhere["project"] = {"id": "another"}
+    async with open_linear(project="Shared") as tracker:
+        await ready(tracker)
+        fake.world.edit(elsewhere, project=home, addedToProjectAt=f"{now():%Y-%m-%dT%H:%M:%S.%fZ}")
+        await settled(tracker)
+        assert [one.title for one in await tracker.list_work_items(here.id)] == ["Moved in"]
 
 
 async def test_the_label_for_blocked_is_a_status_and_other_labels_are_kept(

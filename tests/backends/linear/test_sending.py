@@ -1,13 +1,15 @@
 import asyncio
 import sys
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator_tui.backends.base import LINK
-from orchestrator_tui.backends.linear.tracker import LinearTracker
+from orchestrator_tui.backends.linear.tracker import LinearTracker, open_tracker
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.records import OutboxEntry, Project, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
-from tests.backends.linear.conftest import OpenLinear, ready
+from tests.backends.linear.conftest import OpenLinear, context_of, ready
 from tests.backends.linear.fake import BUSY, CUT_AFTER, CUT_BEFORE, LIMITED, FakeLinear
 from tests.database.samples import item
 
@@ -108,6 +110,29 @@ async def test_250_issues_take_at_most_15_requests(open_linear: OpenLinear, fake
         told(f"250 issues with labels, parents and relations: {len(fake.asked)} requests")
 
 
+async def test_so_do_250_with_a_label_each_three_dependencies_and_three_generations(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    items: list[WorkItem] = []
+    for number in range(250):
+        above = number - number % 50 if number % 10 == 0 else number - number % 10
+        waits = tuple(items[number - back].id for back in (1, 2, 7) if back <= number)
+        parent = items[above].id if above < number else None
+        own = (f"own-{number}", f"area-{number % 7}")
+        items.append(item(here.id, f"Item {number}", labels=own, dependencies=waits, parent_id=parent))
+    async with open_linear() as tracker:
+        await ready(tracker)
+        await tracker.create_work_items(items)
+        await settled(tracker)
+    world = fake.world
+    assert (len(world.issues), len(world.relations), len(world.labels)) == (250, 3 * 250 - 1 - 2 - 7, 258)
+    children = [issue for issue in world.issues.values() if issue["parent"] is not None]
+    assert len(children) == 245
+    assert world.by_title("Item 249")["parent"]["parent"] is world.by_title("Item 200")
+    made = [asked.startswith("mutation") for asked in fake.asked]
+    assert len(made) - made[::-1].index(True) <= 15, fake.asked
+
+
 async def test_nothing_is_made_twice_when_answers_are_lost(
     open_linear: OpenLinear, fake: FakeLinear, here: Project
 ) -> None:
@@ -125,6 +150,23 @@ async def test_nothing_is_made_twice_when_answers_are_lost(
         assert (len(world.issues), len(world.relations), len(world.comments), len(world.projects)) == (60, 59, 1, 1)
         assert len(world.documents) == 1 and world.state_of(world.by_title("Item 0")) == "completed"
         assert len({label["name"] for label in world.labels.values()}) == len(world.labels) == 8
+
+
+async def test_no_relation_is_made_twice_when_many_wait_for_one(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    hub = item(here.id, "Hub")
+    async with open_linear() as tracker:
+        await ready(tracker)
+        waiting = [item(here.id, f"Spoke {number}", dependencies=(hub.id,)) for number in range(90)]
+        await tracker.create_work_items([hub, *waiting[:50]])
+        await settled(tracker)
+        # The answer about the relations of the other forty is lost.
+        fake.troubles.extend([None, None, CUT_AFTER])
+        await tracker.create_work_items(waiting[50:])
+        await fake.until(lambda: not fake.troubles and len(fake.world.relations) == 90)
+        await settled(tracker)
+    assert len(fake.world.relations) == 90
 
 
 async def test_what_linear_does_not_want_is_set_aside_and_the_rest_goes_on(
@@ -219,6 +261,31 @@ async def test_items_that_were_there_before_the_tracker_become_issues(
         await ready(tracker)
         await settled(tracker)
         assert fake.world.by_title("Renamed elsewhere") and len(fake.world.issues) == 2
+
+
+async def test_items_that_come_back_bring_what_was_said_and_linked_meanwhile(
+    fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    def opened(kind: str) -> AbstractAsyncContextManager[LinearTracker]:
+        kept = replace(here, config={**here.config, "backend": kind})
+        return open_tracker(replace(context_of(sqlite_store, here, fake.url), project=kept))
+
+    async with opened("linear") as tracker:
+        await ready(tracker)
+        first, second = await tracker.create_work_items([item(here.id, "One"), item(here.id, "Two")])
+        await tracker.add_comment(first.id, "Before.", author="developer")
+        await settled(tracker)
+    async with sqlite_store.transaction() as unit:
+        await unit.add_comment(first.id, "Meanwhile.", author="developer")
+        await unit.update_item(second.id, {"dependencies": (first.id,)})
+    for _ in range(2):
+        async with opened("json") as tracker:
+            await ready(tracker)
+            await settled(tracker)
+    said = [body.rpartition("\n")[2] for body in fake.world.comments_of(fake.world.by_title("One"))]
+    assert said == ["Before.", "Meanwhile."]
+    (relation,) = fake.world.relations.values()
+    assert relation["issue"]["title"] == "One" and relation["relatedIssue"]["title"] == "Two"
 
 
 async def test_a_database_that_was_built_again_finds_its_issues(

@@ -19,6 +19,7 @@ STATES = (
     ("canceled", "Dropped"),
 )
 """Names that say nothing to a program: only the types do."""
+LONGEST_LABEL = 80
 Node = dict[str, Any]
 
 
@@ -63,6 +64,10 @@ class World:
         """How many issues are in a state of that type."""
         return sum(self.state_of(issue) == kind for issue in self.issues.values())
 
+    def later(self, **passed: float) -> None:
+        """Let time pass, in the words of `timedelta`."""
+        self._moment += timedelta(**passed)
+
     def move(self, issue: Node, name: str) -> None:
         """A person puts an issue into another state, by the name that people know."""
         (state,) = [state for state in self.states.values() if state["name"] == name]
@@ -105,14 +110,19 @@ class World:
         fits = not names or names & {self.team["key"].casefold(), self.team["name"].casefold()}
         return {"nodes": [self.team] if fits else []}
 
-    def project_list(self, info: Any, filter: Mapping[str, Any], first: int = 50) -> Node:
+    def project_list(
+        self, info: Any, filter: Mapping[str, Any], first: int = 50, includeArchived: bool = False
+    ) -> Node:
         by_id, by_name = filter["or"]
         return {
             "nodes": [
                 project
                 for project in self.projects.values()
-                if project["id"] in by_id["id"]["in"]
-                or project["name"].casefold() == by_name["name"]["eqIgnoreCase"].casefold()
+                if (includeArchived or project["archivedAt"] is None)
+                and (
+                    project["id"] in by_id["id"]["in"]
+                    or project["name"].casefold() == by_name["name"]["eqIgnoreCase"].casefold()
+                )
             ]
         }
 
@@ -155,7 +165,7 @@ class World:
         kept = [label_id for label_id in issue["labelIds"] if label_id not in removed]
         issue["labelIds"] = list(dict.fromkeys([*kept, *added]))
         if "stateId" in changed:
-            issue["state"] = self.states[changed.pop("stateId")]
+            issue["state"] = self._there(self.states, changed.pop("stateId"))
         if "parentId" in changed:
             parent = changed.pop("parentId")
             issue["parent"] = self._there(self.issues, parent) if parent else None
@@ -178,6 +188,8 @@ class World:
         return {"success": True}
 
     def create_label(self, info: Any, input: Mapping[str, Any]) -> Node:
+        if len(input["name"]) > LONGEST_LABEL:
+            raise refuse("name must be shorter")
         if any(label["name"].casefold() == input["name"].casefold() for label in self.labels.values()):
             raise refuse("Duplicate label name")
         self.labels[input["id"]] = {"id": input["id"], "name": input["name"], "isGroup": False}
@@ -186,6 +198,7 @@ class World:
     def create_project(self, info: Any, input: Mapping[str, Any]) -> Node:
         self._free(self.projects, input["id"], "Project")
         project = {"id": input["id"], "name": input["name"], "url": f"https://linear.test/project/{input['id'][:8]}"}
+        project |= {"trashed": None, "archivedAt": None}
         self.projects[project["id"]] = project
         return {"success": True, "project": project}
 
@@ -208,6 +221,7 @@ class World:
             "projects": self.project_list,
             "issueLabels": self.label_list,
             "issues": self.issue_list,
+            "issue": lambda info, id: self._there(self.issues, id),
             "comments": self.comment_list,
             "documents": self.document_list,
             "issueBatchCreate": self.create_issues,
@@ -237,13 +251,14 @@ class World:
             "archivedAt": None,
             "createdAt": moment,
             "updatedAt": moment,
+            "addedToProjectAt": moment,
             "state": self.states[given.get("stateId", "state-1")],
             "parent": self._there(self.issues, parent) if parent else None,
             "project": {"id": given["projectId"]},
         }
-        issue["relations"] = lambda info, first=50: {
-            "nodes": [one for one in self.relations.values() if one["issue"]["id"] == issue_id]
-        }
+        issue["relations"] = lambda info, first=50, after=None: _page(
+            [one for one in self.relations.values() if one["issue"]["id"] == issue_id], first, after
+        )
         return issue
 
     def _comment(self, comment_id: str, issue: Node, body: str) -> Node:
@@ -295,6 +310,8 @@ def _fits(node: Node, wanted: Mapping[str, Any]) -> bool:
 
 
 def _page(nodes: list[Node], first: int, after: str | None) -> Node:
+    if not 0 < first <= 250:
+        raise refuse("first must be from 1 to 250")
     start = int(after or 0)
     return {
         "nodes": nodes[start : start + first],
