@@ -82,6 +82,23 @@ async def test_an_issue_that_a_person_makes_becomes_an_item(
         assert fake.world.state_of(made) == "completed" and len(fake.world.issues) == 2
 
 
+async def test_a_credential_that_a_person_writes_there_is_not_stored_here_and_stays_there(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    token = f"ghp_{'a1B2' * 9}"
+    async with open_linear() as tracker:
+        await ready(tracker)
+        issue = fake.world.new_issue(f"With {token}", description=f"Use {token}.")
+        fake.world.say(issue, f"It is {token}.")
+        await settled(tracker)
+        (new,) = await tracker.list_work_items(here.id)
+        (comment,) = await tracker.list_comments(new.id)
+        assert (new.title, new.description, comment.content) == ("With ***", "Use ***.", "It is ***.")
+        await tracker.update_work_item(new.id, {"status": IN_PROGRESS})
+        await settled(tracker)
+    assert (issue["title"], issue["state"]["type"]) == (f"With {token}", "started")
+
+
 async def test_a_person_s_issue_that_is_claimed_is_not_made_once_more(
     open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
 ) -> None:
