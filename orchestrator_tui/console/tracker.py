@@ -8,13 +8,18 @@ from orchestrator_tui.domain.codec import to_plain
 from orchestrator_tui.domain.records import Project, ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PipelineStatus
 
+DATABASE = "database"
+"""The tracker that keeps the items nowhere else."""
+
 
 def lines(project: Project, state: SyncState) -> list[str]:
     """How a project's tracker stands, on a few lines."""
+    here = "the program's database"
+    elsewhere = state.link or f"not in {state.kind} yet, in {here}"
     facts = [
         ("Project", f"{project.number} {words.one_line(project.name)}"),
         ("Tracker", state.kind),
-        ("Items at", words.one_line(state.link or "the program's database", 1000)),
+        ("Items at", here if state.kind == DATABASE else words.one_line(elsewhere, 1000)),
         ("Waiting", f"{words.plural(state.pending, 'change')} to be written there" if state.pending else "nothing"),
         ("In sync", state.last_synced.isoformat(" ", "seconds") if state.last_synced else "-"),
         ("Problem", words.one_line(state.last_error, 600) if state.last_error else "none"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_tui.console import status
+from orchestrator_tui.console import status, tracker
 from orchestrator_tui.console.pick import nothing_waits
 from orchestrator_tui.console.reply import reply
 from orchestrator_tui.console.summary import summary, what_next
@@ -309,6 +309,18 @@ def test_the_end_of_a_run_says_where_its_items_are_and_what_of_them_is_not_there
         "Work tracker linear, 3 changes waiting: Linear cannot be reached.",
         "Once that is mended: orchestrator-tui tracker sync 1",
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "where"),
+    [
+        (SyncState(kind="database"), "the program's database"),
+        (SyncState(kind="linear"), "not in linear yet, in the program's database"),
+        (SyncState(kind="linear", link="https://linear.test/1"), "https://linear.test/1"),
+    ],
+)
+def test_a_tracker_says_where_the_items_are(state: SyncState, where: str) -> None:
+    assert f"Items at:  {where}" in tracker.lines(overview().project, state)
 
 
 def test_a_finished_project_says_how_what_was_added_is_begun() -> None:
