@@ -24,7 +24,7 @@ from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
-from orchestrator_tui.backends.registry import find_tracker
+from orchestrator_tui.backends.registry import find_tracker, require_tracker
 from orchestrator_tui.config.folders import writable
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
@@ -397,10 +397,10 @@ class _House:
         """The kind of tracker that the settings name for a new project.
 
         Raises:
-            TrackerUnusable: there is none of that name.
+            TrackerUnusable: there is none of that name, or it lacks its credentials.
         """
         kind = self._launch.settings(config.get("settings", {})).backend.type
-        find_tracker(kind)
+        require_tracker(kind, self._launch.environ)
         return kind
 
     @asynccontextmanager

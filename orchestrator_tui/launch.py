@@ -87,8 +87,9 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         return 0
     if isinstance(invocation, cli.UseTracker):
         async with compose.open_engine(given) as engine:
-            _print(await _use_tracker(invocation, engine))
-        return 0
+            told, code = await _use_tracker(invocation, engine)
+        _print(told)
+        return code
     async with _front(invocation, given) as front:
         match invocation:
             case cli.StartProject():
@@ -148,23 +149,25 @@ async def _import(invocation: cli.ImportFolder, given: Launch) -> str:
     return "\n".join(status.imported(overview, told, now())) + "\n"
 
 
-async def _use_tracker(invocation: cli.UseTracker, engine: EngineClient) -> str:
-    """Look at a project's tracker, sync it, or move its items; returns what there is to say about it."""
+async def _use_tracker(invocation: cli.UseTracker, engine: EngineClient) -> tuple[str, int]:
+    """Look at a project's tracker, sync it, or move its items; returns what there is to say, and how it ends."""
     project, as_json = await pick.newest(engine, invocation.reference), invocation.options.json
     if invocation.action == "move":
         assert invocation.to is not None
         if invocation.dry_run:
             planned = await engine.tracker_plan(project.id, invocation.to)
             if as_json:
-                return json.dumps({"type": "tracker_plan", "lines": list(planned)}, ensure_ascii=False) + "\n"
-            return "\n".join([*planned, "Nothing was done."]) + "\n"
+                return json.dumps({"type": "tracker_plan", "lines": list(planned)}, ensure_ascii=False) + "\n", 0
+            return "\n".join([*planned, "Nothing was done."]) + "\n", 0
         await engine.submit(MoveTracker(project_id=project.id, kind=invocation.to, force=invocation.force))
     elif invocation.action == "sync":
         await engine.submit(SyncTracker(project_id=project.id))
-    project, state = await engine.find_project(project.id), await engine.tracker(project.id)
+    overview, state = await engine.overview(project.id), await engine.tracker(project.id)
+    # Whoever syncs in a script has to learn that something was refused, or could not be sent.
+    code = 1 if invocation.action == "sync" and state.last_error is not None else 0
     if as_json:
-        return json.dumps(tracker.as_json(project, state), ensure_ascii=False) + "\n"
-    return "\n".join(tracker.lines(project, state)) + "\n"
+        return json.dumps(tracker.as_json(overview.project, state), ensure_ascii=False) + "\n", code
+    return "\n".join([*tracker.lines(overview.project, state), *tracker.to_be_done(overview)]) + "\n", code
 
 
 def _folder(invocation: cli.ImportFolder, given: Launch) -> Path:

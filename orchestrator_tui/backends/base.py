@@ -47,7 +47,11 @@ class WorkTracker(ABC):
     @abstractmethod
     async def initialize(self, project_id: str, project_dir: Path) -> Project:
         """Make the tracker ready for a project and return it: all its items are there, or are on their way. What
-        cannot be reached now is no error: `status` tells it."""
+        cannot be reached now is no error: `status` tells it.
+
+        Raises:
+            TrackerUnusable: nothing of the project is there yet, and a person has to put something right first.
+        """
 
     @abstractmethod
     async def create_work_item(self, item: WorkItem) -> WorkItem:

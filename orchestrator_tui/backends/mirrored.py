@@ -25,6 +25,8 @@ PERSON = "person"
 
 TITLE = "Work items"
 
+KEPT_HERE = "The items are kept in the database meanwhile, and the project goes on."
+
 logger = logging.getLogger(__name__)
 
 
@@ -103,10 +105,11 @@ class MirroredTracker(DatabaseTracker):
             if also is not None:
                 await also(unit)
 
-    async def report(self, *, kept: bool = True, **fields: Any) -> None:
+    async def report(self, *, kept: bool = True, hint: str = KEPT_HERE, **fields: Any) -> None:
         """Change how the tracker stands (fields of `SyncState`), and tell an error that was not there before.
 
-        With `kept` off only this process knows, which is enough for what changes all the time.
+        With `kept` off only this process knows, which is enough for what changes all the time. `hint` is what is said
+        beside a new error.
         """
         before, self._state = self._state, replace(self._state, **fields)
         error = self._state.last_error
@@ -118,7 +121,7 @@ class MirroredTracker(DatabaseTracker):
         async with self._store.transaction() as unit:
             await unit.save_sync(self.project.id, self._state)
             if is_new:
-                self.tell(unit, str(error), "The items are kept in the database meanwhile, and the project goes on.")
+                self.tell(unit, str(error), hint)
 
     def tell(self, unit: UnitOfWork, message: str, hint: str) -> None:
         """Record a problem of the tracker as an event."""

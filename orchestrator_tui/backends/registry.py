@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 from orchestrator_tui.backends.base import OpenTracker
 from orchestrator_tui.domain.errors import TrackerUnusable
@@ -20,6 +21,9 @@ _BUILT_IN: Mapping[str, str] = {
 }
 """Imported when a project wants it; these names cannot be taken by a package."""
 
+_REQUIRES: Mapping[str, str] = {"linear": "orchestrator_tui.backends.linear.tracker:require_key"}
+"""What looks whether the environment has what a tracker cannot do without."""
+
 
 def names() -> tuple[str, ...]:
     """The trackers that could be used, those of packages last."""
@@ -32,14 +36,26 @@ def find_tracker(kind: str) -> OpenTracker:
     Raises:
         TrackerUnusable: there is none, or its package cannot be loaded.
     """
-    if kind in _BUILT_IN:
-        module, _, name = _BUILT_IN[kind].partition(":")
-        found = getattr(import_module(module), name)
-    else:
-        found = _loaded(kind)
+    found = _named(_BUILT_IN[kind]) if kind in _BUILT_IN else _loaded(kind)
     if not callable(found):
         raise TrackerUnusable(f"The work tracker {kind} cannot be opened: it is {type(found).__name__}, no function.")
     return found  # type: ignore[no-any-return]
+
+
+def require_tracker(kind: str, environ: Mapping[str, str]) -> None:
+    """Refuse a tracker that a new project could not use, before anything of it is made.
+
+    Raises:
+        TrackerUnusable: there is none of that name, its package cannot be loaded, or it lacks its credentials.
+    """
+    find_tracker(kind)
+    if kind in _REQUIRES:
+        _named(_REQUIRES[kind])(environ)
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
 
 
 def _loaded(kind: str) -> object:

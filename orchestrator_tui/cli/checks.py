@@ -101,7 +101,9 @@ def _check_tracker(given: argparse.Namespace, rest: Sequence[str]) -> None:
     if not 1 <= len(rest) <= 2 or rest[0] not in TRACKER_ACTIONS:
         raise UsageError(f"{TRACKER} takes one of {actions}, and a project.", hint=f"{PROGRAM} {TRACKER} status [ID]")
     if rest[0] == "move" and not (given.to or "").strip():
-        raise UsageError("It is not said where to move the work items.", hint="Add --to json, or --to database.")
+        raise UsageError(
+            "It is not said where to move the work items.", hint="Add --to json, --to linear or --to database."
+        )
 
 
 def _check_policy(given: argparse.Namespace) -> None:

@@ -127,7 +127,9 @@ def _add_continue(group: Any) -> None:
         f"{POLICY} check 'COMMAND' says whether agents may run a command here; "
         f"{DOCTOR} looks whether this machine has what a run needs",
     )
-    group.add_argument("--to", metavar="KIND", help=f"with {TRACKER} move: database, json, or an installed tracker")
+    group.add_argument(
+        "--to", metavar="KIND", help=f"with {TRACKER} move: database, json, linear, or an installed tracker"
+    )
     group.add_argument("--dry-run", action="store_true", help=f"with {TRACKER} move: only say what would be done")
     group.add_argument(
         "--force", action="store_true", help=f"with {TRACKER} move: also when the present tracker cannot be reached"

@@ -12,6 +12,7 @@ from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.console.fold import ConsoleState, fold
 from orchestrator_tui.console.interrupts import Interrupts
 from orchestrator_tui.console.summary import summary, what_next
+from orchestrator_tui.console.tracker import at_the_end
 from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.clock import now
@@ -251,7 +252,10 @@ class Run:
                 await self._show(recorded)
         overview = await self._engine.overview(self._project_id)
         artifacts = await self._engine.artifacts(self._project_id)
-        await self._view.say(summary(overview, artifacts, self._state.commits, now()))
+        tracker = await self._engine.tracker(self._project_id)
+        await self._view.say(summary(overview, artifacts, self._state.commits, now(), items_at=tracker.link))
+        if lines := at_the_end(overview.project, tracker):
+            await self._view.notice(["", *lines])
         if lines := what_next(overview):
             await self._view.notice(["", *lines])
 

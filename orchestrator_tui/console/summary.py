@@ -15,11 +15,20 @@ _STEP = re.compile(r"\n|\s+(?=\d{1,2}\.\s)")
 """Between two steps: a line break, or what precedes the number of the next one."""
 
 
-def summary(overview: ProjectOverview, artifacts: Sequence[Artifact], commits: int, at: datetime) -> list[str]:
-    """Where the program is, how to check and run it, and what each phase took."""
+def summary(
+    overview: ProjectOverview,
+    artifacts: Sequence[Artifact],
+    commits: int,
+    at: datetime,
+    *,
+    items_at: str | None = None,
+) -> list[str]:
+    """Where the program and its work items are, how to check and run it, and what each phase took."""
     project, items = overview.project, overview.items
     facts = [("Folder", status.folder(overview)), *_check(artifacts)]
-    facts += [("Work items", f"{items.done} of {items.total} done{_blocked(overview)}"), ("Commits", str(commits))]
+    facts += [("Work items", f"{items.done} of {items.total} done{_blocked(overview)}")]
+    facts += [("Items at", words.one_line(items_at, 1000))] if items_at else []
+    facts += [("Commits", str(commits))]
     lines = ["", _headline(overview), *words.table((f"  {name}:", value) for name, value in facts)]
     lines += _how_to_run(artifacts)
     if project.rehearsal:

@@ -30,6 +30,7 @@ from orchestrator_tui.domain.commands import (
 )
 from orchestrator_tui.domain.errors import (
     RequestClosed,
+    TrackerUnusable,
 )
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.limits import Bounds
@@ -102,7 +103,7 @@ class LocalEngine(EngineClient):
                 config = {**self._options.config, **command.config}
                 config |= {"backend": self._options.new_tracker(config)}
                 project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
-                await self._runs.start(project.id)
+                await self._begin(project)
                 return project.id
             case ImportProject(directory=directory):
                 return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
@@ -137,6 +138,18 @@ class LocalEngine(EngineClient):
                 return command.project_id
             case _:
                 assert_never(command)
+
+    async def _begin(self, project: Project) -> None:
+        """Start a project that was just made.
+
+        Raises:
+            TrackerUnusable: a person has to put something right first; it need not be made again after that.
+        """
+        try:
+            await self._runs.start(project.id)
+        except TrackerUnusable as error:
+            again = f"Then resume project {project.number}, which is there now."
+            raise TrackerUnusable(error.message, hint=f"{error.hint} {again}".lstrip()) from error
 
     def _hidden(self, command: Command) -> Command:
         """A person's words without credentials, which come from the environment only and are stored nowhere."""

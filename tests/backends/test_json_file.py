@@ -197,7 +197,7 @@ async def test_a_file_that_is_gone_is_written_again(here: Bench) -> None:
 
 BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "half a file": (lambda text: text[: len(text) // 2], "Unterminated string|Expecting"),
-    "nothing": (lambda text: "", "line 1: Expecting value"),
+    "nothing": (lambda text: "", "line 1: the file is empty"),
     "a comma too much": (lambda text: text.replace('"priority": 3,', '"priority": 3,,', 1), "line 10: Expecting"),
     "a status that is none": (
         lambda text: text.replace('"todo"', '"doing"', 1),
@@ -241,7 +241,16 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
         r'line 11: labels is \[" "\]; expected a list of texts that are not empty',
     ),
     "no list": (lambda text: '{"items": 3}', "line 1: items is missing"),
-    "a surrogate": (lambda text: text.replace('"Item 1"', r'"\ud800"', 1), "line 8: title is"),
+    "a surrogate": (lambda text: text.replace('"Item 1"', r'"\ud800"', 1), "line 8: title holds half a character"),
+    "a NUL": (lambda text: text.replace('"Item 1"', r'"a\u0000b"', 1), "line 8: title holds a NUL character"),
+    "a title without end": (
+        lambda text: text.replace("Item 1", "x" * 1001, 1),
+        "line 8: title is too long; it may have 1,000 characters",
+    ),
+    "another key": (
+        lambda text: text.replace('"TASK-3"', '"TASK-1"', 1),
+        "the key of TASK-3 stays as it is; put it back",
+    ),
 }
 
 
@@ -260,10 +269,24 @@ async def test_a_bad_edit_is_told_with_its_line_and_kept_aside_and_the_last_good
     (aside,) = file_of(here).parent.glob("work_items.refused-*.json")
     assert aside.read_text() == bad
     (problem,) = await told(here, events.ErrorOccurred)
-    assert state.last_error == problem.message
+    assert (state.last_error, problem.hint) == (problem.message, tracker.REFUSED_HINT)
     assert aside.name in problem.message
     with pytest.raises(AssertionError, match=words):
         raise AssertionError(problem.message)
+
+
+async def test_a_credential_in_an_edit_is_stored_nowhere(here: Bench) -> None:
+    token = f"ghp_{'a1B2' * 9}"
+    async with opened(here) as work:
+        edit(here, lambda c: item(c).update(description=f"Use {token}.", comments=[f"It is {token}."]))
+        await work.sync(here.project_id)
+        (changed, *_) = await work.list_work_items(here.project_id)
+        (comment,) = await work.list_comments(changed.id)
+        assert (changed.description, comment.content) == ("Use ***.", "It is ***.")
+        edit(here, lambda c: item(c).update(priority=token))
+        refused = await work.sync(here.project_id)
+        assert refused.last_error is not None and token not in refused.last_error
+    assert token not in file_of(here).read_text()
 
 
 async def test_a_good_edit_after_a_bad_one_takes_the_error_away(here: Bench) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator_tui.console import status
+from orchestrator_tui.console import status, tracker
 from orchestrator_tui.console.pick import nothing_waits
 from orchestrator_tui.console.reply import reply
 from orchestrator_tui.console.summary import summary, what_next
+from orchestrator_tui.console.tracker import at_the_end, to_be_done
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.limits import Bounds, Forecast, LimitUse, Resource, Scope, Spending
@@ -21,6 +22,7 @@ from orchestrator_tui.domain.records import (
     PipelineState,
     Project,
     ProjectOverview,
+    SyncState,
     Usage,
 )
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PhaseName, PhaseStatus, PipelineStatus, RequestKind
@@ -295,6 +297,38 @@ def test_the_summary_says_where_the_program_is_and_how_to_check_it() -> None:
     ):
         assert words_of_it in text
     assert what_next(done) == []
+
+
+def test_the_end_of_a_run_says_where_its_items_are_and_what_of_them_is_not_there() -> None:
+    done = overview(state=PipelineStatus.COMPLETED, phase=None)
+    link = "https://linear.test/project/1"
+    assert any(link in line for line in summary(done, [], 0, NOW, items_at=link))
+    assert not any("Items at" in line for line in summary(done, [], 0, NOW))
+    assert at_the_end(done.project, SyncState(kind="linear", pending=3)) == [], "they are on their way"
+    behind = SyncState(kind="linear", pending=3, last_error="Linear cannot be reached.")
+    assert at_the_end(done.project, behind) == [
+        "Work tracker linear, 3 changes waiting: Linear cannot be reached.",
+        "Once that is mended: orchestrator-tui tracker sync 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("state", "where"),
+    [
+        (SyncState(kind="database"), "the program's database"),
+        (SyncState(kind="linear"), "not in linear yet, in the program's database"),
+        (SyncState(kind="linear", link="https://linear.test/1"), "https://linear.test/1"),
+    ],
+)
+def test_a_tracker_says_where_the_items_are(state: SyncState, where: str) -> None:
+    assert f"Items at:  {where}" in tracker.lines(overview().project, state)
+
+
+def test_a_finished_project_says_how_what_was_added_is_begun() -> None:
+    done = overview(state=PipelineStatus.COMPLETED, phase=None)
+    assert to_be_done(done) == ["18 work items to be done; begin with: orchestrator-tui --resume 1"]
+    assert to_be_done(replace(done, items=ItemCounts(done=50))) == []
+    assert to_be_done(overview()) == [], "it does them anyhow"
 
 
 def test_a_failure_says_in_which_phase_and_how_to_resume() -> None:

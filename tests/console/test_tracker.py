@@ -19,6 +19,10 @@ def test_the_items_of_a_project_are_moved_to_a_file_from_the_command_line(tmp_pa
     assert [entry["status"] for entry in json.loads(file.read_text())["items"]] == ["done", "todo"]
     shown = program(tmp_path, "tracker", "status").stdout
     assert f"Items at:  {file}" in shown
+    file.write_text("{")
+    spoilt = program(tmp_path, "tracker", "sync")
+    assert spoilt.returncode == 1
+    assert "work_items.json, line 1: " in spoilt.stdout
     refused = program(tmp_path, "tracker", "move", "--to", "trello")
     assert refused.returncode == 2
     assert "There is no work tracker trello." in refused.stderr

@@ -10,7 +10,7 @@ from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
-from orchestrator_tui.domain.commands import MoveTracker, SyncTracker
+from orchestrator_tui.domain.commands import MoveTracker, ResumeProject, SyncTracker
 from orchestrator_tui.domain.errors import TrackerUnusable
 from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
 from tests.backends.linear.fake import KEY, FakeLinear, served
@@ -141,4 +141,43 @@ async def test_without_a_key_no_project_is_made(fake: FakeLinear, tmp_path: Path
     async with open_engine(start, runtime=ReplayRuntime(light_scenario(1))) as engine:
         with pytest.raises(TrackerUnusable, match="without an API key"):
             await Watched(engine=engine).create()
+        assert await engine.projects() == [] and not list(start.paths.workspace.glob("*"))
     assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "told"),
+    [({"team": "NOPE"}, KEY, "There is no team NOPE in Linear"), ({}, "lin_api_another", "does not accept")],
+    ids=["a team that is not there", "a key that is not accepted"],
+)
+async def test_what_a_person_has_to_put_right_is_told_before_a_run_begins_and_it_goes_on_after_that(
+    fake: FakeLinear, tmp_path: Path, settings: dict[str, str], key: str, told: str
+) -> None:
+    wrong = linear(tmp_path / "home", fake, **settings)
+    wrong = replace(wrong, environ={**wrong.environ, "LINEAR_API_KEY": key})
+    async with open_engine(wrong, runtime=ReplayRuntime(light_scenario(1))) as engine:
+        with pytest.raises(TrackerUnusable, match=told) as refused:
+            await Watched(engine=engine).create()
+        assert "Then resume project 1" in refused.value.line()
+        (project,) = await engine.projects()
+        assert project.status is PipelineStatus.NOT_STARTED
+    async with open_engine(
+        linear(tmp_path / "home", fake, team="ENG"), runtime=ReplayRuntime(light_scenario(1))
+    ) as engine:
+        run = Watched(engine=engine, project_id=project.id)
+        await engine.submit(ResumeProject(project_id=project.id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+    assert fake.world.count("completed") == len(fake.world.issues) == 1
+
+
+async def test_a_linear_that_is_away_keeps_no_run_from_beginning(fake: FakeLinear, tmp_path: Path) -> None:
+    fake.is_away = True
+    async with open_engine(linear(tmp_path / "home", fake), runtime=ReplayRuntime(light_scenario(1))) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        state = await engine.tracker(run.project_id)
+        assert state.last_error is not None and state.pending
+        fake.is_away = False
+        await engine.submit(SyncTracker(project_id=run.project_id))
+    assert fake.world.count("completed") == 1

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -41,15 +42,19 @@ async def test_it_says_where_the_items_are_kept_and_what_is_wrong_there(tmp_path
         await run.create()
         await run.until_rest()
         file = Path((await run.project()).directory) / ".orchestrator" / "work_items.json"
-        file.write_text("{")
-        await engine.submit(SyncTracker(project_id=run.project_id))
+        content = json.loads(file.read_text())
+        content["items"].append({"title": "Added by a person"})
+        for edited in (json.dumps(content), "{"):
+            file.write_text(edited)
+            await engine.submit(SyncTracker(project_id=run.project_id))
         app = Stage()
-        async with app.run_test(size=WIDE) as pilot:
+        async with app.run_test(size=(SMALL[0], 60)) as pilot:
             await app.push_screen(StatusPage(context(run.engine, tmp_path), run.project_id))
             await until(pilot, lambda: "json · in sync" in text_of(pilot))
-            shown = " ".join(text_of(pilot).split())
-    assert "Items at /" in shown
-    assert "Problem /" in shown
+            assert "/resume 1 begins with what was added: 1 item" in text_of(pilot)
+            shown = "".join(text_of(pilot).split())
+    assert f"Itemsat{file}" in shown
+    assert f"Problem{file},line1:Expecting" in shown, "to its end, also on a narrow terminal"
 
 
 async def test_it_follows_what_happens(tmp_path: Path) -> None:

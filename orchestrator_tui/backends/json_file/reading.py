@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from orchestrator_tui.backends.json_file.entries import VERSION
+from orchestrator_tui.config.secrets import mask_data, mask_tokens
 from orchestrator_tui.domain.text import one_line
 
 T = TypeVar("T")
@@ -45,10 +46,13 @@ def _joined(value: Any) -> Any:
 
 
 def _storable(text: str) -> str:
-    # A lone surrogate, which JSON can write and UTF-8 cannot.
-    text.encode()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        # A lone surrogate, which JSON can write and UTF-8 cannot.
+        raise ValueError("holds half a character") from None
     if "\0" in text:
-        raise ValueError("it holds a NUL character")
+        raise ValueError("holds a NUL character")
     return text
 
 
@@ -120,8 +124,8 @@ class HandFile:
         return line_at(self.text, found.end() if found else 0)
 
 
-def read_hand_file(content: bytes) -> HandFile:
-    """What a person wrote.
+def read_hand_file(content: bytes, hide: Callable[[str], str] = mask_tokens) -> HandFile:
+    """What a person wrote, its items without credentials, as `hide` takes them out.
 
     Raises:
         BadEdit: it is no JSON, or something in it is not what is expected there.
@@ -139,7 +143,7 @@ def read_hand_file(content: bytes) -> HandFile:
     revision = raw.get("revision")
     if revision is not None and (isinstance(revision, bool) or not isinstance(revision, int)):
         raise BadEdit(_line_of(text, "revision"), "revision is no number; leave it as it was")
-    return HandFile(revision, tuple(_items(text)), raw, text)
+    return HandFile(revision, tuple(_items(text, hide)), raw, text)
 
 
 def line_at(text: str, offset: int) -> int:
@@ -155,6 +159,8 @@ def _decoded(content: bytes) -> str:
 
 
 def _parsed(text: str) -> Any:
+    if not text.strip():
+        raise BadEdit(1, "the file is empty")
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -168,7 +174,7 @@ def _line_of(text: str, name: str) -> int:
     return line_at(text, found.start() if found else 0)
 
 
-def _items(text: str) -> Iterator[Placed]:
+def _items(text: str, hide: Callable[[str], str]) -> Iterator[Placed]:
     decoder = json.JSONDecoder(object_pairs_hook=_without_doubles)
     for start in _item_starts(text):
         try:
@@ -177,6 +183,7 @@ def _items(text: str) -> Iterator[Placed]:
             end = json.JSONDecoder().raw_decode(text, start)[1]
             line = Placed(HandItem(), text, start, end).line(double.name)
             raise BadEdit(line, f"{double.name} is there twice; leave one of them") from None
+        raw = mask_data(raw, hide)
         place = Placed(HandItem(), text, start, end)
         try:
             yield Placed(HandItem.model_validate(raw), text, start, end)
@@ -192,6 +199,11 @@ def _explained(error: ValidationError, raw: Any, place: Placed) -> BadEdit:
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])
         return BadEdit(place.line(name), f"{one_line(name, 40)} is not known here; known are {', '.join(_EXPECTED)}")
+    match first:
+        case {"type": "too_long", "ctx": {"max_length": most}}:
+            return BadEdit(place.line(field), f"{field} is too long; it may have {most:,} characters")
+        case {"type": "value_error", "ctx": {"error": ValueError() as unusable}}:
+            return BadEdit(place.line(field), f"{field} {unusable}; take it out")
     given = one_line(json.dumps(raw.get(field), ensure_ascii=False), 60)
     return BadEdit(place.line(field), f"{field} is {given}; expected {_EXPECTED[field]}")
 

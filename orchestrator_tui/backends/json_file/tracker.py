@@ -25,6 +25,7 @@ from orchestrator_tui.backends.json_file.journal import Journal
 from orchestrator_tui.backends.json_file.lock import FileLock
 from orchestrator_tui.backends.json_file.reading import BadEdit, HandFile, read_hand_file
 from orchestrator_tui.backends.mirrored import MirroredTracker
+from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
@@ -36,6 +37,8 @@ FILE = "work_items.json"
 
 REFUSED = "refused"
 """The word in the name of an edit that could not be used."""
+
+REFUSED_HINT = "The file is as it was before; put the edit right, and write it there once more."
 
 SETTLED_SECONDS = 0.3
 """How long a file that cannot be read must rest until it is believed: an editor may be in the middle of writing it."""
@@ -70,6 +73,7 @@ class JsonTracker(MirroredTracker):
         self._folder = Path(context.project.directory) / FOLDER
         self._file = self._folder / FILE
         self._state = SyncState(kind=self.kind, link=str(self._file))
+        self._hide = read_secrets(context.environ).mask_tokens
         self._lock = FileLock(self._file.with_suffix(".lock"))
         self._journal = Journal(self._file.with_suffix(".journal"))
         self._turn = asyncio.Lock()
@@ -255,7 +259,7 @@ class JsonTracker(MirroredTracker):
         """What stands in the file's place once its edits are stored; None when it is to be looked at again."""
         assert found.content is not None
         try:
-            hand = await asyncio.to_thread(read_hand_file, found.content)
+            hand = await asyncio.to_thread(read_hand_file, found.content, self._hide)
             edits = compare(hand, self._known(hand))
         except BadEdit as bad:
             await asyncio.sleep(SETTLED_SECONDS)
@@ -293,7 +297,7 @@ class JsonTracker(MirroredTracker):
         told = f"{self._file}, line {bad.line}: {bad.reason}. Your edit is kept as {aside.name}."
         logger.warning(told, extra={"project": self.project.id})
         # Told first: an edit must not vanish from its place without a word, whenever the program ends.
-        await self.report(last_error=told)
+        await self.report(last_error=told, hint=REFUSED_HINT)
         self._file.rename(aside)
         self._refused = aside, told
 

@@ -2,15 +2,27 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from orchestrator_tui.backends.linear.errors import LinearAway
+from orchestrator_tui.config.secrets import mask_tokens
 
 R = TypeVar("R", bound="Remote")
 N = TypeVar("N")
+
+
+def _discreet(text: str) -> str:
+    # Linear's editor puts a backslash before what would be Markdown, also within a token.
+    plain = text.replace("\\_", "_")
+    masked = mask_tokens(plain)
+    return text if masked == plain else masked
+
+
+Words = Annotated[str, AfterValidator(_discreet)]
+"""What people write, without credentials."""
 
 
 class Remote(BaseModel):
@@ -94,8 +106,8 @@ class Issue(Remote):
     id: str
     identifier: str
     url: str
-    title: str
-    description: str | None
+    title: Words
+    description: Words | None
     priority: float
     label_ids: tuple[str, ...]
     trashed: bool | None
@@ -127,7 +139,7 @@ class Bot(Remote):
 
 class RemoteComment(Remote):
     id: str
-    body: str
+    body: Words
     created_at: AwareDatetime
     issue: Reference | None
     user: Person | None

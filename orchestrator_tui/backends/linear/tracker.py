@@ -73,10 +73,17 @@ class LinearTracker(MirroredTracker):
         self._linked = set(await self._store.tracker_links(self.project.id, TRACKER, ISSUE))
 
     async def initialize(self, project_id: str, project_dir: Path) -> Project:
+        """See `WorkTracker.initialize`.
+
+        Raises:
+            TrackerUnusable: nothing of the project is in Linear yet, and a person has to put something right first.
+        """
+        is_there = await self._found_place()
         await self._catch_up()
         self._ready.set()
         await self._sender.take_back_what_was_set_aside()
-        await self._in_time(AT_ONCE_SECONDS)
+        if is_there:
+            await self._in_time(AT_ONCE_SECONDS)
         return await self._store.find_project(project_id)
 
     async def retire(self, project_id: str) -> None:
@@ -114,6 +121,11 @@ class LinearTracker(MirroredTracker):
         if concerns:
             self._woken.set()
         return concerns
+
+    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
+        # Before it is stored: whoever claims a person's new issue in the next moment must not have it made once more.
+        self._linked |= {item.id for item in outside.new}
+        await super().take_in(outside, also=also)
 
     async def also(self, unit: UnitOfWork, items: Sequence[WorkItem], comment: Comment | None = None) -> None:
         if comment is not None:
@@ -216,6 +228,26 @@ class LinearTracker(MirroredTracker):
                 kept=self._state.last_error is not None or self._state.link != link.url,
             )
 
+    async def _found_place(self) -> bool:
+        """Whether it is known where the items go; False when Linear cannot be reached now, which is waited for.
+
+        Raises:
+            TrackerUnusable: a setting or the key is wrong, told before hours of work end without one issue.
+        """
+        if await self._store.tracker_links(self.project.id, TRACKER, PROJECT):
+            return True
+        try:
+            async with asyncio.timeout(AT_ONCE_SECONDS), self._turn:
+                await self._located()
+        except TimeoutError:
+            return False
+        except (LinearDenied, LinearMissing, LinearTaken) as error:
+            raise TrackerUnusable(error.message, hint=error.hint) from error
+        except LinearError as error:
+            await self.report(last_error=error.message, pending=await self._pending())
+            return False
+        return True
+
     async def _located(self) -> tuple[Place, ProjectLink]:
         link = project_link(await self._store.tracker_links(self.project.id, TRACKER, PROJECT))
         if self._place is None:
@@ -271,6 +303,21 @@ class LinearTracker(MirroredTracker):
         return OutboxEntry(project_id=self.project.id, tracker=TRACKER, kind=kind, work_item_id=item_id, data=data)
 
 
+def require_key(environ: Mapping[str, str]) -> str:
+    """The API key.
+
+    Raises:
+        TrackerUnusable: there is none.
+    """
+    key = read_secrets(environ).linear_api_key
+    if not key:
+        raise TrackerUnusable(
+            "Linear cannot be used without an API key.",
+            hint="Set LINEAR_API_KEY in the environment, or choose another backend.type.",
+        )
+    return key
+
+
 @asynccontextmanager
 async def open_tracker(context: TrackerContext) -> AsyncIterator[LinearTracker]:
     """The tracker of a project in Linear, and its worker.
@@ -278,12 +325,7 @@ async def open_tracker(context: TrackerContext) -> AsyncIterator[LinearTracker]:
     Raises:
         TrackerUnusable: there is no API key.
     """
-    key = read_secrets(context.environ).linear_api_key
-    if not key:
-        raise TrackerUnusable(
-            "Linear cannot be used without an API key.",
-            hint="Set LINEAR_API_KEY in the environment, or choose another backend.type.",
-        )
+    key = require_key(context.environ)
     async with LinearClient(context.settings.backend.linear.api_url, key) as client:
         tracker = LinearTracker(context, client)
         await tracker.load()

@@ -19,6 +19,7 @@ from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.keymap import Keymap
 from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.widgets.sheet import Ink, Sheet
+from orchestrator_tui.tui.wrapping import wrap
 
 ANSWERS = {
     RequestKind.APPROVAL: ("approve", "request_changes", "view", "edit", "stop"),
@@ -27,6 +28,8 @@ ANSWERS = {
     RequestKind.ERROR_DECISION: ("retry", "skip", "stop"),
 }
 """The keys of the main screen that answer what waits."""
+
+LABEL_CELLS = 15
 
 PRETENDED = "  rehearsal: pretended, you pay 0"
 
@@ -80,9 +83,21 @@ def status_lines(
 ) -> list[Text]:
     """The page, laid out for so many cells."""
     next_step = _next(overview, keymap, width, ink)
-    facts = [*_facts(overview, bounds, at, ink), *_tracker_facts(tracker, at, ink)]
-    lines = [Text(f"{name:<15}", ink("muted")).append_text(value) for name, value in facts]
-    return [Text(), *next_step, Text(), *lines, Text(), *_phases(overview, at, width, ink)]
+    facts = [_fact(name, value, ink) for name, value in _facts(overview, bounds, at, ink)]
+    facts += [line for name, value in _tracker_facts(tracker, at, ink) for line in _whole_fact(name, value, width, ink)]
+    return [Text(), *next_step, Text(), *facts, Text(), *_phases(overview, at, width, ink)]
+
+
+def _fact(name: str, value: Text, ink: Ink) -> Text:
+    return Text(f"{name:<{LABEL_CELLS}}", ink("muted")).append_text(value)
+
+
+def _whole_fact(name: str, value: Text, width: int, ink: Ink) -> list[Text]:
+    """A fact on as many lines as it takes: of an address or a problem people need the end, too."""
+    parts = [value[start:end] for start, end in wrap(value.plain, max(1, width - LABEL_CELLS))]
+    for part in parts:
+        part.rstrip()
+    return [_fact("" if number else name, part, ink) for number, part in enumerate(parts)]
 
 
 def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) -> list[tuple[str, Text]]:
@@ -166,6 +181,10 @@ def _next(overview: ProjectOverview, keymap: Keymap, width: int, ink: Ink) -> li
         return [*lines, _hint(f"/resume {number}", "lets it go on", ink)]
     if overview.project.status is PipelineStatus.RUNNING:
         return [_hint(f"/stop {number}", "stops it; it can be resumed", ink)]
+    if overview.items.todo:
+        return [
+            _hint(f"/resume {number}", f"begins with what was added: {words.plural(overview.items.todo, 'item')}", ink)
+        ]
     return [_hint(f"/replay {number}", "plays once more what happened", ink)]
 
 

@@ -2,6 +2,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from orchestrator_tui.backends.linear import progress
 from orchestrator_tui.backends.linear.claim import AT_ONCE
 from orchestrator_tui.backends.linear.tracker import LinearTracker, open_tracker
@@ -10,6 +12,7 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.errors import TrackerUnusable
 from orchestrator_tui.domain.records import Project, SyncState
 from orchestrator_tui.domain.statuses import WorkItemStatus
 from tests.backends.linear.conftest import context_of, ready
@@ -30,10 +33,11 @@ def shared(fake: FakeLinear) -> str:
 
 @asynccontextmanager
 async def opened(
-    store: Store, project: Project, fake: FakeLinear, name: str | None = SHARED
+    store: Store, project: Project, fake: FakeLinear, name: str | None = SHARED, *, begun: bool = True
 ) -> AsyncIterator[LinearTracker]:
+    """A project's tracker; `begun` as a run does it, which is refused a project in Linear that is another one's."""
     async with open_tracker(context_of(store, project, fake.url, project=name)) as tracker:
-        yield await ready(tracker)
+        yield await ready(tracker) if begun else tracker
 
 
 async def with_one(tracker: LinearTracker, title: str) -> SyncState:
@@ -51,7 +55,7 @@ async def test_two_projects_of_one_database_do_not_share_one_in_linear(
 ) -> None:
     shared(fake)
     first, second = [await make_project(sqlite_store, slug) for slug in ("first", "second")]
-    async with opened(sqlite_store, first, fake) as one, opened(sqlite_store, second, fake) as other:
+    async with opened(sqlite_store, first, fake) as one, opened(sqlite_store, second, fake, begun=False) as other:
         assert (await with_one(one, "Of the first")).last_error is None
         refused = await with_one(other, "Of the second")
         assert refused.last_error is not None and refused.pending == 1
@@ -83,7 +87,10 @@ async def test_neither_do_two_of_different_databases_also_when_both_come_at_once
                 fake.world.create_document(None, {**wanted, "content": progress.content(there, [])})
 
         fake.before = faster
-        async with opened(sqlite_store, here, fake) as one, opened(far, there, fake) as other:
+        async with (
+            opened(sqlite_store, here, fake, begun=False) as one,
+            opened(far, there, fake, begun=False) as other,
+        ):
             assert there.id in str((await with_one(one, "Of here")).last_error)
             assert (await with_one(other, "Of there")).last_error is None
     assert titles(fake) == ["Of there"]
@@ -179,6 +186,7 @@ async def test_a_project_stays_in_the_one_it_is_in_whatever_that_is_called(
         assert (await with_one(one, "Two")).last_error is None
     assert {issue["project"]["id"] for issue in fake.world.issues.values()} == {remote}
     shared(fake)
-    async with opened(sqlite_store, second, fake) as other:
-        assert "There are 2 projects Shared in Linear." in str((await other.status(second.id)).last_error)
+    async with opened(sqlite_store, second, fake, begun=False) as other:
+        with pytest.raises(TrackerUnusable, match=r"There are 2 projects Shared in Linear\."):
+            await ready(other)
     assert len(fake.world.projects) == 3

@@ -4,6 +4,8 @@ import pytest
 
 from orchestrator_tui.backends.base import LINK
 from orchestrator_tui.backends.linear import mapping
+from orchestrator_tui.backends.linear.links import ISSUE
+from orchestrator_tui.backends.linear.requests import UPDATE
 from orchestrator_tui.backends.linear.tracker import LinearTracker
 from orchestrator_tui.backends.linear.webhook import WINDOW_SECONDS, Webhooks
 from orchestrator_tui.database.repository import SqlStore
@@ -116,6 +118,41 @@ async def test_a_value_that_has_arrived_is_a_person_s_when_it_comes_again(
             fake.world.edit(issue, priority=float(priority))
             await settled(tracker)
             assert (await tracker.get_work_item(one.id)).priority == priority
+
+
+async def test_a_credential_that_a_person_writes_there_is_not_stored_here_and_stays_there(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    token = f"ghp_{'a1B2' * 9}"
+    async with open_linear() as tracker:
+        await ready(tracker)
+        issue = fake.world.new_issue(f"With {token}", description=f"Use {token}.")
+        fake.world.say(issue, f"It is {token}.")
+        await settled(tracker)
+        (new,) = await tracker.list_work_items(here.id)
+        (comment,) = await tracker.list_comments(new.id)
+        assert (new.title, new.description, comment.content) == ("With ***", "Use ***.", "It is ***.")
+        await tracker.update_work_item(new.id, {"status": IN_PROGRESS})
+        await settled(tracker)
+    assert (issue["title"], issue["state"]["type"]) == (f"With {token}", "started")
+
+
+async def test_a_person_s_issue_that_is_claimed_is_not_made_once_more(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project, sqlite_store: SqlStore
+) -> None:
+    async with open_linear() as tracker:
+        await ready(tracker)
+        issue = fake.world.new_issue("By a person")
+        await settled(tracker)
+        fake.is_away = True
+        await tracker.get_next_work_item(here.id, PhaseName.IMPLEMENT)
+        assert [entry.kind for entry in await sqlite_store.outbox(here.id, "linear")] == [UPDATE]
+        (link,) = (await sqlite_store.tracker_links(here.id, "linear", ISSUE)).values()
+        assert link.data["common"]["status"] == TODO, "what both sides had is still known"
+        fake.is_away = False
+        await settled(tracker)
+    assert fake.world.state_of(issue) == "started"
+    assert await told(sqlite_store, here, events.WorkItemConflict) == []
 
 
 async def test_an_issue_that_was_there_before_is_nobodys_item(
