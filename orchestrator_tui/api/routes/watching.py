@@ -108,9 +108,11 @@ _UNREADY = needs(None)
 )
 async def ready(house: TheHouse) -> Response:
     """503 as long as a check finds something wrong. What was found is good for a second."""
-    if house.found is None or house.looked_at is None or monotonic() - house.looked_at > LOOK_SECONDS:
-        house.found, house.looked_at = await look(house), monotonic()
-    found = house.found
+    # Whoever asks meanwhile waits for the same look: anybody may ask.
+    async with house.looking:
+        if house.found is None or house.looked_at is None or monotonic() - house.looked_at > LOOK_SECONDS:
+            house.found, house.looked_at = await look(house), monotonic()
+        found = house.found
     said = {"ready": found.ready, "checks": found.checks, "notes": found.notes}
     return answer(said, 200 if found.ready else 503)
 
