@@ -287,15 +287,15 @@ class _House:
         self._sandboxes = Sandboxes(launch, stack)
         self._hide = read_secrets(launch.environ).mask_tokens
 
-    async def preflight(self, rehearsal: bool) -> None:
-        """Refuse what could not run, before anything is made.
+    async def preflight(self, rehearsal: bool, config: Mapping[str, Any]) -> None:
+        """Refuse what could not run, before anything is made; `config` is what is stored with the project.
 
         Raises:
-            PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
+            SettingsError, PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
-        scenario = (self._launch.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
-        settings = self._launch.settings()
+        scenario = str(config.get("scenario") or DEFAULT_SCENARIO) if rehearsal else None
+        settings = self._launch.settings(config.get("settings", {}))
         await self._runtime(scenario, settings)
         (await self._sandboxes.decide(settings, rehearsal=rehearsal)).require()
 
