@@ -119,7 +119,11 @@ def _in_array(entry: ErrorDetails, data: Mapping[str, Any], hide: Mask) -> str:
         if which:
             field = str(part)
             break
-        found = found[part] if isinstance(found, Mapping | list) else None
+        try:
+            found = found[part]
+        except (KeyError, IndexError, TypeError):
+            # What pydantic adds about the alternatives of a setting, or what is not there.
+            found = None
         if isinstance(part, int) and isinstance(found, Mapping):
             name = found.get("name")
             which = f"number {part + 1}" + (f", {shown(hide(name))}" if isinstance(name, str) else "")
