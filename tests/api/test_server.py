@@ -79,11 +79,13 @@ def server(
     phase: PhaseName | None = None,
     at_work: Connection | None = None,
     name: str = "told",
+    database_url: str | None = None,
 ) -> Iterator[Server]:
     """The agents of `phase` are in the middle of a tool call until they are told to end, and tell so."""
     told = home.with_name(name)
     arguments = ("--serve", "--port", port, "--json", "--autonomy", autonomy)
-    with life(program, home, arguments, phase, at_work, output=told) as process:
+    environ = {"DATABASE_URL": database_url} if database_url else {}
+    with life(program, home, arguments, phase, at_work, environ, output=told) as process:
         yield Server(process, listening(told, process), home, told)
 
 
