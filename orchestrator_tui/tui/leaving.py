@@ -54,13 +54,15 @@ class Leaving:
             return
         self._app.clear_notifications()
         meant, told = (running, STOPS) if running else (waiting, WAITS)
-        what, one = (meant[0].name, True) if len(meant) == 1 else (f"{len(meant)} projects", False)
+        one = len(meant) == 1
+        what = meant[0].name if one else f"{len(meant)} projects"
         answers = [Answer("stay", "escape", "Stay"), Answer("leave", "l", "Stop and leave" if running else "Leave")]
         if self._app.setup.keep is not None:
             answers.insert(1, Answer("keep", "k", "Keep running"))
             told = f"{told} {KEEPS}"
-        question = f"{what} {'is' if one else 'are'} running."
-        if not running:
+        if running:
+            question = f"{what} {'is' if one else 'are'} running."
+        else:
             question = f"{what} {'goes on by itself' if one else 'go on by themselves'} when it is time."
         self._app.push_screen(ConfirmScreen(question, told, answers, safe="stay"), self._answered)
 
