@@ -215,7 +215,7 @@ async def test_a_body_that_comes_byte_by_byte_must_be_whole_in_time(tmp_path: Pa
 
 
 async def test_who_goes_on_sending_after_the_answer_is_hung_up_on(tmp_path: Path) -> None:
-    async with served(tmp_path / "home", limits=Limits(header_seconds=0.5)) as it:
+    async with served(tmp_path / "home", limits=Limits(header_seconds=1)) as it:
         head = f"POST /projects HTTP/1.1\r\nHost: {it.host}\r\nContent-Type: application/json\r\n"
         assert b" 401 " in await dribbled(it, f"{head}Content-Length: 1000000\r\n\r\n".encode())
 
