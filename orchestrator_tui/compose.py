@@ -45,7 +45,7 @@ from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
-from orchestrator_tui.engine.courier import Courier
+from orchestrator_tui.engine.courier import Courier, OnTried
 from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
@@ -181,9 +181,14 @@ def _lacking_folder(launch: Launch) -> str:
 
 @asynccontextmanager
 async def open_service(
-    launch: Launch, *, runtime: AgentRuntime | None = None, clock: Clock | None = None, wakes: bool = False
+    launch: Launch,
+    *,
+    runtime: AgentRuntime | None = None,
+    clock: Clock | None = None,
+    wakes: bool = False,
+    on_webhook: OnTried = lambda name, delivery: None,
 ) -> AsyncIterator[Service]:
-    """An engine as `open_engine` opens it, to be served to others.
+    """An engine as `open_engine` opens it, to be served to others; `on_webhook` hears how tries to tell receivers end.
 
     Raises:
         SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
@@ -195,7 +200,7 @@ async def open_service(
         await stack.enter_async_context(Watcher(store, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
-        await _tell_outside(launch, settings, store, bus, stack, strict=wakes)
+        await _tell_outside(launch, settings, store, bus, stack, on_webhook, strict=wakes)
         house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
         options = EngineOptions(
             workspace=new_projects_folder(launch),
@@ -220,7 +225,14 @@ async def open_service(
 
 
 async def _tell_outside(
-    launch: Launch, settings: Settings, store: SqlStore, bus: Bus, stack: AsyncExitStack, *, strict: bool
+    launch: Launch,
+    settings: Settings,
+    store: SqlStore,
+    bus: Bus,
+    stack: AsyncExitStack,
+    on_tried: OnTried,
+    *,
+    strict: bool,
 ) -> None:
     """Have the webhooks' receivers told until `stack` is closed: after the runs, whose ends they hear of, too.
 
@@ -243,7 +255,9 @@ async def _tell_outside(
         logger.warning("nobody is told of anything from here: %s", error.line())
         return
     give_up = timedelta(hours=webhooks.give_up_hours)
-    await stack.enter_async_context(Courier(store.places, store.find_project, bus, receivers, give_up=give_up))
+    await stack.enter_async_context(
+        Courier(store.places, store.find_project, bus, receivers, give_up=give_up, on_tried=on_tried)
+    )
 
 
 class _House:
@@ -274,15 +288,15 @@ class _House:
         self._sandboxes = Sandboxes(launch, stack)
         self._hide = read_secrets(launch.environ).mask_tokens
 
-    async def preflight(self, rehearsal: bool) -> None:
-        """Refuse what could not run, before anything is made.
+    async def preflight(self, rehearsal: bool, config: Mapping[str, Any]) -> None:
+        """Refuse what could not run, before anything is made; `config` is what is stored with the project.
 
         Raises:
-            PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
+            SettingsError, PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
-        scenario = (self._launch.scenario_reference or DEFAULT_SCENARIO) if rehearsal else None
-        settings = self._launch.settings()
+        scenario = str(config.get("scenario") or DEFAULT_SCENARIO) if rehearsal else None
+        settings = self._launch.settings(config.get("settings", {}))
         await self._runtime(scenario, settings)
         (await self._sandboxes.decide(settings, rehearsal=rehearsal)).require()
 

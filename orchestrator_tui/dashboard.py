@@ -19,7 +19,7 @@ from orchestrator_tui.config.whereabouts import Whereabouts, find_server
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import AT_WORK
-from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.words import one_line, title
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import DashboardApp
@@ -74,7 +74,8 @@ def farewell(project: ProjectView | None, connect: str | None = None, *, in_back
     `connect` is the server that it is on, if one was named."""
     if project is None:
         return ""
-    if in_background and (project.status in AT_WORK or project.reason == PauseReason.HAND_OVER):
+    goes_on = project.status is PipelineStatus.PAUSED and project.resumes_at is not None
+    if in_background and (project.status in AT_WORK or goes_on):
         name = one_line(project.name, 60)
         return (
             f"{name} goes on in the background. Look at it with: {cli.PROGRAM}\n"

@@ -120,7 +120,7 @@ async def _serve_engine(
         await wait_for_database(house, launch, interrupts)
         if interrupts.wanted.is_set():
             return
-        async with compose.open_service(launch, wakes=True) as service:
+        async with compose.open_service(launch, wakes=True, on_webhook=house.metrics.count_webhook) as service:
             await ensure_token_file(launch.paths.api_token, service.ledger)
             house.open(service.engine, service.ledger, service.engine.take_webhook)
             async with found(house, service.engine, interrupts):

@@ -72,8 +72,8 @@ class Limits:
     """What a client may use up.
 
     Attributes:
-        body_bytes: size of a request's body. body_seconds: how long it may take to arrive.
-        header_seconds: how long a connection may take until its first request is complete.
+        body_bytes: size of a request's body. body_seconds: how long all of it may take to arrive.
+        header_seconds: how long the head of a request may take to arrive, and a connection until its first begins.
         per_second, burst: requests of one token, sustained and at once.
         failures_per_minute: refused tokens and signatures from one address; after that it gets no answer but 429.
         streams: open event streams in all.

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
@@ -43,6 +43,10 @@ class Outcome:
     repeated: bool = False
 
 
+FindCommand = Callable[[], Awaitable[Command]]
+"""Finds out which command a request means, as things stand now; raises what keeps it from being one."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Running:
     body_hash: str
@@ -79,21 +83,30 @@ class Commands:
             await asyncio.wait(self._tasks)
 
     async def carry_out(self, command: Command, sender: Sender, key: str | None = None) -> Outcome:
-        """The answer to a command; whoever does not wait for it does not end it.
+        """The answer to a command; see `carry_out_found`."""
+
+        async def known() -> Command:
+            return command
+
+        return await self.carry_out_found(known, wire.dumps(wire.command_plain(command)), sender, key)
+
+    async def carry_out_found(self, find: FindCommand, said: bytes, sender: Sender, key: str | None = None) -> Outcome:
+        """The answer to the command that `find` finds; whoever does not wait for it does not end it. `said` is what a
+        request that is sent again says again: what it means may by then be another command, or none.
 
         Raises:
             Refused: the server is ending, or the key stands for another command, or for one whose end is not known.
             StoreUnavailable: the command could not be logged, so it was not begun.
+            OrchestratorError, KeyError: what `find` raised.
         """
         if self._closing:
             raise Refused(503, StoreUnavailable("The server is ending.", hint="Try again when it is up."))
-        command = _signed(command, sender.token)
-        body_hash = hashlib.sha256(wire.dumps(wire.command_plain(command))).hexdigest()
+        body_hash = hashlib.sha256(said).hexdigest()
         name = (sender.token.id, key or "")
         if key is not None and (running := self._running.get(name)) is not None:
             _check_same(running.body_hash, body_hash)
             return replace(await asyncio.shield(running.task), repeated=True)
-        task = asyncio.create_task(self._once(command, sender, key, body_hash), name="command")
+        task = asyncio.create_task(self._once(find, sender, key, body_hash), name="command")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if key is not None:
@@ -101,9 +114,10 @@ class Commands:
             task.add_done_callback(lambda _: self._running.pop(name, None))
         return await asyncio.shield(task)
 
-    async def _once(self, command: Command, sender: Sender, key: str | None, body_hash: str) -> Outcome:
+    async def _once(self, find: FindCommand, sender: Sender, key: str | None, body_hash: str) -> Outcome:
         if key is not None and (before := await self._ledger.with_key(sender.token.id, key)) is not None:
             return _again(before, body_hash)
+        command = _signed(await find(), sender.token)
         try:
             entry = await self._ledger.begin(
                 AuditEntry(

@@ -92,7 +92,7 @@ class Guard:
         """A browser says which page a request comes from; a program says nothing."""
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return False
-        return all(urlsplit(origin).netloc.lower() in self._hosts for origin in headers.getlist("origin"))
+        return all(_host_of(origin) in self._hosts for origin in headers.getlist("origin"))
 
     async def _token(self, scope: Scope, headers: Headers) -> Token:
         scheme, _, text = headers.get("authorization", "").partition(" ")
@@ -109,6 +109,14 @@ class Guard:
         return token
 
 
+def _host_of(origin: str) -> str:
+    """The host of an origin; "" when there is none in it."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
 def address_of(scope: Scope) -> str:
     """The address of who asks, without the port."""
     client = scope.get("client")
@@ -123,14 +131,18 @@ class _Body:
         self._limits = limits
         self._size = 0
         self._whole = False
+        self._end: float | None = None
         self.refusal: Refused | None = None
 
     async def receive(self) -> Message:
         if self._whole:
             # What comes now is that the client is gone, after however long.
             return await self._receive()
+        if self._end is None:
+            # All of it, not each piece of it.
+            self._end = asyncio.get_running_loop().time() + self._limits.body_seconds
         try:
-            async with asyncio.timeout(self._limits.body_seconds):
+            async with asyncio.timeout_at(self._end):
                 message = await self._receive()
         except TimeoutError as error:
             self.refusal = Refused(408, OrchestratorError("The body of the request did not arrive in time."))

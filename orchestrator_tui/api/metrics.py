@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests, commands, streams and resources of this process, and how its projects stand."""
+"""Numbers for Prometheus: what this server answers, does, streams and tells, and how its projects stand."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -26,6 +26,12 @@ class Metrics:
         )
         self.streams = Gauge("orchestrator_event_streams", "Event streams that are open", registry=self._registry)
         self.events = Counter("orchestrator_events_sent_total", "Events sent to streams", registry=self._registry)
+        self._webhooks = Counter(
+            "orchestrator_webhooks_total",
+            "Tries to tell receivers of webhooks",
+            ("receiver", "outcome"),
+            registry=self._registry,
+        )
         self._projects = Gauge("orchestrator_projects", "Projects in all", registry=self._registry)
         self._unfinished = Gauge(
             "orchestrator_projects_unfinished", "Projects that run or wait", ("status",), registry=self._registry
@@ -35,6 +41,10 @@ class Metrics:
         ProcessCollector(registry=self._registry)
         info = Gauge("orchestrator_info", "The program", ("version",), registry=self._registry)
         info.labels(__version__).set(1)
+
+    def count_webhook(self, receiver: str, outcome: str) -> None:
+        """A receiver was told, or not; their names are those of the settings."""
+        self._webhooks.labels(receiver, str(outcome)).inc()
 
     def take(self, snapshot: Snapshot) -> None:
         """How the projects stand; `snapshot` has at least all that run or wait."""

@@ -1,12 +1,13 @@
 """Bodies of requests: what they may hold, how long it may be, and examples of them; unknown fields are refused."""
 
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from functools import reduce
 from operator import or_
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from orchestrator_tui.domain.commands import COMMAND_TYPES
 from orchestrator_tui.domain.limits import Resource, Scope
@@ -19,6 +20,21 @@ LONGEST_TEXT = 4_000
 
 HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
+DEEPEST = 20
+"""How deep what a project is made with may be nested; those there are need three."""
+
+
+def _shallow(value: dict[str, Any]) -> dict[str, Any]:
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return value
+    raise ValueError(f"it is nested more than {DEEPEST} deep")
+
+
+ProjectConfig = Annotated[dict[str, Any], AfterValidator(_shallow)]
 ShortText = Annotated[str, Field(max_length=LONGEST_TEXT)]
 Prose = Annotated[str, Field(max_length=LONGEST_PROSE)]
 ContentHash = Annotated[
@@ -55,7 +71,7 @@ class NewProject(Body):
     """Absolute folder on the server; a new one in its workspace when not given."""
     rehearsal: bool = False
     """Whether a scripted model builds it, at no cost."""
-    config: dict[str, Any] = Field(default_factory=dict)
+    config: ProjectConfig = Field(default_factory=dict)
     """Settings of its own, as `{"settings": {"autonomy": {"mode": "full"}}}`; needs the scope `admin`."""
 
 
@@ -167,6 +183,8 @@ def _limited(name: str, annotation: Any) -> Any:
     """The annotation of a command's field, with the limits of its length."""
     if annotation is str:
         return Prose if name in PROSE else ShortText
+    if get_origin(annotation) is Mapping:
+        return ProjectConfig
     if get_origin(annotation) in (Union, UnionType):
         return reduce(or_, (_limited(name, argument) for argument in get_args(annotation)))
     return annotation

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -104,25 +105,41 @@ class _GuestServer(uvicorn.Server):
 
 def _protocol(limits: Limits) -> type[H11Protocol]:
     class Protocol(H11Protocol):
-        """A connection whose first request must be complete in time; whoever sends it byte by byte is hung up on."""
+        """A connection whose every request must come in time; whoever sends its headers byte by byte, or goes on with a
+        body that is answered already, is hung up on."""
 
         _deadline: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
-            self._deadline = self.loop.call_later(limits.header_seconds, self._too_late)
+            self._expect()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if not self._owes():
+                self._met()
+            elif self._deadline is None:
+                self._expect()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._met()
             super().connection_lost(exc)
 
+        def _owes(self) -> bool:
+            """Whether what has arrived is no whole head of a request, or the body of one that nobody reads any more."""
+            theirs, ours = self.conn.their_state, self.conn.our_state
+            return theirs is h11.IDLE or (theirs is h11.SEND_BODY and ours is h11.DONE)
+
+        def _expect(self) -> None:
+            self._deadline = self.loop.call_later(limits.header_seconds, self._too_late)
+
         def _too_late(self) -> None:
-            begun: object = self.cycle
-            if begun is None:
-                self.transport.close()
+            self._deadline = None
+            self.transport.close()
 
         def _met(self) -> None:
             if self._deadline is not None:
                 self._deadline.cancel()
+                self._deadline = None
 
     return Protocol

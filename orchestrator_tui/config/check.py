@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from orchestrator_tui.config.keys import (
     Key,
@@ -95,11 +96,49 @@ def _wrong_values(
         else:
             SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
     except ValidationError as error:
-        keys_found = dict.fromkeys(
-            _of_setting(entry["loc"], keys) for entry in error.errors() if entry["type"] != "extra_forbidden"
-        )
-        return [(key, _value_line(key, data, where, hide, keys)) for key in keys_found]
+        found = {
+            _of_setting(entry["loc"], keys): _in_array(entry, data, hide)
+            # Of several things that are wrong with a setting the first is told.
+            for entry in reversed(error.errors())
+            if entry["type"] != "extra_forbidden" or _is_in_array(entry)
+        }
+        return [(key, _value_line(key, data, where, hide, keys, wrong)) for key, wrong in reversed(found.items())]
     return []
+
+
+def _is_in_array(entry: ErrorDetails) -> bool:
+    return any(isinstance(part, int) for part in entry["loc"])
+
+
+def _in_array(entry: ErrorDetails, data: Mapping[str, Any], hide: Mask) -> str:
+    """Which table of an array is wrong and what about it, such as `number 2, "team": url: not encrypted`, without any
+    value: those may be secrets. "" for what is wrong with other settings."""
+    found: Any = data
+    which, field = "", ""
+    for part in entry["loc"]:
+        if which:
+            field = str(part)
+            break
+        try:
+            found = found[part]
+        except (KeyError, IndexError, TypeError):
+            # What pydantic adds about the alternatives of a setting, or what is not there.
+            found = None
+        if isinstance(part, int) and isinstance(found, Mapping):
+            name = found.get("name")
+            which = f"number {part + 1}" + (f", {shown(hide(name))}" if isinstance(name, str) else "")
+    match entry["type"]:
+        case _ if not which and not (isinstance(found, list) and entry["type"] == "value_error"):
+            return ""
+        case "value_error":
+            said = [which, field, str(entry["ctx"]["error"])]
+        case "extra_forbidden":
+            said = [which, f"there is no {field}"]
+        case "missing":
+            said = [which, f"{field} is needed"]
+        case _:
+            said = [which, f"{field} cannot be used" if field else "cannot be used"]
+    return ": ".join(part for part in said if part)
 
 
 def _of_setting(found: tuple[str | int, ...], keys: Mapping[str, FieldInfo]) -> Key:
@@ -116,12 +155,16 @@ def _marked(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no value of a settings file")
 
 
-def _value_line(key: Key, data: Mapping[str, Any], where: Where, hide: Mask, keys: Mapping[str, FieldInfo]) -> str:
+def _value_line(
+    key: Key, data: Mapping[str, Any], where: Where, hide: Mask, keys: Mapping[str, FieldInfo], wrong: str
+) -> str:
     name = dotted(key)
     found: Any = data
     for part in key:
         found = found[part]
     setting = setting_at(key, keys)
     expected = expectation(setting) if setting else f"a group of settings, [{name}]"
+    if wrong:
+        return f"{where(name)}: {name}, {wrong}; expected {expected}."
     value = shown(hide(found) if isinstance(found, str) else found)
     return f"{where(name)}: {name} is {value}; expected {expected}."

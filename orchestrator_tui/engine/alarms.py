@@ -98,7 +98,7 @@ class Alarms:
         finally:
             self._asleep.pop(project_id, None)
         if state is not None:
-            await self._ring(project_id)
+            await self._ring(project_id, self._start)
 
     async def _state(self, project_id: str) -> PipelineState | None:
         """How the project stands, once that can be read; None when it does not wait."""
@@ -109,10 +109,16 @@ class Alarms:
             except StoreUnavailable:
                 await asyncio.sleep(AGAIN_SECONDS)
 
-    async def _ring(self, project_id: str) -> None:
+    def ring(self, project_id: str, start: Callable[[str], Awaitable[None]]) -> None:
+        """Have `start` called now, and again until the database can be used."""
+        task = asyncio.create_task(self._ring(project_id, start), name=f"alarm-{project_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ring(self, project_id: str, start: Callable[[str], Awaitable[None]]) -> None:
         while not self._closed:
             try:
-                await self._start(project_id)
+                await start(project_id)
                 return
             except StoreUnavailable:
                 await asyncio.sleep(AGAIN_SECONDS)

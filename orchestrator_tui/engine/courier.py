@@ -6,6 +6,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from enum import StrEnum
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -30,6 +31,18 @@ FAR = 10_000
 """Events that call for nobody and are gone over again at a start, at most."""
 
 logger = logging.getLogger(__name__)
+
+
+class Delivery(StrEnum):
+    """How a try to tell something ends: `failed` is tried again, `given_up` is not."""
+
+    TOLD = "told"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+
+
+OnTried = Callable[[str, Delivery], None]
+"""Hears how each try ends, by the receiver's name."""
 
 
 class Places(Protocol):
@@ -69,12 +82,14 @@ class Courier:
         receivers: Sequence[Receiver],
         *,
         give_up: timedelta,
+        on_tried: OnTried = lambda name, delivery: None,
     ) -> None:
         self._places = places
         self._find_project = find_project
         self._bus = bus
         self._receivers = receivers
         self._give_up = give_up
+        self._on_tried = on_tried
         self._me = owner.this_process()
         self._news = {one.name: asyncio.Event() for one in receivers}
         self._closing = False
@@ -180,11 +195,14 @@ class Courier:
             if error.final or late:
                 why = "it will not have it" if error.final else "it has been tried for long enough"
                 logger.warning("the webhook %s was not told %r; %s: %s", receiver.name, notice.text, why, error)
+                self._on_tried(receiver.name, Delivery.GIVEN_UP)
                 return behind
             attempts = place.attempts + 1
             pause = max(backoff(attempts), error.seconds)
             logger.info("the webhook %s is told again in %.0f s: %s", receiver.name, pause, error)
+            self._on_tried(receiver.name, Delivery.FAILED)
             return Place(seq=place.seq, attempts=attempts, next_at=now() + timedelta(seconds=pause))
+        self._on_tried(receiver.name, Delivery.TOLD)
         return behind
 
     async def _to_tell(self, place: Place) -> tuple[Sequence[Recorded], int]:

@@ -69,14 +69,15 @@ class EngineOptions:
         workspace_of: the folder of a project, for looking at it.
         settings: those of this start; the limits of projects are in them.
         hide: takes credentials out of what a person says.
-        preflight: refuses a new project (rehearsal or not) that could not run, before anything is made.
+        preflight: refuses a new project (rehearsal or not, and what is stored with it) that could not run, before
+            anything is made.
         new_tracker: the kind of tracker for a new project, from what is stored with it.
         open_tracker: a tracker of a project, by its kind.
     """
 
     workspace: Path
     config: Mapping[str, Any]
-    preflight: Callable[[bool], Awaitable[None]]
+    preflight: Callable[[bool, Mapping[str, Any]], Awaitable[None]]
     workspace_of: Callable[[Project], Workspace]
     settings: SettingsModel
     new_tracker: Callable[[Mapping[str, Any]], str]
@@ -99,8 +100,8 @@ class LocalEngine(EngineClient):
         command = self._hidden(command)
         match command:
             case CreateProject():
-                await self._options.preflight(command.rehearsal)
                 config = {**self._options.config, **command.config}
+                await self._options.preflight(command.rehearsal, config)
                 config |= {"backend": self._options.new_tracker(config)}
                 project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
                 await self._begin(project)
@@ -111,11 +112,13 @@ class LocalEngine(EngineClient):
                 await self._runs.start_if_waiting(project_id)
                 return project_id
             case ResumeProject(project_id=project_id):
-                await self._resume(await self._store.find_project(project_id))
-                return project_id
+                project = await self._store.find_project(project_id)
+                await self._resume(project)
+                return project.id
             case StopProject(project_id=project_id):
-                await self._runs.stop(await self._store.find_project(project_id), command.reason, force=command.force)
-                return project_id
+                project = await self._store.find_project(project_id)
+                await self._runs.stop(project, command.reason, force=command.force)
+                return project.id
             case AnswerRequest():
                 return await self._answer(command)
             case EditArtifact():

@@ -230,14 +230,24 @@ class Runs:
         return waits
 
     async def take_back(self) -> None:
-        """Go on here with what was handed over and nobody took."""
+        """Go on here with what was handed over and nobody took, as soon as the database can be used."""
         handed_over, self._handed_over = self._handed_over or (), None
         for project_id in handed_over:
             try:
-                await self.start_if_waiting(project_id)
+                await self._go_on(project_id)
+            except StoreUnavailable:
+                self._alarms.ring(project_id, self._go_on)
             except OrchestratorError as error:
                 logger.warning("%s does not go on here yet: %s", project_id, error.line())
                 self._alarms.set(project_id)
+
+    async def _go_on(self, project_id: str) -> None:
+        """As `start_if_waiting`, also with a project whose run here lost the database before it could let go of it."""
+        state = await self._store.pipeline_state(project_id)
+        if state.status is PipelineStatus.RUNNING and state.owner in (self._owner, None):
+            await self._begin(project_id)
+        else:
+            await self.start_if_waiting(project_id)
 
     def _stop_order(self) -> StopOrder:
         return StopOrder(self._options.stop_seconds)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import AT_WORK, elsewhere
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.tui.view import ProjectView
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 STOPS = "A stop is graceful: everything is stored, and it can be resumed."
 KEEPS = "What is kept running goes on in the background; the next start shows it."
+WAITS = "It does so only where something runs. It can be resumed."
 SECONDS_TOLD = 20.0
 HURRY_SECONDS = 2.0
 """How long leaving may take once somebody is in a hurry."""
@@ -41,9 +43,9 @@ class Leaving:
         return self._screen is not None
 
     def ask(self) -> None:
-        """Leave, or ask first when that stops something."""
-        running = self._running_here()
-        if self.has_begun or not running:
+        """Leave, or ask first when that stops something, or keeps it from going on by itself."""
+        running, waiting = self._running_here(), self._waiting_here()
+        if self.has_begun or not (running or waiting):
             self.at_once()
             return
         from orchestrator_tui.tui.screens.confirm import Answer, ConfirmScreen
@@ -51,12 +53,17 @@ class Leaving:
         if any(isinstance(screen, ConfirmScreen) for screen in self._app.screen_stack):
             return
         self._app.clear_notifications()
-        what = running[0].name if len(running) == 1 else f"{len(running)} projects"
-        answers, told = [Answer("stay", "escape", "Stay"), Answer("leave", "l", "Stop and leave")], STOPS
+        meant, told = (running, STOPS) if running else (waiting, WAITS)
+        one = len(meant) == 1
+        what = meant[0].name if one else f"{len(meant)} projects"
+        answers = [Answer("stay", "escape", "Stay"), Answer("leave", "l", "Stop and leave" if running else "Leave")]
         if self._app.setup.keep is not None:
             answers.insert(1, Answer("keep", "k", "Keep running"))
-            told = f"{STOPS} {KEEPS}"
-        question = f"{what} {'is' if len(running) == 1 else 'are'} running."
+            told = f"{told} {KEEPS}"
+        if running:
+            question = f"{what} {'is' if one else 'are'} running."
+        else:
+            question = f"{what} {'goes on by itself' if one else 'go on by themselves'} when it is time."
         self._app.push_screen(ConfirmScreen(question, told, answers, safe="stay"), self._answered)
 
     def at_once(self) -> None:
@@ -75,7 +82,7 @@ class Leaving:
             return
         settings = self._app.live_settings.settings
         keeps = settings is not None and settings.background.on_hangup == "keep"
-        if keeps and self._app.setup.keep is not None and self._running_here():
+        if keeps and self._app.setup.keep is not None and (self._running_here() or self._waiting_here()):
             self._keep()
         else:
             self._begin()
@@ -137,6 +144,15 @@ class Leaving:
             return []
         projects = self._app.bridge.dashboard.projects.values()
         return [one for one in projects if one.status in AT_WORK and not elsewhere(one.owner, one.status)]
+
+    def _waiting_here(self) -> list[ProjectView]:
+        """What goes on by itself later, as long as this process is there."""
+        if self._app.setup.is_remote:
+            return []
+        projects = self._app.bridge.dashboard.projects.values()
+        paused = (one for one in projects if one.status is PipelineStatus.PAUSED and one.resumes_at is not None)
+        # What was handed over is another process's, which takes it up at once.
+        return [one for one in paused if one.reason != PauseReason.HAND_OVER]
 
     def _answered(self, answer: str | None) -> None:
         if self.has_begun:

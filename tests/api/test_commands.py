@@ -11,6 +11,7 @@ from orchestrator_tui.api.base import Options
 from orchestrator_tui.api.commands import Commands, Outcome, Sender
 from orchestrator_tui.api.problems import Refused
 from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain import events
 from orchestrator_tui.domain.access import Scope, Token
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command, CreateProject, ImportProject, StopProject
@@ -248,6 +249,26 @@ async def test_a_post_that_is_sent_twice_makes_one_project(site: Served) -> None
         for bad in ("", "x" * 201, "a\tb"):
             answer = await http.post("/projects", json=IDEA, headers={"Idempotency-Key": bad})
             assert answer.status_code == 400, bad
+
+
+async def test_an_answer_that_is_sent_again_is_answered_again_though_nothing_waits_any_more(site: Served) -> None:
+    async with site.http(Scope.OPERATE) as http:
+        run = await made(site, http)
+        for path, more in (("edit", {"markdown": "# Other"}), ("reject", {"feedback": "Less."}), ("approve", {})):
+            body = {"content_hash": (await waiting(http))["content_hash"], **more}
+            key = {"Idempotency-Key": path}
+            first = await http.post(f"/projects/1/{path}", json=body, headers=key)
+            if path != "edit":
+                assert await run.until_rest() is PipelineStatus.PAUSED
+            # The same project by another name is the same.
+            again = await http.post(f"/projects/{run.project_id}/{path}", json=body, headers=key)
+            assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json()), path
+            assert "idempotent-replayed" in again.headers
+            other = await http.post(f"/projects/1/{path}", json={**body, "request_id": "x"}, headers=key)
+            assert other.status_code == 422
+            elsewhere = "/projects/1/answer"
+            assert (await http.post(elsewhere, json={**body, "choice": "approve"}, headers=key)).status_code == 422
+        assert len(run.all(events.InputAnswered)) == 3
 
 
 @pytest.mark.parametrize(

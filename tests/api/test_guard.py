@@ -113,6 +113,7 @@ async def test_a_foreign_page_is_refused_and_told_nothing_about_sharing(site: Se
     foreign: list[dict[str, str]] = [
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ]
@@ -160,6 +161,12 @@ async def test_deeply_nested_json_is_refused(site: Served) -> None:
     async with site.http() as http:
         body = b'{"idea":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
         assert (await http.post("/projects", content=body, headers=JSON)).status_code in (400, 422)
+    deep = b'{"settings":' + b'{"a":[' * 300 + b"1" + b"]}" * 300 + b"}"
+    async with site.http(Scope.OPERATE) as http:
+        for path, head in (("/projects", b""), ("/commands", b'"type":"CreateProject",')):
+            body = b"{" + head + b'"idea":"x","config":' + deep + b"}"
+            answer = await http.post(path, content=body, headers=JSON)
+            assert (answer.status_code, "nested" in answer.json()["detail"]) == (422, True), path
 
 
 async def test_a_body_that_grows_too_large_is_refused(site: Served) -> None:
@@ -198,6 +205,47 @@ async def test_a_body_must_arrive_in_time(tmp_path: Path) -> None:
         writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
         assert b" 408 " in await reader.readline()
         writer.close()
+
+
+async def test_a_body_that_comes_byte_by_byte_must_be_whole_in_time(tmp_path: Path) -> None:
+    async with served(tmp_path / "home", limits=Limits(body_seconds=0.5, header_seconds=0.5)) as it:
+        # Nobody needs a token there.
+        head = f"POST /webhooks/linear HTTP/1.1\r\nHost: {it.host}\r\nContent-Type: application/json\r\n"
+        assert b" 408 " in await dribbled(it, f"{head}Content-Length: 1000000\r\n\r\n".encode())
+
+
+async def test_who_goes_on_sending_after_the_answer_is_hung_up_on(tmp_path: Path) -> None:
+    async with served(tmp_path / "home", limits=Limits(header_seconds=1)) as it:
+        head = f"POST /projects HTTP/1.1\r\nHost: {it.host}\r\nContent-Type: application/json\r\n"
+        assert b" 401 " in await dribbled(it, f"{head}Content-Length: 1000000\r\n\r\n".encode())
+
+
+async def test_the_head_of_every_request_must_come_in_time(tmp_path: Path) -> None:
+    async with served(tmp_path / "home", limits=Limits(header_seconds=1)) as it:
+        health = f"GET /health HTTP/1.1\r\nHost: {it.host}\r\n".encode()
+        assert b" 200 " in await dribbled(it, health + b"\r\n" + health + b"X: ")
+
+
+async def dribbled(site: Served, beginning: bytes) -> bytes:
+    """What is answered, until the connection is closed, to somebody who goes on sending byte by byte."""
+    reader, writer = await asyncio.open_connection(*site.host.split(":"))
+    writer.write(beginning)
+
+    async def send() -> None:
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+
+    sending = asyncio.create_task(send())
+    answer = bytearray()
+    with suppress(ConnectionError):
+        while piece := await reader.read(1_000):
+            answer += piece
+    await sending
+    writer.close()
+    return bytes(answer)
 
 
 async def test_a_connection_that_says_nothing_is_hung_up_on(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import httpx
 import pytest
 
 from orchestrator_tui.api.base import Limits
+from orchestrator_tui.api.routes.watching import ready
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.serve import limits_of
@@ -200,15 +202,34 @@ def test_what_clients_may_use_up_is_a_setting(tmp_path: Path) -> None:
     assert (found.failures_per_minute, found.streams) == (4, 5)
 
 
+async def test_whoever_asks_at_once_whether_it_is_ready_is_told_of_one_look(tmp_path: Path) -> None:
+    looks = 0
+    begun, done = asyncio.Event(), asyncio.Event()
+
+    async def look() -> str:
+        nonlocal looks
+        looks += 1
+        begun.set()
+        await done.wait()
+        return ""
+
+    async with served(tmp_path / "home", checks={"sandbox": look}) as it:
+        asked = [asyncio.create_task(ready(it.house)) for _ in range(20)]
+        await begun.wait()
+        done.set()
+        assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+        assert looks == 1
+
+
 async def test_health_and_readiness_say_what_is_wrong_and_nothing_else(tmp_path: Path) -> None:
     async def missing() -> str:
         return "No credentials for Claude were found."
 
     async with served(tmp_path / "home", checks={"credentials": missing}) as it, it.http(None) as http:
         assert (await http.get("/health")).json()["alive"] is True
-        ready = await http.get("/ready")
-        assert ready.status_code == 503
-        assert ready.json() == {
+        answer = await http.get("/ready")
+        assert answer.status_code == 503
+        assert answer.json() == {
             "ready": False,
             "checks": {"engine": "", "credentials": "No credentials for Claude were found.", "database": ""},
             "notes": {},

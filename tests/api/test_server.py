@@ -19,7 +19,7 @@ import pytest
 from orchestrator_tui.api.client import RemoteEngine, open_remote
 from orchestrator_tui.api.token_file import read_token_file
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import CreateProject, ResumeProject
+from orchestrator_tui.domain.commands import CreateProject, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from orchestrator_tui.tui.bridge import Contact
@@ -79,11 +79,13 @@ def server(
     phase: PhaseName | None = None,
     at_work: Connection | None = None,
     name: str = "told",
+    database_url: str | None = None,
 ) -> Iterator[Server]:
     """The agents of `phase` are in the middle of a tool call until they are told to end, and tell so."""
     told = home.with_name(name)
     arguments = ("--serve", "--port", port, "--json", "--autonomy", autonomy)
-    with life(program, home, arguments, phase, at_work, output=told) as process:
+    environ = {"DATABASE_URL": database_url} if database_url else {}
+    with life(program, home, arguments, phase, at_work, environ, output=told) as process:
         yield Server(process, listening(told, process), home, told)
 
 
@@ -207,6 +209,23 @@ def test_other_front_ends_use_the_server_too(tmp_path: Path) -> None:
         assert lived(program, at.home, status, output=said) == 0, said.read_text()
         (shown,) = json.loads(said.read_text())
         assert (shown["name"], shown["status"]) == ("far", "completed")
+
+
+async def test_logs_of_a_server_are_followed_until_the_project_rests(tmp_path: Path) -> None:
+    here, there = Pipe(duplex=False)
+    with here, there, server(tmp_path / "home", phase=PhaseName.IMPLEMENT, at_work=there) as at:
+        async with at.remote() as remote:
+            run = Watched(engine=remote, project_id=await remote.submit(REHEARSAL))
+            assert await asyncio.to_thread(here.poll, PATIENCE)
+            said = tmp_path / "said"
+            follow = ("--connect", at.url, "--logs", "--follow", "--json")
+            with life(program, at.home, follow, output=said) as following:
+                while "AgentCalledTool" not in (said.read_text() if said.exists() else ""):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+                await remote.submit(StopProject(project_id=run.project_id))
+                assert await asyncio.to_thread(code_of, following) == 0, said.read_text()
+            told = [json.loads(line)["seq"] for line in said.read_text().splitlines()]
+            assert told == [one.seq for one in await remote.events(limit=1_000)]
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

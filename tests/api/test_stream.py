@@ -1,7 +1,11 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import re
+import resource
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,10 @@ from orchestrator_tui.api.sse import read_events
 from orchestrator_tui.api.stream import EventStream
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, AgentSaid, Live, Recorded, Resync
 from orchestrator_tui.domain.statuses import PipelineStatus
-from orchestrator_tui.engine.bus import CAPACITY
 from tests.api.serving import Served, served
 from tests.api.test_routes import made, waiting
 
@@ -85,6 +89,18 @@ async def test_without_a_number_it_begins_now_and_a_project_can_be_chosen(tmp_pa
         for params in ({"project": "nobody"}, {"after_seq": "x"}, {"after_seq": -1}):
             assert (await http.get("/events", params=params)).status_code in (404, 422)
         assert (await http.get("/events", headers={"Last-Event-ID": "x"})).status_code == 422
+
+
+async def test_a_number_that_no_event_has_is_refused(tmp_path: Path) -> None:
+    async with served(tmp_path / "home") as it, it.http() as http:
+        run = await made(it, http)
+        last = await stored(it)
+        for how in ({"params": {"after_seq": last + 1}}, {"headers": {"Last-Event-ID": str(last + 1)}}):
+            refused = await http.get("/events", **how)
+            assert (refused.status_code, refused.json()["error"]) == (409, "IllegalTransition")
+        async with reading(http, params={"after_seq": last}) as stream:
+            await it.engine.submit(StopProject(project_id=run.project_id))
+            assert (await stream.next())[1]["seq"] == last + 1
 
 
 async def test_text_that_is_being_written_has_no_id(tmp_path: Path) -> None:
@@ -208,36 +224,78 @@ async def test_a_reader_that_was_too_slow_is_told_where_to_read_on() -> None:
     assert b"trouble" not in reader.body
 
 
+@contextmanager
+def files_for(connections: int) -> Iterator[None]:
+    """Room for both ends of so many connections, as far as this machine allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * connections + 500
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        pytest.skip(f"a process of this machine may open {hard} files only")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def slow_reader(it: Served, after_seq: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection whose stream is open; hardly anything has room on its way, so that nothing is sent unless read."""
+    connection = socket.socket()
+    connection.setblocking(False)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", int(it.host.partition(":")[2])))
+    reader, writer = await asyncio.open_connection(sock=connection, limit=2_048)
+    token = it.tokens[Scope.READ]
+    head = f"GET /events?after_seq={after_seq} HTTP/1.1\r\nHost: {it.host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    writer.write(head.encode())
+    assert b" 200 " in await reader.readline()
+    await reader.readuntil(b"retry: 2000")
+    return reader, writer
+
+
+async def open_streams(http: httpx.AsyncClient) -> int:
+    numbers = (await http.get("/metrics")).text
+    (line,) = [one for one in numbers.splitlines() if one.startswith("orchestrator_event_streams ")]
+    return int(float(line.split()[1]))
+
+
 async def test_a_thousand_readers_that_take_nothing_cost_little_and_keep_nobody_waiting(tmp_path: Path) -> None:
-    limits = Limits(send_seconds=300)
-    async with served(tmp_path / "home", limits=limits) as it, it.http() as http:
-        run = await made(it, http)
-        readers = [Reader(room=2) for _ in range(1_000)]
-        streams = [asyncio.create_task(reader.read(it.engine, limits)) for reader in readers]
-        listeners = it.engine._bus._all
-        before = len(listeners)
-        while len(listeners) < before + 1_000:
-            await stored(it)
-        async with reading(http, params={"after_seq": await stored(it)}) as quick:
-            first = await stored(it) + 1
-            for _ in range(11):
-                async with it.engine._store.transaction() as unit:
-                    unit.record(run.project_id, *(AgentSaid(agent_id="a", text="x" * 1_000) for _ in range(200)))
-                # Whoever reads has everything at once, whatever the others do.
-                assert await quick.seqs(200) == list(range(first, first + 200))
-                first += 200
-            asked = await waiting(http)
-            answer = await http.post("/projects/1/approve", json={"content_hash": asked["content_hash"]})
-            assert answer.status_code == 200
-            assert await run.until_rest() is PipelineStatus.PAUSED
-        # What waits for each is bounded, and every event is there once for all of them.
-        assert max(len(one._queue) for one in listeners) <= CAPACITY
-        held = {id(event) for one in listeners for event in one._queue}
-        assert len(held) <= CAPACITY + len(listeners)
-        for reader in readers:
-            reader.gone.set()
-        await asyncio.gather(*streams)
-        assert len(listeners) <= before
+    limits = Limits(send_seconds=300, burst=10_000)
+    with files_for(1_000):
+        async with served(tmp_path / "home", limits=limits) as it, it.http() as http:
+            run = await made(it, http)
+            began = await stored(it)
+            slow = []
+            for _ in range(20):
+                slow += await asyncio.gather(*(slow_reader(it, began) for _ in range(50)))
+            assert await open_streams(http) == 1_000
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            async with reading(http, params={"after_seq": began}) as quick:
+                first = began + 1
+                for _ in range(2):
+                    async with it.engine._store.transaction() as unit:
+                        unit.record(run.project_id, *(AgentSaid(agent_id="a", text="x" * 30_000) for _ in range(10)))
+                    # Whoever reads has everything at once, whatever the others do.
+                    assert await quick.seqs(10) == list(range(first, first + 10))
+                    first += 10
+                asked = await waiting(http)
+                answer = await http.post("/projects/1/approve", json={"content_hash": asked["content_hash"]})
+                assert answer.status_code == 200
+                assert await run.until_rest() is PipelineStatus.PAUSED
+            # All that was said to all of them is 600 megabytes.
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+            assert grown < 300 * (1 << 20 if sys.platform == "darwin" else 1 << 10)
+            # Who reads on after all misses nothing and gets nothing twice.
+            reader, _ = slow[500]
+            told = b""
+            while f"\nid: {first - 1}\n".encode() not in told:
+                told += await reader.read(100_000)
+            seqs = [int(one) for one in re.findall(rb"\nid: (\d+)\n", told) if int(one) < first]
+            assert seqs == list(range(began + 1, first))
+            for _, writer in slow:
+                writer.close()
+            while await open_streams(http):
+                """Asking gives others a turn."""
 
 
 async def test_trouble_is_told_before_the_stream_ends() -> None:

@@ -12,6 +12,8 @@ from orchestrator_tui.domain.errors import SettingsError
 
 GROUPS = ", ".join(SettingsModel.model_fields) + "."
 
+RECEIVER = "[[webhooks.receivers]]\nname = 'a'\nurl = 'https://example.org'\nkey_from = 'K'\n"
+
 
 def problems(
     folder: Path, content: str | bytes = "", environ: Mapping[str, str] | None = None, **arguments: Any
@@ -52,9 +54,16 @@ def problems(
         ("log.max_megabytes = inf", "FILE: log.max_megabytes is inf; expected a number above 0 up to 1,000,000."),
         ("project.name = 2024-01-01", "FILE: project.name is 2024-01-01; expected text in quotes."),
         ("webhooks.receivers = [{ name = 'a', url = 'http://example.org', key_from = 'K' }]",
-         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}."),
-        ("[[webhooks.receivers]]\nname = 'a'\nurl = 'https://example.org'",
-         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}."),
+         f'FILE: webhooks.receivers, number 1, "a": url: not encrypted; expected {RECEIVERS}.'),
+        (f"{RECEIVER}[[webhooks.receivers]]\nname = 'b'\nurl = 'https://example.org'",
+         f'FILE: webhooks.receivers, number 2, "b": a key is needed to sign with; expected {RECEIVERS}.'),
+        (f"{RECEIVER}on = ['nothing']",
+         f'FILE: webhooks.receivers, number 1, "a": on cannot be used; expected {RECEIVERS}.'),
+        (f"{RECEIVER}onn = ['failed']",
+         f'FILE: webhooks.receivers, number 1, "a": there is no onn; expected {RECEIVERS}.'),
+        ("[[webhooks.receivers]]\nurl = 'https://example.org'\nkey_from = 'K'",
+         f"FILE: webhooks.receivers, number 1: name is needed; expected {RECEIVERS}."),
+        (RECEIVER + RECEIVER, f"FILE: webhooks.receivers, two have the same name; expected {RECEIVERS}."),
         ("webhooks.receivers = 'team'", f'FILE: webhooks.receivers is "team"; expected {RECEIVERS}.'),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are ' + GROUPS),
     ],

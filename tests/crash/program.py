@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from orchestrator_tui import compose
@@ -77,14 +78,18 @@ class SlowInOnePhase(Scripted):
 
 
 def program(
-    home: Path, arguments: Sequence[str], phase: PhaseName | None = None, at_work: Connection | None = None
+    home: Path,
+    arguments: Sequence[str],
+    phase: PhaseName | None = None,
+    at_work: Connection | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """`orchestrator-tui` with these arguments in `home`, knowing nothing of this machine but PATH."""
+    """`orchestrator-tui` with these arguments in `home`, knowing nothing of this machine but PATH, and `environ`."""
     home.mkdir(exist_ok=True)
     os.chdir(home)
     path = f"{without_docker(home)}:{os.environ['PATH']}"
     os.environ.clear()
-    os.environ.update({"PATH": path, "HOME": str(home), "ORCHESTRATOR_HOME": str(home)})
+    os.environ.update({"PATH": path, "HOME": str(home), "ORCHESTRATOR_HOME": str(home), **environ})
     runtime = SlowInOnePhase(light_scenario(ITEMS), phase, at_work)
     compose.open_engine = partial(compose.open_engine, runtime=runtime)
     compose.open_service = partial(compose.open_service, runtime=runtime)

@@ -17,9 +17,9 @@ from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import ResumeProject, StopProject
-from orchestrator_tui.domain.errors import AlreadyOwned
+from orchestrator_tui.domain.errors import AlreadyOwned, StoreUnavailable
 from orchestrator_tui.domain.statuses import Choice, PauseReason, PipelineStatus, RequestKind
-from orchestrator_tui.engine import shutdown
+from orchestrator_tui.engine import alarms, shutdown
 from orchestrator_tui.engine.engine import LocalEngine
 from tests.database.samples import approval
 from tests.engine.spending_runtime import SpendingRuntime, SpendingSession
@@ -152,6 +152,28 @@ async def test_what_nobody_takes_is_taken_back(start: Launch, runtime: Patient) 
         await engine.take_back()
         told = await completed(engine, run.project_id)
     assert statuses(told) == ONCE_HANDED_OVER
+
+
+async def test_a_database_that_is_lost_in_the_middle_costs_the_hand_over_and_no_project(
+    start: Launch, runtime: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutdown, "STORE_SECONDS", 0.01)
+    monkeypatch.setattr(alarms, "AGAIN_SECONDS", 0.01)
+    hurry = asyncio.Event()
+    hurry.set()
+    async with at_work(start, runtime) as (engine, run):
+        away = start.paths.database.rename(start.paths.database.with_suffix(".away"))
+        with pytest.raises(StoreUnavailable):
+            await engine.hand_over(nobody, hurry)
+        await engine.take_back()
+        away.rename(start.paths.database)
+        runtime.go_on.set()
+        told = await completed(engine, run.project_id)
+    assert [status for status, reason in statuses(told) if reason is None] == [
+        PipelineStatus.RUNNING,
+        PipelineStatus.RUNNING,
+        PipelineStatus.COMPLETED,
+    ]
 
 
 async def test_nothing_begins_in_a_process_that_has_handed_over(start: Launch, runtime: Patient) -> None:

@@ -1,11 +1,18 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import AnswerRequest, EditArtifact, ResumeProject, StopProject
-from orchestrator_tui.domain.errors import DirectoryUnusable, IllegalTransition, RequestClosed, ScenarioBroken
+from orchestrator_tui.domain.commands import AnswerRequest, CreateProject, EditArtifact, ResumeProject, StopProject
+from orchestrator_tui.domain.errors import (
+    DirectoryUnusable,
+    IllegalTransition,
+    RequestClosed,
+    ScenarioBroken,
+    SettingsError,
+)
 from orchestrator_tui.domain.statuses import (
     AgentStatus,
     Choice,
@@ -395,8 +402,6 @@ async def test_two_projects_run_at_once_and_do_not_mix(tmp_path: Path) -> None:
 
 
 async def test_a_folder_with_something_in_it_is_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
-    from orchestrator_tui.domain.commands import CreateProject
-
     full = tmp_path / "full"
     full.mkdir()
     (full / "mine.txt").write_text("mine")
@@ -414,5 +419,23 @@ async def test_a_broken_scenario_is_refused_before_anything_is_made(tmp_path: Pa
     async with watched(launch(home, broken)) as run:
         with pytest.raises(ScenarioBroken):
             await run.create()
+        assert await run.engine.projects() == []
+        assert not (home / "workspace").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [({"scenario": "{broken}"}, ScenarioBroken), ({"settings": {"agent": {"max_parallel": 0}}}, SettingsError)],
+)
+async def test_what_a_project_is_to_have_of_its_own_is_looked_at_before_anything_is_made(
+    tmp_path: Path, config: dict[str, Any], error: type[Exception]
+) -> None:
+    broken = tmp_path / "scenario.toml"
+    broken.write_text("name = 3\n")
+    config = {key: str(broken) if value == "{broken}" else value for key, value in config.items()}
+    home = tmp_path / "home"
+    async with watched(launch(home, write_scenario(tmp_path / "s"))) as run:
+        with pytest.raises(error):
+            await run.engine.submit(CreateProject(idea="x", rehearsal=True, config=config))
         assert await run.engine.projects() == []
         assert not (home / "workspace").exists()

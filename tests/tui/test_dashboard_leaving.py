@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import ServeFailed, StoreUnavailable
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
@@ -135,6 +137,19 @@ async def test_what_a_closed_terminal_cannot_hand_over_is_stopped(tmp_path: Path
         assert not it.app.leaving.is_kept
 
 
+async def test_leaving_asks_when_projects_only_wait_until_they_may_go_on(tmp_path: Path) -> None:
+    client = Showcase()
+    async with showcase(tmp_path, client=client) as it:
+        for project in it.app.leaving._running_here():
+            await client.happens(project.id, UNTIL_LATER)
+        await it.until(lambda: not it.app.leaving._running_here())
+        await it.press("ctrl+q")
+        await it.shows("when it is time", "It does so only where something runs", "Leave")
+        await it.press("k")
+        await it.until(lambda: it.app.return_code == 0)
+        assert it.app.leaving.is_kept
+
+
 async def test_who_is_attached_is_told_so_and_leaves_without_a_question(tmp_path: Path) -> None:
     async with showcase(tmp_path, workspace=None, keep=None, is_attached=True, place="background") as it:
         await it.shows("background")
@@ -142,6 +157,12 @@ async def test_who_is_attached_is_told_so_and_leaves_without_a_question(tmp_path
         await it.until(lambda: it.app.return_code == 0)
 
 
+UNTIL_LATER = events.PipelineStatusChanged(
+    old=PipelineStatus.RUNNING,
+    new=PipelineStatus.PAUSED,
+    reason=PauseReason.USAGE_LIMIT,
+    resumes_at=now() + timedelta(hours=1),
+)
 SIGNALED = events.StopProgressed(step=1, text="Stop signal received")
 WAITING = events.StopProgressed(step=2, text="Waiting for 3 agents to reach a safe point (at most 30 s)")
 STOPPING = events.PipelineStatusChanged(old=PipelineStatus.RUNNING, new=PipelineStatus.STOPPING)

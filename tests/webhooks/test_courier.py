@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator_tui.api.metrics import Metrics
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.secrets import mask
 from orchestrator_tui.config.settings import WebhookReceiver
@@ -53,6 +54,7 @@ class Office:
 
     def __init__(self, store: SqlStore, bus: Bus, project_id: str) -> None:
         self.store, self.bus, self.project_id = store, bus, project_id
+        self.metrics = Metrics()
 
     async def record(self, *events: Any) -> None:
         async with self.store.transaction() as unit:
@@ -66,7 +68,14 @@ class Office:
         wanted = [receiver(ear, f"ear{number}", **more) for number, ear in enumerate(ears)]
         async with (
             open_receivers(wanted, ENVIRON, mask) as receivers,
-            Courier(self.store.places, self.store.find_project, self.bus, receivers, give_up=give_up),
+            Courier(
+                self.store.places,
+                self.store.find_project,
+                self.bus,
+                receivers,
+                give_up=give_up,
+                on_tried=self.metrics.count_webhook,
+            ),
         ):
             yield receivers
 
@@ -107,6 +116,9 @@ async def test_what_is_not_taken_is_told_again_under_the_same_id_until_it_is(off
         await office.record(said("x"), ASKED)
         heard = await ear.until(4)
         await office.told()
+    numbers = office.metrics.text().decode()
+    assert 'orchestrator_webhooks_total{outcome="failed",receiver="ear0"} 3.0' in numbers
+    assert 'orchestrator_webhooks_total{outcome="told",receiver="ear0"} 1.0' in numbers
     assert len({one.id for one in heard}) == 1
     assert all(map(is_signed, heard))
     assert heard[0].plain["data"]["text"] == "Mdcheck waits for you: Approve the requirements"
@@ -186,6 +198,7 @@ async def test_what_will_never_be_taken_is_given_up_and_logged(
             await office.record(FINISHED)
             heard = await ear.until(2)
     assert [one.type for one in heard] == ["project.failed", "project.finished"]
+    assert 'orchestrator_webhooks_total{outcome="given_up",receiver="ear0"} 1.0' in office.metrics.text().decode()
     (line,) = [one.getMessage() for one in caplog.records if "was not told" in one.getMessage()]
     assert "Mdcheck failed: It broke." in line
     assert ear.url not in line and KEY not in line

@@ -1,13 +1,14 @@
 """Routes that change something: each is one command, sent once under its Idempotency-Key."""
 
 import json
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Header, Request
 from starlette.responses import Response
 
 from orchestrator_tui.api import wire
-from orchestrator_tui.api.commands import check_key
+from orchestrator_tui.api.commands import Outcome, check_key
 from orchestrator_tui.api.routes.parts import House, Reference, TheHouse, needs, sender_of
 from orchestrator_tui.api.schemas import (
     Answer,
@@ -80,40 +81,44 @@ async def stop_project(
 
 @router.post("/projects/{reference}/approve", summary="Approve checkpoint", response_model=Done, **OPERATE)
 async def approve(request: Request, house: TheHouse, reference: Reference, body: Approve, key: Key = None) -> Response:
-    waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
-    command = AnswerRequest(request_id=waiting.id, choice=Choice.APPROVE, content_hash=body.content_hash, by=BY)
-    return await sent(request, house, command, key)
+    def command(waiting: InputRequest) -> Command:
+        return AnswerRequest(request_id=waiting.id, choice=Choice.APPROVE, content_hash=body.content_hash, by=BY)
+
+    return await _answered(request, house, reference, body, RequestKind.APPROVAL, command, key)
 
 
 @router.post("/projects/{reference}/reject", summary="Ask for changes", response_model=Done, **OPERATE)
 async def reject(request: Request, house: TheHouse, reference: Reference, body: Reject, key: Key = None) -> Response:
-    waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
-    command = AnswerRequest(
-        request_id=waiting.id,
-        choice=Choice.REQUEST_CHANGES,
-        content_hash=body.content_hash,
-        text=body.feedback,
-        by=BY,
-    )
-    return await sent(request, house, command, key)
+    def command(waiting: InputRequest) -> Command:
+        return AnswerRequest(
+            request_id=waiting.id,
+            choice=Choice.REQUEST_CHANGES,
+            content_hash=body.content_hash,
+            text=body.feedback,
+            by=BY,
+        )
+
+    return await _answered(request, house, reference, body, RequestKind.APPROVAL, command, key)
 
 
 @router.post("/projects/{reference}/edit", summary="Replace the document", response_model=Done, **OPERATE)
 async def edit(request: Request, house: TheHouse, reference: Reference, body: Edit, key: Key = None) -> Response:
-    waiting = await _waiting(house, reference, body.content_hash, body.request_id, RequestKind.APPROVAL)
-    command = EditArtifact(request_id=waiting.id, content_hash=body.content_hash, markdown=body.markdown, by=BY)
-    return await sent(request, house, command, key)
+    def command(waiting: InputRequest) -> Command:
+        return EditArtifact(request_id=waiting.id, content_hash=body.content_hash, markdown=body.markdown, by=BY)
+
+    return await _answered(request, house, reference, body, RequestKind.APPROVAL, command, key)
 
 
 @router.post("/projects/{reference}/answer", summary="Answer any question", response_model=Done, **OPERATE)
 async def give_answer(
     request: Request, house: TheHouse, reference: Reference, body: Answer, key: Key = None
 ) -> Response:
-    waiting = await _waiting(house, reference, body.content_hash, body.request_id, None)
-    command = AnswerRequest(
-        request_id=waiting.id, choice=body.choice, content_hash=body.content_hash, text=body.text, by=BY
-    )
-    return await sent(request, house, command, key)
+    def command(waiting: InputRequest) -> Command:
+        return AnswerRequest(
+            request_id=waiting.id, choice=body.choice, content_hash=body.content_hash, text=body.text, by=BY
+        )
+
+    return await _answered(request, house, reference, body, None, command, key)
 
 
 @router.post("/commands", summary="Any command", response_model=Done, **OPERATE)
@@ -127,7 +132,31 @@ async def send_command(
 async def sent(request: Request, house: House, command: Command, key: str | None) -> Response:
     """Carry out a command once; its answer."""
     check_key(key)
-    outcome = await house.commands.carry_out(command, sender_of(request), key)
+    return _told(await house.commands.carry_out(command, sender_of(request), key))
+
+
+async def _answered(
+    request: Request,
+    house: House,
+    reference: str,
+    body: Approve | Reject | Edit | Answer,
+    kind: RequestKind | None,
+    command: Callable[[InputRequest], Command],
+    key: str | None,
+) -> Response:
+    """Carry out once what `command` makes of the question that is meant, which is looked for the first time only: once
+    it is answered it waits no more."""
+    check_key(key)
+    project_id = await id_of(house, reference)
+
+    async def find() -> Command:
+        return command(await _waiting(house, project_id, body.content_hash, body.request_id, kind))
+
+    said = wire.dumps([type(body).__name__, project_id, body.model_dump(mode="json")])
+    return _told(await house.commands.carry_out_found(find, said, sender_of(request), key))
+
+
+def _told(outcome: Outcome) -> Response:
     media_type = "application/json" if outcome.status < 400 else "application/problem+json"
     headers = {"Idempotent-Replayed": "true"} if outcome.repeated else {}
     return Response(outcome.body, outcome.status, headers, media_type)
@@ -139,7 +168,7 @@ async def id_of(house: House, reference: str) -> str:
 
 
 async def _waiting(
-    house: House, reference: str, content_hash: str, request_id: str | None, kind: RequestKind | None
+    house: House, project_id: str, content_hash: str, request_id: str | None, kind: RequestKind | None
 ) -> InputRequest:
     """The question that is meant: the one named, or the one with that content.
 
@@ -147,7 +176,7 @@ async def _waiting(
         RequestClosed: none has that content now.
         IllegalTransition: nothing is asked.
     """
-    asked = [one for one in await house.client.requests(await id_of(house, reference)) if kind in (None, one.kind)]
+    asked = [one for one in await house.client.requests(project_id) if kind in (None, one.kind)]
     if request_id is not None:
         asked = [one for one in asked if one.id == request_id]
     if not asked:

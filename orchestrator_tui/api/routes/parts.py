@@ -51,8 +51,8 @@ class Findings:
 class House:
     """What the routes are served from, for as long as the engine is open; before that they answer 503.
 
-    `found` is what the checks of readiness found, at `looked_at` on the monotonic clock; `awaited` says by name what
-    the engine still waits for.
+    `found` is what the checks of readiness found, at `looked_at` on the monotonic clock, by one that was `looking` for
+    all; `awaited` says by name what the engine still waits for.
     """
 
     options: Options
@@ -60,6 +60,7 @@ class House:
     written: wire.Written = field(default_factory=wire.Written)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     found: Findings | None = None
     awaited: dict[str, str] = field(default_factory=dict)
     looked_at: float | None = None

@@ -24,7 +24,7 @@ from orchestrator_tui.api.routes.parts import (
 from orchestrator_tui.api.schemas import Alive, Ready
 from orchestrator_tui.api.stream import MEDIA_TYPE, EventStream
 from orchestrator_tui.domain.access import AuditEntry, Scope
-from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError, StoreUnavailable
 
 LOOK_SECONDS = 1.0
 
@@ -59,7 +59,8 @@ async def stream_events(
 
     Stored events have their `seq` as id and come exactly once, in order. `delta` is text that is still being written;
     `resync` tells a reader that was too slow that text was left out, and stored events follow after that number;
-    `trouble` is a problem that ends the stream. A comment is sent while nothing happens.
+    `trouble` is a problem that ends the stream. A comment is sent while nothing happens. A number that no event has yet
+    is refused with 409.
     """
     token, doorkeeper = token_of(request), house.doorkeeper()
     project_id = None if project is None else (await house.client.find_project(project)).id
@@ -69,6 +70,10 @@ async def stream_events(
         after_seq = int(last_event_id)
     if after_seq is None:
         after_seq = (await house.client.snapshot(limit=1)).seq
+    elif after_seq and not await house.client.events(after_seq=after_seq - 1, limit=1):
+        # Of a database that was restored since, perhaps: whoever waits for that number would miss all before it.
+        hint = "Look at /snapshot again, and follow from its seq."
+        raise Refused(409, IllegalTransition(f"There is no event {after_seq} here.", hint=hint))
 
     def count(change: int) -> None:
         house.streams += change
@@ -108,9 +113,11 @@ _UNREADY = needs(None)
 )
 async def ready(house: TheHouse) -> Response:
     """503 as long as a check finds something wrong. What was found is good for a second."""
-    if house.found is None or house.looked_at is None or monotonic() - house.looked_at > LOOK_SECONDS:
-        house.found, house.looked_at = await look(house), monotonic()
-    found = house.found
+    # Whoever asks meanwhile waits for the same look: anybody may ask.
+    async with house.looking:
+        if house.found is None or house.looked_at is None or monotonic() - house.looked_at > LOOK_SECONDS:
+            house.found, house.looked_at = await look(house), monotonic()
+        found = house.found
     said = {"ready": found.ready, "checks": found.checks, "notes": found.notes}
     return answer(said, 200 if found.ready else 503)
 
