@@ -49,7 +49,8 @@ def of_turn(ended: TurnEnded, limit: LimitChanged | None, *, now: datetime, summ
     if trouble in OF_THE_SERVICE:
         resets_at = classification.resets_at(limit, text, now)
         kind = limit.kind if limit is not None else None
-        return MustWait(f"{SERVICE_WORDS[trouble]}: {text}", trouble=trouble, resets_at=resets_at, kind=kind)
+        told = f"{SERVICE_WORDS[trouble]}: {text.rstrip('.')}."
+        return MustWait(told, trouble=trouble, resets_at=resets_at, kind=kind)
     if ended.error_kind == REFUSED_CREDENTIALS:
         text = f"Claude refused the credentials: {text}."
     hint = HINTS.get(ended.error_kind, "")

@@ -22,7 +22,9 @@ async def hand_back(tracker: WorkTracker, workspace: Workspace, item: WorkItem, 
     if current.status is not WorkItemStatus.IN_PROGRESS:
         return
     kept = f"; what was changed in the folder is kept in {patch.relative_to(workspace.directory)}" if patch else ""
-    await tracker.add_comment(item.id, f"Interrupted ({why}){kept}. It will be taken up again.", author=ENGINE)
+    await tracker.add_comment(
+        item.id, f"Interrupted ({why.rstrip('.')}){kept}. It will be taken up again.", author=ENGINE
+    )
     # A person may have set it to something else in this moment: that stands.
     with suppress(StaleState):
         await tracker.update_work_item(

@@ -42,6 +42,10 @@ async def test_a_usage_limit_of_an_hour_makes_no_request_until_it_is_over_and_th
         assert isinstance(paused, events.PipelineStatusChanged)
         assert (paused.new, paused.reason) == (PipelineStatus.PAUSED, PauseReason.USAGE_LIMIT)
         assert paused.resumes_at == START + timedelta(hours=1, seconds=5)
+        [error] = run.all(events.ErrorOccurred)
+        assert error.message == "The account's usage limit is reached: You have hit your limit."
+        [note] = run.all(events.WorkItemCommented)
+        assert note.text == f"Interrupted ({error.message.rstrip('.')}). It will be taken up again."
         asked = len(runtime.asked)
         while clock.now() < START + timedelta(minutes=59):
             await clock.asleep.wait()
