@@ -52,7 +52,7 @@ def compare(hand: HandFile, known: Known) -> Edits:
     """What the file says that it did not say as the program wrote it.
 
     Raises:
-        BadEdit: it names items that do not exist, or the same twice, or dependencies that form a circle.
+        BadEdit: it names items that do not exist, the same twice or by another key, or dependencies that form a circle.
     """
     comparison = _Comparison(hand, known)
     _identify(comparison)
@@ -90,6 +90,9 @@ def _identify(comparison: _Comparison) -> None:
             raise BadEdit(place.line("id"), "another item has this id already; leave the id of a new item out")
         seen.add(item_id)
         comparison.ids.append(item_id)
+        written = comparison.known.entries.get(item_id)
+        if written is not None and place.item.key not in (None, written["key"]):
+            raise BadEdit(place.line("key"), f"the key of {written['key']} stays as it is; put it back")
         if item_id not in items and place.item.key and place.item.key not in by_key:
             if place.item.key in comparison.keys:
                 raise BadEdit(place.line("key"), f"another new item is {one_line(place.item.key, 40)} already")
@@ -115,8 +118,6 @@ def _change(comparison: _Comparison, place: Placed, item_id: str) -> OutsideChan
     entry = comparison.known.entries.get(item_id)
     if entry is None:
         return None
-    if place.item.key not in (None, entry["key"]):
-        raise BadEdit(place.line("key"), f"the key of this item is {entry['key']}, which cannot be changed")
     written = place.item.model_fields_set & FIELDS.keys()
     changed = {name for name in written if getattr(place.item, name) != entry[name]}
     if not changed:
