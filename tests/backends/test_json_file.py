@@ -230,7 +230,7 @@ BAD: dict[str, tuple[Callable[[str], str], str]] = {
     "no title": (lambda text: text.replace('"items": [', '"items": [\n{"status": "todo"},', 1), "line 6: a new item"),
     "a key changed": (
         lambda text: text.replace('"key": "TASK-1"', '"key": "TASK-9"', 1),
-        "line 7: the key of this item is TASK-1, which cannot be changed",
+        "line 7: the key of TASK-1 stays as it is; put it back",
     ),
     "items twice": (
         lambda text: text.replace('"items": [', '"items": [],\n  "items": [', 1),

@@ -118,8 +118,6 @@ def _change(comparison: _Comparison, place: Placed, item_id: str) -> OutsideChan
     entry = comparison.known.entries.get(item_id)
     if entry is None:
         return None
-    if place.item.key not in (None, entry["key"]):
-        raise BadEdit(place.line("key"), f"the key of this item is {entry['key']}, which cannot be changed")
     written = place.item.model_fields_set & FIELDS.keys()
     changed = {name for name in written if getattr(place.item, name) != entry[name]}
     if not changed:

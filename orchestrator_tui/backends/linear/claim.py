@@ -36,7 +36,8 @@ async def claim(client: LinearClient, remote: LinearProject, project: Project, c
         LinearTaken: it is another project's.
         LinearAway, RateLimited, LinearDenied, LinearRefused: see `LinearClient.execute`.
     """
-    for left in reversed(range(TRIES)):
+    tries = 0
+    while True:
         number, newest = await _newest(client, remote)
         if newest is not None and not newest.trashed:
             keeper = progress.keeper(newest.content or "")
@@ -49,9 +50,9 @@ async def claim(client: LinearClient, remote: LinearProject, project: Project, c
             return progress.document_id(remote.id, number + 1)
         except LinearRefused:
             # Somebody else may have been faster.
-            if not left:
+            tries += 1
+            if tries == TRIES:
                 raise
-    raise AssertionError("unreachable")
 
 
 async def release(client: LinearClient, document_id: str, project: Project) -> None:

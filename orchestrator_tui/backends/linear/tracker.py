@@ -142,8 +142,9 @@ class LinearTracker(MirroredTracker):
         self._woken.set()
 
     async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
-        await super().take_in(outside, also=also)
+        # Before it is stored: whoever claims one at once is to find that it has an issue.
         self._linked |= {item.id for item in outside.new}
+        await super().take_in(outside, also=also)
 
     async def work(self) -> None:
         """Keep both sides the same until cancelled, or until the project is another process's."""
