@@ -121,11 +121,6 @@ class LinearTracker(MirroredTracker):
             self._woken.set()
         return concerns
 
-    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
-        # Before it is stored: whoever claims a person's new issue in the next moment must not have it made once more.
-        self._linked |= {item.id for item in outside.new}
-        await super().take_in(outside, also=also)
-
     async def also(self, unit: UnitOfWork, items: Sequence[WorkItem], comment: Comment | None = None) -> None:
         if comment is not None:
             await unit.enqueue([self._entry(COMMENT, item.id, comment_id=comment.id) for item in items])
@@ -139,6 +134,11 @@ class LinearTracker(MirroredTracker):
     def changed(self, items: Sequence[WorkItem]) -> None:
         self._linked |= {item.id for item in items}
         self._woken.set()
+
+    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
+        # Before it is stored: whoever claims one at once is to find that it has an issue.
+        self._linked |= {item.id for item in outside.new}
+        await super().take_in(outside, also=also)
 
     async def work(self) -> None:
         """Keep both sides the same until cancelled, or until the project is another process's."""
