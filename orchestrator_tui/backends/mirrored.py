@@ -111,6 +111,8 @@ class MirroredTracker(DatabaseTracker):
         With `kept` off only this process knows, which is enough for what changes all the time. `hint` is what is said
         beside a new error.
         """
+        if self._state.last_synced is None:
+            await self._recall_sync()
         before, self._state = self._state, replace(self._state, **fields)
         error = self._state.last_error
         is_new = error is not None and error != before.last_error
@@ -122,6 +124,12 @@ class MirroredTracker(DatabaseTracker):
             await unit.save_sync(self.project.id, self._state)
             if is_new:
                 self.tell(unit, str(error), hint)
+
+    async def _recall_sync(self) -> None:
+        """When both sides were the same last, and where the other one is, is known although it is away right now."""
+        kept = await self._store.sync_state(self.project.id)
+        if kept is not None and kept.kind == self.kind:
+            self._state = replace(self._state, link=self._state.link or kept.link, last_synced=kept.last_synced)
 
     def tell(self, unit: UnitOfWork, message: str, hint: str) -> None:
         """Record a problem of the tracker as an event."""

@@ -122,11 +122,6 @@ class LinearTracker(MirroredTracker):
             self._woken.set()
         return concerns
 
-    async def take_in(self, outside: Outside, *, also: Callable[[UnitOfWork], Awaitable[None]] | None = None) -> None:
-        # Before it is stored: whoever claims a person's new issue in the next moment must not have it made once more.
-        self._linked |= {item.id for item in outside.new}
-        await super().take_in(outside, also=also)
-
     async def also(self, unit: UnitOfWork, items: Sequence[WorkItem], comment: Comment | None = None) -> None:
         if comment is not None:
             await unit.enqueue([self._entry(COMMENT, item.id, comment_id=comment.id) for item in items])

@@ -181,10 +181,11 @@ def _next(overview: ProjectOverview, keymap: Keymap, width: int, ink: Ink) -> li
         return [*lines, _hint(f"/resume {number}", "lets it go on", ink)]
     if overview.project.status is PipelineStatus.RUNNING:
         return [_hint(f"/stop {number}", "stops it; it can be resumed", ink)]
-    if overview.items.todo:
-        return [
-            _hint(f"/resume {number}", f"begins with what was added: {words.plural(overview.items.todo, 'item')}", ink)
-        ]
+    todo = overview.items.todo
+    if overview.project.status is PipelineStatus.COMPLETED and todo:
+        return [_hint(f"/resume {number}", f"begins with what was added: {words.plural(todo, 'item')}", ink)]
+    if overview.project.status is PipelineStatus.NOT_STARTED:
+        return [_hint(f"/resume {number}", "begins", ink)]
     return [_hint(f"/replay {number}", "plays once more what happened", ink)]
 
 

@@ -137,8 +137,11 @@ async def test_of_two_that_take_over_at_the_same_moment_what_a_third_has_left_on
             fake.world.create_document(None, {**wanted, "content": progress.content(third, [])})
 
     fake.before = faster
-    async with opened(sqlite_store, second, fake) as other, opened(sqlite_store, third, fake) as another:
-        assert third.id in str((await other.status(second.id)).last_error)
+    async with (
+        opened(sqlite_store, second, fake, begun=False) as other,
+        opened(sqlite_store, third, fake, begun=False) as another,
+    ):
+        assert third.id in str((await with_one(other, "Of the second")).last_error)
         assert (await with_one(another, "Of the third")).last_error is None
 
 
@@ -151,8 +154,9 @@ async def test_however_often_a_project_was_taken_over_its_newest_document_counts
         wanted = {"id": progress.document_id(remote, number), "title": "Progress of First", "projectId": remote}
         whose = progress.content(first, []) if number == AT_ONCE else progress.farewell(first)
         fake.world.create_document(None, {**wanted, "content": whose})
-    async with opened(sqlite_store, second, fake) as other:
-        assert first.id in str((await other.status(second.id)).last_error)
+    async with opened(sqlite_store, second, fake, begun=False) as other:
+        with pytest.raises(TrackerUnusable, match=first.id):
+            await ready(other)
     async with opened(sqlite_store, first, fake) as one:
         assert (await one.status(first.id)).last_error is None
     assert len(fake.world.documents) == AT_ONCE + 1

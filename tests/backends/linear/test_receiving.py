@@ -120,6 +120,19 @@ async def test_a_value_that_has_arrived_is_a_person_s_when_it_comes_again(
             assert (await tracker.get_work_item(one.id)).priority == priority
 
 
+async def test_where_the_items_are_and_when_they_were_in_sync_is_known_while_linear_is_away(
+    open_linear: OpenLinear, fake: FakeLinear, here: Project
+) -> None:
+    async with open_linear() as tracker:
+        await with_items(tracker, "One")
+        before = await tracker.status(here.id)
+    fake.is_away = True
+    async with open_linear() as tracker:
+        state = await tracker.sync(here.id)
+    assert before.link is not None and state.last_error is not None
+    assert state.link == before.link and state.last_synced is not None
+
+
 async def test_a_credential_that_a_person_writes_there_is_not_stored_here_and_stays_there(
     open_linear: OpenLinear, fake: FakeLinear, here: Project
 ) -> None:

@@ -2,11 +2,13 @@ import asyncio
 import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from pathlib import Path
+
+import pytest
 
 from orchestrator_tui.backends.base import LINK
 from orchestrator_tui.backends.linear.tracker import LinearTracker, open_tracker
 from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain.errors import TrackerUnusable
 from orchestrator_tui.domain.records import OutboxEntry, Project, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 from tests.backends.linear.conftest import OpenLinear, context_of, ready
@@ -314,9 +316,8 @@ async def test_a_database_that_was_built_again_finds_its_issues(
 
 
 async def test_a_team_that_is_not_there_is_told_with_those_that_are(
-    open_linear: OpenLinear, here: Project, tmp_path: Path
+    open_linear: OpenLinear,
 ) -> None:
     async with open_linear(team="OPS") as tracker:
-        await ready(tracker)
-        state = await tracker.status(here.id)
-        assert "There is no team OPS in Linear; there are: ENG (Engineering)." in str(state.last_error)
+        with pytest.raises(TrackerUnusable, match=r"There is no team OPS in Linear; there are: ENG \(Engineering\)\."):
+            await ready(tracker)
