@@ -13,10 +13,9 @@ from orchestrator_tui import cli
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.config.whereabouts import Whereabouts, database_mark, holder, read_whereabouts
-from orchestrator_tui.domain import owner
+from orchestrator_tui.domain import owner, words
 from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.errors import ServeFailed
-from orchestrator_tui.domain.words import last_line
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.engine import LocalEngine
 
@@ -140,7 +139,7 @@ def _why(launch: Launch) -> str:
     """What it said last."""
     log = launch.paths.background_log
     with suppress(OSError):
-        said = last_line(log.read_bytes()[-LAST_WORDS:].decode(errors="replace"), 400)
+        said = words.last_line(log.read_bytes()[-LAST_WORDS:].decode(errors="replace"), 400)
         said = said.removeprefix(f"{cli.PROGRAM}: ")
         return f": {said}" if said else f"; see {log}."
     return "."
@@ -159,7 +158,10 @@ async def end_server(launch: Launch) -> bool:
     end = asyncio.get_running_loop().time() + END_SECONDS
     while owner.is_here(process):
         if asyncio.get_running_loop().time() > end:
-            raise ServeFailed(f"The background server, {process.partition(' since ')[0]}, does not end.")
+            raise ServeFailed(
+                f"The background server, {words.owner(process)}, does not end.",
+                hint=f"kill -KILL {owner.number_of(process)} ends it at once; what it ran can be resumed then.",
+            )
         await asyncio.sleep(LOOK_SECONDS)
     return True
 
