@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -27,6 +27,9 @@ ANOTHER_SECONDS = 1.0
 
 END_SECONDS = 120.0
 """How long it may take to end; it waits for agents as every graceful stop does."""
+
+TELL_SECONDS = 3.0
+"""After so long it is said what is waited for."""
 
 LOOK_SECONDS = 0.05
 LAST_WORDS = 4_000
@@ -145,8 +148,9 @@ def _why(launch: Launch) -> str:
     return "."
 
 
-async def end_server(launch: Launch) -> bool:
-    """End the background server in order, and wait until it is gone; False when there is none.
+async def end_server(launch: Launch, tell: Callable[[str], Awaitable[None]] | None = None) -> bool:
+    """End the background server in order, and wait until it is gone; False when there is none. `tell` is told what is
+    waited for when that takes a while.
 
     Raises:
         ServeFailed: it does not end.
@@ -155,9 +159,13 @@ async def end_server(launch: Launch) -> bool:
     if process is None:
         return False
     _terminate(process)
-    end = asyncio.get_running_loop().time() + END_SECONDS
+    began_at = asyncio.get_running_loop().time()
     while owner.is_here(process):
-        if asyncio.get_running_loop().time() > end:
+        lasted = asyncio.get_running_loop().time() - began_at
+        if tell is not None and lasted > TELL_SECONDS:
+            await tell(f"Waiting for the background server, {words.owner(process)}, to end.")
+            tell = None
+        if lasted > END_SECONDS:
             raise ServeFailed(
                 f"The background server, {words.owner(process)}, does not end.",
                 hint=f"kill -KILL {owner.number_of(process)} ends it at once; what it ran can be resumed then.",

@@ -311,7 +311,11 @@ async def _stop_all(invocation: cli.StopRunning, given: Launch, front: Front) ->
     ended = False
     # A server that was named is somebody else's.
     if given.connect is None:
-        ending = asyncio.create_task(background.end_server(given), name="end-server")
+
+        async def tell(line: str) -> None:
+            await view.notice([line])
+
+        ending = asyncio.create_task(background.end_server(given, tell), name="end-server")
         if not await _unless_interrupted(ending, front):
             return INTERRUPTED
         ended = ending.result()

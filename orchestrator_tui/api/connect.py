@@ -32,12 +32,12 @@ async def connect(launch: Launch) -> AsyncIterator[RemoteEngine]:
     assert launch.connect is not None
     token = await asyncio.to_thread(find_token, launch)
     verify = await asyncio.to_thread(ssl.create_default_context) if launch.connect.startswith("https:") else True
-    hints = await asyncio.to_thread(_background_hints, launch) if launch.is_attached else None
+    hints = await asyncio.to_thread(background_hints, launch) if launch.is_attached else None
     async with open_remote(launch.connect, token, config=_config(launch), verify=verify, hints=hints) as engine:
         yield engine
 
 
-def _background_hints(launch: Launch) -> Hints:
+def background_hints(launch: Launch) -> Hints:
     """What to do about the background server, which nobody named."""
     found = read_whereabouts(launch.paths)
     process = f", {words.owner(found.process)}" if found is not None else ""
