@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from orchestrator_tui.config.keys import (
     Key,
@@ -95,11 +96,30 @@ def _wrong_values(
         else:
             SettingsModel.model_validate_json(json.dumps(data, default=_marked), strict=True)
     except ValidationError as error:
-        keys_found = dict.fromkeys(
-            _of_setting(entry["loc"], keys) for entry in error.errors() if entry["type"] != "extra_forbidden"
-        )
-        return [(key, _value_line(key, data, where, hide, keys)) for key in keys_found]
+        found: dict[Key, ErrorDetails] = {}
+        for entry in error.errors():
+            if entry["type"] != "extra_forbidden":
+                found.setdefault(_of_setting(entry["loc"], keys), entry)
+        return [
+            (key, _value_line(key, data, where, hide, keys) + _within(key, data, entry, keys))
+            for key, entry in found.items()
+        ]
     return []
+
+
+def _within(key: Key, data: Mapping[str, Any], entry: ErrorDetails, keys: Mapping[str, FieldInfo]) -> str:
+    """Which table of an array of tables is wrong, and what about it; "" for every other setting."""
+    value: Any = data
+    for part in key:
+        value = value[part]
+    if setting_at(key, keys) is None or not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        return ""
+    index, *inside = entry["loc"][len(key) :] or (None,)
+    at = f"Table {index + 1}" if isinstance(index, int) else "Tables"
+    fields = "".join(f", {part}" for part in inside if isinstance(part, str))
+    problem = entry.get("ctx", {}).get("error")
+    # What pydantic says names what is expected, never what it found.
+    return f" {at}{fields}: {entry['msg'] if problem is None else problem}."
 
 
 def _of_setting(found: tuple[str | int, ...], keys: Mapping[str, FieldInfo]) -> Key:

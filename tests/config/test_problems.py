@@ -9,7 +9,9 @@ from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.config.webhooks import RECEIVERS
 from orchestrator_tui.domain.errors import SettingsError
+from orchestrator_tui.domain.notices import Happening
 
+SLACK = "{ name = 'a', url = 'https://a.org', format = 'slack' }"
 GROUPS = ", ".join(SettingsModel.model_fields) + "."
 
 
@@ -52,15 +54,29 @@ def problems(
         ("log.max_megabytes = inf", "FILE: log.max_megabytes is inf; expected a number above 0 up to 1,000,000."),
         ("project.name = 2024-01-01", "FILE: project.name is 2024-01-01; expected text in quotes."),
         ("webhooks.receivers = [{ name = 'a', url = 'http://example.org', key_from = 'K' }]",
-         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}."),
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}. Table 1, url: not encrypted."),
         ("[[webhooks.receivers]]\nname = 'a'\nurl = 'https://example.org'",
-         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}."),
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}. Table 1: a key is needed to sign with."),
+        (f"webhooks.receivers = [{SLACK}, {SLACK}]",
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}. Tables: two have the same name."),
+        (f"webhooks.receivers = [{SLACK}, {{ name = 'b', url = 'https://b.org', format = 'slack', on = ['x'] }}]",
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}. "
+         "Table 2, on: expected an array of waiting, finished, failed, budget."),
         ("webhooks.receivers = 'team'", f'FILE: webhooks.receivers is "team"; expected {RECEIVERS}.'),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are ' + GROUPS),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path, content: str, line: str) -> None:
     assert problems(tmp_path, content) == [line]
+
+
+def test_who_is_told_of_what_is_taken_as_the_documentation_has_it(tmp_path: Path) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "server.md").read_text()
+    (tmp_path / "orchestrator.toml").write_text(documented.partition("```toml\n")[2].partition("```")[0])
+    paths = find_paths({"ORCHESTRATOR_HOME": str(tmp_path / "home")})
+    team, slack = load_settings(paths=paths, environ={}, cwd=tmp_path).webhooks.receivers
+    assert (team.name, team.on) == ("team", tuple(Happening))
+    assert (slack.name, slack.on) == ("slack", (Happening.WAITING, Happening.FAILED))
 
 
 @pytest.mark.parametrize("name", ["opus", "default", "sonnet[1m]", "claude-opus-4-5-20251101", "claude-sonnet-4.5[1m]"])
