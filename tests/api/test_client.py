@@ -334,6 +334,17 @@ async def test_the_token_file_is_its_owner_s_alone_and_is_renewed_when_it_was_no
         assert read_token_file(file) not in (None, "nonsense")
 
 
+async def test_a_token_file_that_cannot_be_written_leaves_no_token_behind(tmp_path: Path) -> None:
+    async with served(tmp_path / "home") as it:
+        before = {one.id for one in await it.ledger.tokens() if one.revoked_at is None}
+        file = tmp_path / "data" / "api-token"
+        file.mkdir(parents=True)
+        with pytest.raises(ServeFailed, match="Is a directory"):
+            await ensure_token_file(file, it.ledger)
+        assert list(file.parent.iterdir()) == [file]
+        assert {one.id for one in await it.ledger.tokens() if one.revoked_at is None} == before
+
+
 def test_the_token_of_this_machine_is_told_to_nobody_else(tmp_path: Path) -> None:
     def start(url: str, **environ: str) -> Launch:
         made = launch(tmp_path / "home", None)
