@@ -51,7 +51,7 @@ ENDINGS = {
 class Run:
     """One project on one console. Without an `adapter` nobody is asked, and a question ends the run.
 
-    `on_interrupt` is called when an orderly end begins.
+    `on_interrupt` is called when an orderly end begins. `connect` is the server that a person named.
     """
 
     def __init__(
@@ -61,12 +61,15 @@ class Run:
         interrupts: Interrupts,
         adapter: InputAdapter | None,
         on_interrupt: Callable[[], None] = lambda: None,
+        *,
+        connect: str | None = None,
     ) -> None:
         self._engine = engine
         self._view = view
         self._interrupts = interrupts
         self._broker = Broker(engine, adapter, by=BY) if adapter else None
         self._on_interrupt = on_interrupt
+        self._connect = connect
         self._state = ConsoleState()
         self._project_id = ""
         self._ask_wanted = asyncio.Event()
@@ -276,7 +279,7 @@ class Run:
         overview = as_it_is(await self._engine.overview(self._project_id))
         artifacts = await self._engine.artifacts(self._project_id)
         await self._view.say(summary(overview, artifacts, self._state.commits, now()))
-        if lines := what_next(overview):
+        if lines := what_next(overview, self._connect):
             await self._view.notice(["", *lines])
 
     async def _read_history(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
-from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.records import Project, ProjectOverview
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
     Choice,
@@ -42,8 +42,11 @@ def listing(overviews: Sequence[ProjectOverview], bounds: Mapping[str, Bounds] |
     return lines
 
 
-def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None) -> list[str]:
-    """One project on a page; `at` is the present moment. `bounds` adds what is near a limit, and what is left to do."""
+def detail(
+    overview: ProjectOverview, at: datetime, bounds: Bounds | None = None, *, connect: str | None = None
+) -> list[str]:
+    """One project on a page; `at` is the present moment. `bounds` adds what is near a limit, and what is left to do.
+    `connect` is the server that a person named to get at it."""
     project, usage = overview.project, overview.total_usage
     facts = [
         ("Project", f"{project.number} {words.one_line(project.name)}{_mark(overview)}"),
@@ -60,9 +63,9 @@ def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None
         lines += [words.REHEARSAL]
     lines += ["", *phase_table(overview, at)]
     if overview.waiting_for is not None:
-        lines += ["", *how_to_answer(overview)]
+        lines += ["", *how_to_answer(overview, connect)]
     elif project.status in standing.RESTING:
-        lines += ["", *why_paused(overview), f"Go on with: {resume_command(overview)}"]
+        lines += ["", *why_paused(overview), f"Go on with: {resume_command(project, connect)}"]
     return lines
 
 
@@ -107,12 +110,12 @@ def phase_table(overview: ProjectOverview, at: datetime) -> list[str]:
     return words.table(rows)
 
 
-def how_to_answer(overview: ProjectOverview) -> list[str]:
+def how_to_answer(overview: ProjectOverview, connect: str | None = None) -> list[str]:
     """What waits for a person, and the commands that answer it; nothing when nothing waits."""
     request = overview.waiting_for
     if request is None:
         return []
-    resume = resume_command(overview)
+    resume = resume_command(overview.project, connect)
     lines = [f"Project {overview.project.number} waits for you: {words.one_line(request.title)}"]
     match request.kind:
         case RequestKind.ERROR_DECISION:
@@ -132,8 +135,14 @@ def how_to_answer(overview: ProjectOverview) -> list[str]:
     return lines
 
 
-def resume_command(overview: ProjectOverview) -> str:
-    return f"orchestrator-tui --resume {overview.project.number}"
+def resume_command(project: Project, connect: str | None) -> str:
+    """How a person goes on with a project; `connect` is the server that they named to get at it."""
+    return f"orchestrator-tui --resume {project.number}{on_server(connect)}"
+
+
+def on_server(connect: str | None) -> str:
+    """What a command needs to reach the server that a person named, if they did."""
+    return "" if connect is None else f" --connect {connect}"
 
 
 def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None) -> dict[str, Any]:
