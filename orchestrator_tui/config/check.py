@@ -98,8 +98,10 @@ def _wrong_values(
     except ValidationError as error:
         found: dict[Key, ErrorDetails] = {}
         for entry in error.errors():
-            if entry["type"] != "extra_forbidden":
-                found.setdefault(_of_setting(entry["loc"], keys), entry)
+            key = _of_setting(entry["loc"], keys)
+            # A key that is no setting is told as such elsewhere; within a setting it is a wrong value.
+            if entry["type"] != "extra_forbidden" or setting_at(key, keys) is not None:
+                found.setdefault(key, entry)
         return [
             (key, _value_line(key, data, where, hide, keys) + _within(key, data, entry, keys))
             for key, entry in found.items()
@@ -115,11 +117,14 @@ def _within(key: Key, data: Mapping[str, Any], entry: ErrorDetails, keys: Mappin
     if setting_at(key, keys) is None or not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         return ""
     index, *inside = entry["loc"][len(key) :] or (None,)
+    if not isinstance(index, int) and entry["type"] != "value_error":
+        # It should be no array at all.
+        return ""
     at = f"Table {index + 1}" if isinstance(index, int) else "Tables"
     fields = "".join(f", {part}" for part in inside if isinstance(part, str))
-    problem = entry.get("ctx", {}).get("error")
     # What pydantic says names what is expected, never what it found.
-    return f" {at}{fields}: {entry['msg'] if problem is None else problem}."
+    problem = "no such key" if entry["type"] == "extra_forbidden" else entry.get("ctx", {}).get("error", entry["msg"])
+    return f" {at}{fields}: {problem}."
 
 
 def _of_setting(found: tuple[str | int, ...], keys: Mapping[str, FieldInfo]) -> Key:

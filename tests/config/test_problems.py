@@ -62,6 +62,10 @@ def problems(
         (f"webhooks.receivers = [{SLACK}, {{ name = 'b', url = 'https://b.org', format = 'slack', on = ['x'] }}]",
          f"FILE: webhooks.receivers is an array; expected {RECEIVERS}. "
          "Table 2, on: expected an array of waiting, finished, failed, budget."),
+        ("webhooks.receivers = [{ name = 'a', url = 'https://a.org', format = 'slack', events = ['failed'] }]",
+         f"FILE: webhooks.receivers is an array; expected {RECEIVERS}. Table 1, events: no such key."),
+        ("agent.model = []", "FILE: agent.model is an array; expected sonnet, opus, haiku, default or a full "
+         "name that starts with claude-."),
         ("webhooks.receivers = 'team'", f'FILE: webhooks.receivers is "team"; expected {RECEIVERS}.'),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are ' + GROUPS),
     ],
