@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
@@ -13,10 +13,9 @@ from orchestrator_tui import cli
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.config.whereabouts import Whereabouts, database_mark, holder, read_whereabouts
-from orchestrator_tui.domain import owner
+from orchestrator_tui.domain import owner, words
 from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.errors import ServeFailed
-from orchestrator_tui.domain.words import last_line
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.engine import LocalEngine
 
@@ -28,6 +27,9 @@ ANOTHER_SECONDS = 1.0
 
 END_SECONDS = 120.0
 """How long it may take to end; it waits for agents as every graceful stop does."""
+
+TELL_SECONDS = 3.0
+"""After so long it is said what is waited for."""
 
 LOOK_SECONDS = 0.05
 LAST_WORDS = 4_000
@@ -140,14 +142,15 @@ def _why(launch: Launch) -> str:
     """What it said last."""
     log = launch.paths.background_log
     with suppress(OSError):
-        said = last_line(log.read_bytes()[-LAST_WORDS:].decode(errors="replace"), 400)
+        said = words.last_line(log.read_bytes()[-LAST_WORDS:].decode(errors="replace"), 400)
         said = said.removeprefix(f"{cli.PROGRAM}: ")
         return f": {said}" if said else f"; see {log}."
     return "."
 
 
-async def end_server(launch: Launch) -> bool:
-    """End the background server in order, and wait until it is gone; False when there is none.
+async def end_server(launch: Launch, tell: Callable[[str], Awaitable[None]] | None = None) -> bool:
+    """End the background server in order, and wait until it is gone; False when there is none. `tell` is told what is
+    waited for when that takes a while.
 
     Raises:
         ServeFailed: it does not end.
@@ -156,10 +159,17 @@ async def end_server(launch: Launch) -> bool:
     if process is None:
         return False
     _terminate(process)
-    end = asyncio.get_running_loop().time() + END_SECONDS
+    began_at = asyncio.get_running_loop().time()
     while owner.is_here(process):
-        if asyncio.get_running_loop().time() > end:
-            raise ServeFailed(f"The background server, {process.partition(' since ')[0]}, does not end.")
+        lasted = asyncio.get_running_loop().time() - began_at
+        if tell is not None and lasted > TELL_SECONDS:
+            await tell(f"Waiting for the background server, {words.owner(process)}, to end.")
+            tell = None
+        if lasted > END_SECONDS:
+            raise ServeFailed(
+                f"The background server, {words.owner(process)}, does not end.",
+                hint=f"kill -KILL {owner.number_of(process)} ends it at once; what it ran can be resumed then.",
+            )
         await asyncio.sleep(LOOK_SECONDS)
     return True
 

@@ -25,7 +25,7 @@ from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker, require_tracker
-from orchestrator_tui.config.folders import writable
+from orchestrator_tui.config.folders import nearest, writable
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.paths import Paths
@@ -35,7 +35,7 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.database.waiting import wait_for
 from orchestrator_tui.domain.clock import Clock, SystemClock
-from orchestrator_tui.domain.errors import CredentialsMissing, SettingsError, UsageError
+from orchestrator_tui.domain.errors import CredentialsMissing, DiskFull, SettingsError, UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
@@ -55,6 +55,7 @@ from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.recovery import Pauses
+from orchestrator_tui.engine.room import require_room
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
@@ -171,12 +172,20 @@ async def lacking_credentials(launch: Launch) -> str:
 
 
 async def lacking_folder(launch: Launch) -> str:
-    """What keeps new projects from getting a folder, or ""."""
+    """What keeps new projects from getting a folder and from being stored, or ""."""
     return await asyncio.to_thread(_lacking_folder, launch)
 
 
 def _lacking_folder(launch: Launch) -> str:
-    return "" if writable(new_projects_folder(launch)) else "The folder of new projects cannot be written."
+    folder = new_projects_folder(launch)
+    if not writable(folder):
+        return "The folder of new projects cannot be written."
+    try:
+        for one in (nearest(folder), launch.paths.data):
+            require_room(one)
+    except DiskFull as full:
+        return full.message
+    return ""
 
 
 @asynccontextmanager
@@ -295,6 +304,11 @@ class _House:
             SettingsError, PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
         """
         check_prompts(prompt_folders(self._launch.paths))
+        if not rehearsal and self._launch.scenario is not None:
+            raise UsageError(
+                "Only rehearsals are built here: it was started with --rehearsal.",
+                hint='Make it a rehearsal ("rehearsal": true in a request), or start without --rehearsal.',
+            )
         scenario = str(config.get("scenario") or DEFAULT_SCENARIO) if rehearsal else None
         settings = self._launch.settings(config.get("settings", {}))
         await self._runtime(scenario, settings)

@@ -202,7 +202,7 @@ def _status_text(overviews: Sequence[ProjectOverview], asked: cli.ShowStatus, bo
     if asked.reference is None:
         lines = status.listing(overviews, bounds)
     else:
-        lines = status.detail(overviews[0], now(), bounds[overviews[0].project.id])
+        lines = status.detail(overviews[0], now(), bounds[overviews[0].project.id], connect=asked.options.connect)
     return "\n".join(lines) + "\n"
 
 
@@ -269,7 +269,7 @@ async def _start(invocation: cli.StartProject, given: Launch, front: Front) -> i
     async with compose.open_client(given) as engine:
         if front.interrupts.wanted.is_set():
             return INTERRUPTED
-        return await _run(engine, front).start(command)
+        return await _run(engine, front, given).start(command)
 
 
 def _directory(invocation: cli.StartProject, given: Launch) -> str | None:
@@ -288,7 +288,7 @@ async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front
         answer = None
         if invocation.approve or invocation.changes is not None:
             answer = await pick.answer(engine, project, invocation.changes)
-        return await _run(engine, front).resume(project.id, answer)
+        return await _run(engine, front, given).resume(project.id, answer)
 
 
 async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
@@ -297,9 +297,9 @@ async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int
         stopping = asyncio.create_task(Past(engine, front.view, project).stop(), name="stop")
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
-        status = stopping.result()
-        go_on = f"{cli.PROGRAM} --resume {project.number}"
-        await front.view.notice([f"{project.name}: {status.value}. Go on with: {go_on}"])
+        rests = stopping.result()
+        go_on = status.resume_command(project, given.connect)
+        await front.view.notice([f"{project.name}: {rests.value}. Go on with: {go_on}"])
         return 0
 
 
@@ -308,13 +308,17 @@ async def _stop_all(invocation: cli.StopRunning, given: Launch, front: Front) ->
     view = front.view if invocation.options.json else NoticesView(front.outlet, front.view)
     async with compose.open_client(given) as engine:
         running = await pick.all_running(engine)
-        stopping = asyncio.create_task(stop_each(engine, view, running), name="stop")
+        stopping = asyncio.create_task(stop_each(engine, view, running, given.connect), name="stop")
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
     ended = False
     # A server that was named is somebody else's.
     if given.connect is None:
-        ending = asyncio.create_task(background.end_server(given), name="end-server")
+
+        async def tell(line: str) -> None:
+            await view.notice([line])
+
+        ending = asyncio.create_task(background.end_server(given, tell), name="end-server")
         if not await _unless_interrupted(ending, front):
             return INTERRUPTED
         ended = ending.result()
@@ -353,8 +357,15 @@ async def _unless_interrupted(work: "asyncio.Task[Any]", front: Front) -> bool:
         await asyncio.gather(work, interrupted, return_exceptions=True)
 
 
-def _run(engine: EngineClient, front: Front) -> Run:
-    return Run(engine, front.view, front.interrupts, front.adapter, on_interrupt=front.outlet.hurry)
+def _run(engine: EngineClient, front: Front, given: Launch) -> Run:
+    return Run(
+        engine,
+        front.view,
+        front.interrupts,
+        front.adapter,
+        on_interrupt=front.outlet.hurry,
+        connect=given.connect,
+    )
 
 
 async def _asked_idea(front: Front) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from orchestrator_tui import background, cli
+from orchestrator_tui.api.connect import background_hints
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.whereabouts import (
@@ -217,6 +218,34 @@ async def test_the_file_of_another_server_stays(start: Launch) -> None:
     write_whereabouts(start.paths, here())
     remove_whereabouts(start.paths)
     assert not start.paths.background.exists()
+
+
+async def test_a_server_that_does_not_end_is_named_with_what_ends_it(
+    start: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "_terminate", lambda process: None)
+    monkeypatch.setattr(background, "TELL_SECONDS", -1.0)
+    monkeypatch.setattr(background, "END_SECONDS", -1.0)
+    told: list[str] = []
+
+    async def tell(line: str) -> None:
+        told.append(line)
+
+    with only_one(start.paths):
+        with pytest.raises(ServeFailed, match=f"process {os.getpid()} on .*, does not end") as failed:
+            await background.end_server(start, tell)
+        # This process must not be told to end.
+        start.paths.background_lock.write_text("nobody")
+    assert f"kill -KILL {os.getpid()}" in failed.value.hint
+    assert told[0].startswith(f"Waiting for the background server, process {os.getpid()} on ")
+
+
+async def test_what_there_is_to_do_about_the_background_server_names_its_process(start: Launch) -> None:
+    start.paths.data.mkdir(parents=True, exist_ok=True)
+    write_whereabouts(start.paths, here())
+    hints = background_hints(start)
+    assert f"process {os.getpid()} on " in hints.silent
+    assert "--stop --all" in hints.silent
 
 
 async def test_there_is_one_server_at_a_time(start: Launch) -> None:

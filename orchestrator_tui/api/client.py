@@ -4,7 +4,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 from urllib.parse import quote
 
@@ -17,7 +17,7 @@ from orchestrator_tui.api.sse import read_events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.codec import from_plain
 from orchestrator_tui.domain.commands import Command, CreateProject
-from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
+from orchestrator_tui.domain.errors import AccessDenied, OrchestratorError, ProjectNotFound, ServerUnavailable
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.records import (
@@ -37,11 +37,27 @@ from orchestrator_tui.engine.client import EngineClient
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-"""How long an answer may take; the stream of events shows a sign of life more often than that."""
+"""How long an answer may take."""
+
 TRIES = 3
 """How often a question, or a command under the same key, is asked when its answer gets lost."""
 
-TRY_AGAIN = "It is tried again; check that it runs."
+SILENT_SECONDS = 30.0
+"""After so long without its first answer, or without a sign of life in the stream of events, nobody is there; a server
+gives one more often than that."""
+
+TOKEN_HINT = "Set ORCHESTRATOR_TOKEN to one that orchestrator-tui token create made on the server."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hints:
+    """What to do when nothing is at the server's address, and when something is there that gives no answer."""
+
+    gone: str = "Check that it runs."
+    silent: str = "Something is there; look whether it is overloaded, or was halted."
+
+
+SOON = httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS)
 
 T = TypeVar("T")
 
@@ -53,13 +69,12 @@ async def open_remote(
     *,
     config: Mapping[str, Any] | None = None,
     verify: ssl.SSLContext | bool = True,
-    hint: str = TRY_AGAIN,
+    hints: Hints | None = None,
 ) -> AsyncIterator["RemoteEngine"]:
-    """The engine that is served at `url`; `config` goes with each new project. `hint` says what to do when nothing
-    answers there.
+    """The engine that is served at `url`; `config` goes with each new project.
 
     Raises:
-        StoreUnavailable: nothing answers there.
+        ServerUnavailable: nothing answers there.
         OrchestratorError: what answers there is no such server, or does not take the token.
     """
     timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
@@ -73,18 +88,28 @@ async def open_remote(
         follow_redirects=False,
         verify=verify,
     ) as http:
-        engine = RemoteEngine(http, config=config or {}, hint=hint)
-        await engine.projects(limit=1)
+        engine = RemoteEngine(http, config=config or {}, hints=hints or Hints())
+        await engine.greet()
         yield engine
 
 
 class RemoteEngine(EngineClient):
-    """Asks a server. While it cannot be reached everything raises StoreUnavailable, as a lost database does."""
+    """Asks a server. While it cannot be reached everything raises ServerUnavailable, which counts as a
+    lost database."""
 
-    def __init__(self, http: httpx.AsyncClient, *, config: Mapping[str, Any], hint: str = TRY_AGAIN) -> None:
+    def __init__(self, http: httpx.AsyncClient, *, config: Mapping[str, Any], hints: Hints) -> None:
         self._http = http
         self._config = config
-        self._hint = hint
+        self._hints = hints
+
+    async def greet(self) -> None:
+        """See that such a server is there and takes the token; it is given less time than for what takes long.
+
+        Raises:
+            ServerUnavailable: nothing answers there.
+            OrchestratorError: what answers there is no such server, or does not take the token.
+        """
+        await self._ask("GET", "/projects", params={"limit": 1}, timeout=SOON)
 
     async def submit(self, command: Command) -> str:
         if isinstance(command, CreateProject) and self._config:
@@ -102,7 +127,7 @@ class RemoteEngine(EngineClient):
             parameters["project"] = project_id
         self._check_open()
         try:
-            async with self._http.stream("GET", "/events", params=parameters) as response:
+            async with self._http.stream("GET", "/events", params=parameters, timeout=SOON) as response:
                 if response.status_code != 200:
                     await response.aread()
                     raise _error_of(response)
@@ -123,7 +148,7 @@ class RemoteEngine(EngineClient):
             raise self._unreachable(error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise self._strange() from error
-        raise StoreUnavailable(f"The server at {self._place} ended.", hint=self._hint)
+        raise ServerUnavailable(f"The server at {self._place} ended.", hint=self._hints.gone)
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         return await self._read(Snapshot, "/snapshot", before=before, limit=limit)
@@ -209,7 +234,7 @@ class RemoteEngine(EngineClient):
         """The JSON of an answer. What got lost on its way is asked again a few times.
 
         Raises:
-            StoreUnavailable: the server cannot be reached.
+            ServerUnavailable: the server cannot be reached.
             OrchestratorError, KeyError: what the server said.
         """
         left = TRIES
@@ -237,17 +262,22 @@ class RemoteEngine(EngineClient):
             raise self._strange() from error
 
     def _check_open(self) -> None:
-        """Raises StoreUnavailable when this front end has closed the connection itself."""
+        """Raises ServerUnavailable when this front end has closed the connection itself."""
         if self._http.is_closed:
-            raise StoreUnavailable(f"The connection to {self._place} is closed.", final=True)
+            raise ServerUnavailable(f"The connection to {self._place} is closed.", final=True)
 
     @property
     def _place(self) -> str:
         return str(self._http.base_url).rstrip("/")
 
-    def _unreachable(self, error: httpx.TransportError) -> StoreUnavailable:
+    def _unreachable(self, error: httpx.TransportError) -> ServerUnavailable:
+        if isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout):
+            return ServerUnavailable(f"The server at {self._place} gives no answer.", hint=self._hints.silent)
         reason = f"{error}".rstrip(".") or type(error).__name__
-        return StoreUnavailable(f"The server at {self._place} cannot be reached: {reason}.", hint=self._hint)
+        hint = self._hints.gone
+        if "WRONG_VERSION_NUMBER" in reason:
+            reason, hint = "it does not speak TLS", "Name it with http:// if nothing encrypts in front of it."
+        return ServerUnavailable(f"The server at {self._place} cannot be reached: {reason}.", hint=hint)
 
     def _strange(self) -> OrchestratorError:
         return OrchestratorError(
@@ -264,13 +294,16 @@ def _error_of(response: httpx.Response) -> Exception:
         problem = None
     if not isinstance(problem, dict) or "error" not in problem:
         # A proxy in between, perhaps, whose server is away.
-        kind = StoreUnavailable if response.status_code in (502, 503, 504) else OrchestratorError
+        kind = ServerUnavailable if response.status_code in (502, 503, 504) else OrchestratorError
         return kind(
             f"{response.url.copy_with(query=None)} answered with {response.status_code}.",
             hint="Is it orchestrator-tui --serve?",
         )
+    if response.status_code == 401:
+        # What the server advises is for whoever writes requests by hand.
+        return AccessDenied(str(problem.get("detail")), hint=TOKEN_HINT)
     if response.status_code == 429:
-        return StoreUnavailable(str(problem.get("detail")), hint=str(problem.get("hint")))
+        return ServerUnavailable(str(problem.get("detail")), hint=str(problem.get("hint")))
     return wire.error_from(problem)
 
 

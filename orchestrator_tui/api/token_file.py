@@ -35,6 +35,8 @@ async def ensure_token_file(file: Path, ledger: Ledger) -> None:
     try:
         _write_private(file, minted.text + "\n")
     except OSError as error:
+        # Nobody has it, so nobody is to use it.
+        await ledger.revoke_token(minted.token.id)
         raise ServeFailed(
             f"{file} cannot be written: {error.strerror}.", hint="It holds the token of this machine; make it writable."
         ) from error
@@ -59,8 +61,13 @@ def _write_private(file: Path, text: str) -> None:
     with suppress(FileNotFoundError):
         beside.unlink()
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(descriptor)
-    beside.replace(file)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+            opened.write(text)
+            opened.flush()
+            os.fsync(descriptor)
+        beside.replace(file)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise

@@ -29,11 +29,15 @@ def check_directory(directory: Path) -> None:
 
 def writable(directory: Path) -> bool:
     """Whether files can be made in `directory`, or in its nearest parent that exists."""
-    while not directory.exists():
-        if directory.parent == directory:
-            return False
-        directory = directory.parent
+    directory = nearest(directory)
     return directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
+
+
+def nearest(directory: Path) -> Path:
+    """`directory`, or its nearest parent that exists."""
+    while not directory.exists() and directory.parent != directory:
+        directory = directory.parent
+    return directory
 
 
 def unusable(directory: Path, error: OSError) -> DirectoryUnusable:

@@ -12,7 +12,14 @@ from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
 from orchestrator_tui.config.places import check_domains, check_folders
 from orchestrator_tui.config.urls import check_api_url
-from orchestrator_tui.config.webhooks import RECEIVERS, check_receiver, check_variable, each_named_once, receivers_in
+from orchestrator_tui.config.webhooks import (
+    RECEIVERS,
+    check_receiver,
+    check_variable,
+    each_named_once,
+    happenings_in,
+    receivers_in,
+)
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.notices import Happening
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
@@ -385,7 +392,7 @@ class WebhookReceiver(Section):
     url_from: VariableName | None = None
     key_from: VariableName | None = None
     format: Literal["json", "slack"] = "json"
-    on: Annotated[tuple[Happening, ...], Field(min_length=1)] = tuple(Happening)
+    on: Annotated[tuple[Happening, ...], BeforeValidator(happenings_in), Field(min_length=1)] = tuple(Happening)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

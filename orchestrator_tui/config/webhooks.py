@@ -5,6 +5,8 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
+from orchestrator_tui.domain.notices import Happening
+
 RECEIVERS = (
     "an array of tables with names of their own, each with one of url (https, or http on this machine) and url_from, "
     'and with key_from unless its format is "slack", '
@@ -31,6 +33,20 @@ def receivers_in(value: Any) -> Any:
         except ValueError:
             return value
     return tuple(value) if isinstance(value, list) else value
+
+
+def happenings_in(value: Any) -> Any:
+    """What a receiver is told, of the names in an array.
+
+    Raises:
+        ValueError: one of them is nothing that is told.
+    """
+    if not isinstance(value, list | tuple):
+        return value
+    try:
+        return tuple(map(Happening, value))
+    except ValueError as error:
+        raise ValueError(f"expected an array of {', '.join(Happening)}") from error
 
 
 def check_variable(name: str) -> str:

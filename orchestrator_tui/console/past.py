@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from orchestrator_tui.console.fold import ConsoleState, fold
+from orchestrator_tui.console.status import resume_command
 from orchestrator_tui.console.view import View
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import IllegalTransition
@@ -75,17 +76,18 @@ class Past:
         return (await self._engine.find_project(self._project_id)).status
 
 
-async def stop_each(engine: EngineClient, view: View, projects: Sequence[Project]) -> None:
-    """Stop projects, all at the same time, and say of each how it rests then."""
+async def stop_each(engine: EngineClient, view: View, projects: Sequence[Project], connect: str | None = None) -> None:
+    """Stop projects, all at the same time, and say of each how it rests then. `connect` is the server that a person
+    named."""
     async with asyncio.TaskGroup() as group:
         for project in projects:
-            group.create_task(_stop(engine, view, project), name=f"stop-{project.slug}")
+            group.create_task(_stop(engine, view, project, connect), name=f"stop-{project.slug}")
 
 
-async def _stop(engine: EngineClient, view: View, project: Project) -> None:
+async def _stop(engine: EngineClient, view: View, project: Project, connect: str | None) -> None:
     # It may have come to its end in this moment.
     with suppress(IllegalTransition):
         await Past(engine, view, project).stop()
     status = (await engine.find_project(project.id)).status
-    go_on = "" if status is PipelineStatus.COMPLETED else f" Go on with: orchestrator-tui --resume {project.number}"
+    go_on = "" if status is PipelineStatus.COMPLETED else f" Go on with: {resume_command(project, connect)}"
     await view.notice([f"{project.name}: {status.value}.{go_on}"])

@@ -19,6 +19,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
 from orchestrator_tui.engine.client import EngineClient
@@ -26,6 +27,9 @@ from orchestrator_tui.engine.client import EngineClient
 BY = "console"
 RETRY_SECONDS = 2.0
 """How long it takes until a database that cannot be read is tried again."""
+
+OWNER_SECONDS = 5.0
+"""How often it is looked whether the process that runs the project is still there."""
 
 
 class Ending(Enum):
@@ -48,7 +52,7 @@ ENDINGS = {
 class Run:
     """One project on one console. Without an `adapter` nobody is asked, and a question ends the run.
 
-    `on_interrupt` is called when an orderly end begins.
+    `on_interrupt` is called when an orderly end begins. `connect` is the server that a person named.
     """
 
     def __init__(
@@ -58,17 +62,21 @@ class Run:
         interrupts: Interrupts,
         adapter: InputAdapter | None,
         on_interrupt: Callable[[], None] = lambda: None,
+        *,
+        connect: str | None = None,
     ) -> None:
         self._engine = engine
         self._view = view
         self._interrupts = interrupts
         self._broker = Broker(engine, adapter, by=BY) if adapter else None
         self._on_interrupt = on_interrupt
+        self._connect = connect
         self._state = ConsoleState()
         self._project_id = ""
         self._ask_wanted = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
         self._opening = False
+        self._trouble: StoreUnavailable | None = None
 
     async def start(self, command: Command) -> int:
         """Create a project with `command` and follow it; returns the exit code."""
@@ -91,6 +99,7 @@ class Run:
             asyncio.create_task(self._watch(), name="console-watch"),
             asyncio.create_task(driving, name="console-drive"),
             asyncio.create_task(self._stop_when_told(), name="console-stop"),
+            asyncio.create_task(self._watch_owner(), name="console-owner"),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -111,10 +120,17 @@ class Run:
             try:
                 return await self._watch_once()
             except StoreUnavailable as error:
-                await self._view.notice([words.clean(f"{error.title}: {error.line()} It is tried again.")])
+                # Told once, however long it lasts.
+                if self._trouble is None:
+                    await self._view.notice([words.clean(f"{error.title}: {error.line()} It is tried again.")])
+                self._trouble = error
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _watch_once(self) -> Ending:
+        if self._trouble is not None:
+            await self._status()
+            await self._view.notice([f"{self._trouble.title}: it is there again."])
+            self._trouble = None
         async with self._engine.subscribe(self._state.seq, project_id=self._project_id) as stream:
             async for live in stream:
                 # The engine itself reads on from the store after a `Resync`.
@@ -122,6 +138,17 @@ class Run:
                     await self._show(live)
                     if (ending := await self._ending(live.event)) is not None:
                         return ending
+        return Ending.STOPPED
+
+    async def _watch_owner(self) -> Ending:
+        """Returns once nobody runs the project any more: a process that was killed tells nobody."""
+        looks = 0
+        while looks < 2:
+            await asyncio.sleep(OWNER_SECONDS)
+            with suppress(StoreUnavailable):
+                # A project that is taken over is without an owner for a moment only.
+                is_left = not self._opening and await self._status() is PipelineStatus.STOPPED
+                looks = looks + 1 if is_left else 0
         return Ending.STOPPED
 
     async def _show(self, recorded: Recorded) -> None:
@@ -155,7 +182,7 @@ class Run:
         return Ending.WAITING if overview.state.resumes_at is None else None
 
     async def _status(self) -> PipelineStatus:
-        return (await self._engine.overview(self._project_id)).project.status
+        return as_it_is(await self._engine.overview(self._project_id)).project.status
 
     # Asking
 
@@ -250,13 +277,13 @@ class Run:
         while page := await self._engine.events(after_seq=self._state.seq, project_id=self._project_id):
             for recorded in page:
                 await self._show(recorded)
-        overview = await self._engine.overview(self._project_id)
+        overview = as_it_is(await self._engine.overview(self._project_id))
         artifacts = await self._engine.artifacts(self._project_id)
         tracker = await self._engine.tracker(self._project_id)
         await self._view.say(summary(overview, artifacts, self._state.commits, now(), items_at=tracker.link))
-        if lines := at_the_end(overview.project, tracker):
+        if lines := at_the_end(overview.project, tracker, self._connect):
             await self._view.notice(["", *lines])
-        if lines := what_next(overview):
+        if lines := what_next(overview, self._connect):
             await self._view.notice(["", *lines])
 
     async def _read_history(self) -> None:

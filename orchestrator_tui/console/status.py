@@ -7,7 +7,7 @@ from typing import Any
 from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
-from orchestrator_tui.domain.records import ProjectOverview
+from orchestrator_tui.domain.records import Project, ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, hidden
 
@@ -38,8 +38,11 @@ def listing(overviews: Sequence[ProjectOverview], bounds: Mapping[str, Bounds] |
     return lines
 
 
-def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None) -> list[str]:
-    """One project on a page; `at` is the present moment. `bounds` adds what is near a limit, and what is left to do."""
+def detail(
+    overview: ProjectOverview, at: datetime, bounds: Bounds | None = None, *, connect: str | None = None
+) -> list[str]:
+    """One project on a page; `at` is the present moment. `bounds` adds what is near a limit, and what is left to do.
+    `connect` is the server that a person named to get at it."""
     project, usage = overview.project, overview.total_usage
     facts = [
         ("Project", f"{project.number} {words.one_line(project.name)}{_mark(overview)}"),
@@ -56,9 +59,9 @@ def detail(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None
         lines += [words.REHEARSAL]
     lines += ["", *phase_table(overview, at)]
     if overview.waiting_for is not None:
-        lines += ["", *how_to_answer(overview)]
+        lines += ["", *how_to_answer(overview, connect)]
     elif project.status in standing.RESTING:
-        lines += ["", *why_paused(overview), *how_to_go_on(overview, "Go on with")]
+        lines += ["", *why_paused(overview), *how_to_go_on(overview, "Go on with", connect)]
     return lines
 
 
@@ -103,12 +106,12 @@ def phase_table(overview: ProjectOverview, at: datetime) -> list[str]:
     return words.table(rows)
 
 
-def how_to_answer(overview: ProjectOverview) -> list[str]:
+def how_to_answer(overview: ProjectOverview, connect: str | None = None) -> list[str]:
     """What waits for a person, and the commands that answer it; nothing when nothing waits."""
     request = overview.waiting_for
     if request is None:
         return []
-    resume = resume_command(overview)
+    resume = resume_command(overview.project, connect)
     lines = [f"Project {overview.project.number} waits for you: {words.one_line(request.title)}"]
     match request.kind:
         case RequestKind.ERROR_DECISION:
@@ -136,15 +139,21 @@ def _in_full(text: str) -> list[str]:
     return ["", *lines, "", *([words.not_shown(count)] if (count := hidden(text)) else [])]
 
 
-def how_to_go_on(overview: ProjectOverview, told: str) -> list[str]:
+def how_to_go_on(overview: ProjectOverview, told: str, connect: str | None = None) -> list[str]:
     """The command that resumes a project, after the word `told`; nothing at a limit: by itself it would change nothing,
     and what does was told with the pause."""
     at_limit = (overview.project.status, overview.state.shutdown_reason) == (PipelineStatus.PAUSED, PauseReason.BUDGET)
-    return [] if at_limit else [f"{told}: {resume_command(overview)}"]
+    return [] if at_limit else [f"{told}: {resume_command(overview.project, connect)}"]
 
 
-def resume_command(overview: ProjectOverview) -> str:
-    return f"orchestrator-tui --resume {overview.project.number}"
+def resume_command(project: Project, connect: str | None) -> str:
+    """How a person goes on with a project; `connect` is the server that they named to get at it."""
+    return f"orchestrator-tui --resume {project.number}{on_server(connect)}"
+
+
+def on_server(connect: str | None) -> str:
+    """What a command needs to reach the server that a person named, if they did."""
+    return "" if connect is None else f" --connect {connect}"
 
 
 def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = None) -> dict[str, Any]:

@@ -36,14 +36,15 @@ def summary(
     return [*lines, "", *(f"  {row}" for row in status.phase_table(overview, at))]
 
 
-def what_next(overview: ProjectOverview) -> list[str]:
-    """How to go on with a project; nothing for one that is finished."""
+def what_next(overview: ProjectOverview, connect: str | None = None) -> list[str]:
+    """How to go on with a project; nothing for one that is finished. `connect` is the server that a person named."""
     if overview.project.status is PipelineStatus.COMPLETED:
         return []
     if overview.waiting_for is not None:
-        return status.how_to_answer(overview)
-    resume = status.how_to_go_on(overview, "To resume")
-    return [*status.why_paused(overview), *resume, "To look at it: orchestrator-tui --status"]
+        return status.how_to_answer(overview, connect)
+    resume = status.how_to_go_on(overview, "To resume", connect)
+    look = f"To look at it: orchestrator-tui --status{status.on_server(connect)}"
+    return [*status.why_paused(overview), *resume, look]
 
 
 def _headline(overview: ProjectOverview) -> str:

@@ -31,22 +31,24 @@ def lines(project: Project, state: SyncState) -> list[str]:
     return told
 
 
-def to_be_done(overview: ProjectOverview) -> list[str]:
+def to_be_done(overview: ProjectOverview, connect: str | None = None) -> list[str]:
     """That a finished project does not begin by itself with what a person added."""
     todo = overview.items.todo
     if overview.project.status is not PipelineStatus.COMPLETED or not todo:
         return []
-    return [f"{words.plural(todo, 'work item')} to be done; begin with: {status.resume_command(overview)}"]
+    return [
+        f"{words.plural(todo, 'work item')} to be done; begin with: {status.resume_command(overview.project, connect)}"
+    ]
 
 
-def at_the_end(project: Project, state: SyncState) -> list[str]:
+def at_the_end(project: Project, state: SyncState, connect: str | None = None) -> list[str]:
     """That the items are not where people expect them, which nothing else would tell at the end of a run."""
     if state.last_error is None:
         return []
     waiting = f", {words.plural(state.pending, 'change')} waiting" if state.pending else ""
     return [
         f"Work tracker {state.kind}{waiting}: {words.one_line(state.last_error, 600)}",
-        f"Once that is mended: orchestrator-tui tracker sync {project.number}",
+        f"Once that is mended: orchestrator-tui tracker sync {project.number}{status.on_server(connect)}",
     ]
 
 

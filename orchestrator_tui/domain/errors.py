@@ -212,6 +212,12 @@ class StoreUnavailable(OrchestratorError):
         self.final = final
 
 
+class ServerUnavailable(StoreUnavailable):
+    """The server that has the projects cannot be reached, or gives no answer."""
+
+    title = "Server"
+
+
 class StoreRefused(StoreUnavailable):
     """The database is there and lets nobody in like this; waiting alone does not change that."""
 

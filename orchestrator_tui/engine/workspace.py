@@ -203,9 +203,11 @@ class Workspace:
 
         Raises:
             PhaseFailed: there is no such commit.
+            DirectoryUnusable: the folder or its repository is gone.
         """
         if not _HASH.fullmatch(commit):
             raise PhaseFailed(f"{one_line(commit, 60)!r} is no commit's hash.")
+        self._require_repository()
         return await self._git("show", *_PATCH, "--format=%h %s%n%an, %aI%n", commit, "--")
 
     async def log(self, limit: int) -> list[CommitEntry]:
@@ -214,8 +216,7 @@ class Workspace:
         Raises:
             DirectoryUnusable: the folder or its repository is gone.
         """
-        if not (self.directory / ".git").exists():
-            raise DirectoryUnusable(self.directory, "there is no repository yet", hint="The initialize phase makes it.")
+        self._require_repository()
         if await self.head() is None:
             return []
         listed = await self._git("log", f"--max-count={limit}", "--no-color", "--numstat", f"--format={_ENTRY}")
@@ -223,13 +224,22 @@ class Workspace:
         return [_entry(*parts[at : at + 6]) for at in range(0, len(parts) - 5, 6)]
 
     async def difference(self) -> str:
-        """What differs from the last commit right now, as a patch, new files and all."""
+        """What differs from the last commit right now, as a patch, new files and all.
+
+        Raises:
+            DirectoryUnusable: the folder or its repository is gone.
+        """
+        self._require_repository()
         if await self.head() is None:
             return await self.changes()
         with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
             apart = await asyncio.to_thread(self._index_apart, Path(folder))
             await self._git("add", "--all", "--intent-to-add", environment=apart)
             return await self._git("diff", *_PATCH, "HEAD", "--", environment=apart)
+
+    def _require_repository(self) -> None:
+        if not (self.directory / ".git").exists():
+            raise DirectoryUnusable(self.directory, "there is no repository yet", hint="The initialize phase makes it.")
 
     def _index_apart(self, folder: Path) -> Mapping[str, str]:
         """Makes git use a copy of the index, so that looking changes nothing that somebody at work there relies on."""

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from orchestrator_tui.api.base import Options
+from orchestrator_tui.api import client
+from orchestrator_tui.api.base import Limits, Options
 from orchestrator_tui.api.client import RemoteEngine, open_remote
 from orchestrator_tui.api.connect import find_token
 from orchestrator_tui.api.far import from_afar
@@ -34,6 +35,7 @@ from orchestrator_tui.domain.errors import (
     ProjectNotFound,
     RequestClosed,
     ServeFailed,
+    ServerUnavailable,
     StoreUnavailable,
     UsageError,
 )
@@ -44,6 +46,7 @@ from orchestrator_tui.engine.client import EngineClient
 from tests.api.serving import served
 from tests.running import Watched, launch
 
+NEVER = 1_000.0
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
 
@@ -168,6 +171,52 @@ async def test_a_wrong_token_or_no_server_is_told_at_once(tmp_path: Path) -> Non
             pass
 
 
+async def test_what_there_is_to_do_about_a_token_is_said_to_a_person(tmp_path: Path) -> None:
+    async with served(tmp_path / "home") as it:
+        with pytest.raises(AccessDenied, match="not known") as told:
+            async with open_remote(it.origin, "orch_wrong"):
+                pass
+    assert told.value.hint == "Set ORCHESTRATOR_TOKEN to one that orchestrator-tui token create made on the server."
+
+
+async def test_a_server_that_gives_no_answer_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that was halted: the system takes the connection, and nobody answers."""
+    monkeypatch.setattr(client, "SOON", httpx.Timeout(0.05, connect=client.CONNECT_SECONDS))
+    with listen("127.0.0.1", 0) as listening:
+        hints = client.Hints(silent="It is process 5.")
+        with pytest.raises(ServerUnavailable, match=r"gives no answer\.") as told:
+            async with open_remote(f"http://127.0.0.1:{listening.getsockname()[1]}", "orch_x", hints=hints):
+                pass
+    assert (told.value.title, told.value.hint) == ("Server", "It is process 5.")
+
+
+async def test_a_stream_without_any_sign_of_life_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(heartbeat_seconds=NEVER)
+    async with served(tmp_path / "home", limits=limits) as it, it.remote() as remote:
+        monkeypatch.setattr(client, "SOON", httpx.Timeout(0.05, connect=client.CONNECT_SECONDS))
+        with pytest.raises(ServerUnavailable, match="gives no answer"):
+            async with remote.subscribe(0) as lives:
+                async for _ in lives:
+                    pytest.fail("nothing happens there")
+
+
+async def test_a_server_that_does_not_speak_tls_is_told(tmp_path: Path) -> None:
+    async with served(tmp_path / "home") as it:
+        with pytest.raises(ServerUnavailable, match="it does not speak TLS") as told:
+            async with open_remote(it.origin.replace("http:", "https:"), "orch_x"):
+                pass
+    assert "http://" in told.value.hint
+
+
+@pytest.mark.parametrize("token", ["orch_\u00e9", "orch_a\nHost: x", "two words"])
+def test_a_token_that_cannot_be_sent_is_told_and_not_shown(tmp_path: Path, token: str) -> None:
+    made = launch(tmp_path / "home", None)
+    start = replace(made, connect="https://team.example", environ={**made.environ, "ORCHESTRATOR_TOKEN": token})
+    with pytest.raises(AccessDenied, match="ORCHESTRATOR_TOKEN holds characters that are in no token") as told:
+        find_token(start)
+    assert "orch_a" not in told.value.line()
+
+
 async def test_a_server_that_is_no_such_server_is_told(tmp_path: Path) -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -283,6 +332,17 @@ async def test_the_token_file_is_its_owner_s_alone_and_is_renewed_when_it_was_no
         file.write_text("nonsense")
         await ensure_token_file(file, it.ledger)
         assert read_token_file(file) not in (None, "nonsense")
+
+
+async def test_a_token_file_that_cannot_be_written_leaves_no_token_behind(tmp_path: Path) -> None:
+    async with served(tmp_path / "home") as it:
+        before = {one.id for one in await it.ledger.tokens() if one.revoked_at is None}
+        file = tmp_path / "data" / "api-token"
+        file.mkdir(parents=True)
+        with pytest.raises(ServeFailed, match="Is a directory"):
+            await ensure_token_file(file, it.ledger)
+        assert list(file.parent.iterdir()) == [file]
+        assert {one.id for one in await it.ledger.tokens() if one.revoked_at is None} == before
 
 
 def test_the_token_of_this_machine_is_told_to_nobody_else(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 import asyncio
+import shutil
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from orchestrator_tui.api.routes.watching import look
 from orchestrator_tui.config.address import local_names_of
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.console.interrupts import Interrupts
+from orchestrator_tui.domain.commands import CreateProject
+from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.sandboxes import Sandboxes, SandboxOutlook
 from orchestrator_tui.serve import wait_for_database
 from tests.api.serving import Served, served
@@ -94,6 +99,29 @@ async def test_a_folder_for_projects_that_cannot_be_written_is_told(tmp_path: Pa
     for folder, fine in ((tmp_path / "file" / "workspace", False), (tmp_path / "workspace", True)):
         start = launch(tmp_path / "home", None, project={"workspace": str(folder)})
         assert (await compose.lacking_folder(start) == "") is fine
+
+
+async def test_a_server_for_rehearsals_builds_nothing_else_and_says_what_to_send(tmp_path: Path) -> None:
+    start = replace(launch(tmp_path / "home", None), scenario="markdown-checker")
+    async with compose.open_engine(start) as engine:
+        with pytest.raises(UsageError, match="Only rehearsals are built here") as told:
+            await engine.submit(CreateProject(idea="Small modules"))
+        assert '"rehearsal": true' in told.value.hint
+        assert not await engine.projects()
+
+
+async def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = launch(tmp_path / "home", None, project={"workspace": str(tmp_path / "not" / "yet")})
+    full: set[Path] = set()
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk(free=0 if Path(folder) in full else 10**9))
+    assert await compose.lacking_folder(start) == ""
+    for folder in (tmp_path, start.paths.data):
+        full = {folder}
+        assert await compose.lacking_folder(start) == f"{folder}: the disk is full."
+
+
+def disk(free: int) -> SimpleNamespace:
+    return SimpleNamespace(total=10**10, used=10**10 - free, free=free)
 
 
 def test_a_published_port_of_this_machine_is_known_by_all_its_names() -> None:

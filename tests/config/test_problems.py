@@ -9,6 +9,7 @@ from orchestrator_tui.config.paths import find_paths
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.config.webhooks import RECEIVERS
 from orchestrator_tui.domain.errors import SettingsError
+from orchestrator_tui.domain.notices import Happening
 
 GROUPS = ", ".join(SettingsModel.model_fields) + "."
 
@@ -64,12 +65,23 @@ def problems(
         ("[[webhooks.receivers]]\nurl = 'https://example.org'\nkey_from = 'K'",
          f"FILE: webhooks.receivers, number 1: name is needed; expected {RECEIVERS}."),
         (RECEIVER + RECEIVER, f"FILE: webhooks.receivers, two have the same name; expected {RECEIVERS}."),
+        ("agent.model = []", "FILE: agent.model is an array; expected sonnet, opus, haiku, default or a full "
+         "name that starts with claude-."),
         ("webhooks.receivers = 'team'", f'FILE: webhooks.receivers is "team"; expected {RECEIVERS}.'),
         ('"a\\nb" = 1', 'FILE: "a\\nb" is not a setting; known groups are ' + GROUPS),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_told_in_one_line(tmp_path: Path, content: str, line: str) -> None:
     assert problems(tmp_path, content) == [line]
+
+
+def test_who_is_told_of_what_is_taken_as_the_documentation_has_it(tmp_path: Path) -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "server.md").read_text()
+    (tmp_path / "orchestrator.toml").write_text(documented.partition("```toml\n")[2].partition("```")[0])
+    paths = find_paths({"ORCHESTRATOR_HOME": str(tmp_path / "home")})
+    team, slack = load_settings(paths=paths, environ={}, cwd=tmp_path).webhooks.receivers
+    assert (team.name, team.on) == ("team", tuple(Happening))
+    assert (slack.name, slack.on) == ("slack", (Happening.WAITING, Happening.FAILED))
 
 
 @pytest.mark.parametrize("name", ["opus", "default", "sonnet[1m]", "claude-opus-4-5-20251101", "claude-sonnet-4.5[1m]"])

@@ -174,6 +174,16 @@ def out_of_budget(error: str | None) -> ProjectOverview:
     return replace(shown, state=replace(shown.state, shutdown_reason="budget"))
 
 
+@pytest.mark.parametrize("waits", [True, False])
+def test_whoever_named_a_server_is_told_to_go_on_there(waits: bool) -> None:
+    paused = waiting() if waits else overview(state=PipelineStatus.STOPPED)
+    url = "http://127.0.0.1:8080"
+    for lines in (status.detail(paused, NOW, connect=url), what_next(paused, url)):
+        commands = [line for line in lines if "orchestrator-tui --" in line]
+        assert commands
+        assert all(f" --connect {url}" in line for line in commands)
+
+
 def test_a_pause_without_a_question_says_why_and_what_its_error_advises() -> None:
     paused = out_of_budget("All is used up. Resume with --set a.b=2.")
     for lines in (status.detail(paused, NOW), what_next(paused)):

@@ -213,8 +213,10 @@ async def test_the_history_lists_commits_with_their_item_and_their_lines(workspa
 
 
 async def test_the_history_of_a_folder_without_a_repository_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DirectoryUnusable, match="no repository yet"):
-        await Workspace(tmp_path, {"PATH": os.environ["PATH"]}).log(10)
+    bare = Workspace(tmp_path, {"PATH": os.environ["PATH"]})
+    for asked in (bare.log(10), bare.difference(), bare.show("a" * 40)):
+        with pytest.raises(DirectoryUnusable, match="no repository yet"):
+            await asked
 
 
 async def test_only_a_hash_names_a_commit(workspace: Workspace) -> None:
