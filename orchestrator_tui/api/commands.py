@@ -43,8 +43,19 @@ class Outcome:
     repeated: bool = False
 
 
-FindCommand = Callable[[], Awaitable[Command]]
-"""Finds out which command a request means, as things stand now; raises what keeps it from being one."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """A request for a command.
+
+    Attributes:
+        find: finds out which command it means as things stand now, and raises what keeps it from being one.
+        kind: the command's type.
+        said: what the request says again when it is sent again; what it means may by then be another command, or none.
+    """
+
+    find: Callable[[], Awaitable[Command]]
+    kind: type[Any]
+    said: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +99,25 @@ class Commands:
         async def known() -> Command:
             return command
 
-        return await self.carry_out_found(known, wire.dumps(wire.command_plain(command)), sender, key)
+        asked = Asked(find=known, kind=type(command), said=wire.dumps(wire.command_plain(command)))
+        return await self.carry_out_asked(asked, sender, key)
 
-    async def carry_out_found(self, find: FindCommand, said: bytes, sender: Sender, key: str | None = None) -> Outcome:
-        """The answer to the command that `find` finds; whoever does not wait for it does not end it. `said` is what a
-        request that is sent again says again: what it means may by then be another command, or none.
+    async def carry_out_asked(self, asked: Asked, sender: Sender, key: str | None = None) -> Outcome:
+        """The answer to a request; whoever does not wait for it does not end it. One that can be no command now is
+        refused, and logged all the same.
 
         Raises:
             Refused: the server is ending, or the key stands for another command, or for one whose end is not known.
             StoreUnavailable: the command could not be logged, so it was not begun.
-            OrchestratorError, KeyError: what `find` raised.
         """
         if self._closing:
             raise Refused(503, StoreUnavailable("The server is ending.", hint="Try again when it is up."))
-        body_hash = hashlib.sha256(said).hexdigest()
+        body_hash = hashlib.sha256(asked.said).hexdigest()
         name = (sender.token.id, key or "")
         if key is not None and (running := self._running.get(name)) is not None:
             _check_same(running.body_hash, body_hash)
             return replace(await asyncio.shield(running.task), repeated=True)
-        task = asyncio.create_task(self._once(find, sender, key, body_hash), name="command")
+        task = asyncio.create_task(self._once(asked, sender, key, body_hash), name="command")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         if key is not None:
@@ -114,10 +125,16 @@ class Commands:
             task.add_done_callback(lambda _: self._running.pop(name, None))
         return await asyncio.shield(task)
 
-    async def _once(self, find: FindCommand, sender: Sender, key: str | None, body_hash: str) -> Outcome:
+    async def _once(self, asked: Asked, sender: Sender, key: str | None, body_hash: str) -> Outcome:
         if key is not None and (before := await self._ledger.with_key(sender.token.id, key)) is not None:
             return _again(before, body_hash)
-        command = _signed(await find(), sender.token)
+        command: Command | OrchestratorError
+        try:
+            command = _signed(await asked.find(), sender.token)
+        except StoreUnavailable:
+            raise
+        except OrchestratorError as error:
+            command = error
         try:
             entry = await self._ledger.begin(
                 AuditEntry(
@@ -126,7 +143,7 @@ class Commands:
                     token_name=sender.token.name,
                     address=sender.address,
                     at=now(),
-                    command=type(command).__name__,
+                    command=asked.kind.__name__,
                     detail=self._detail(command),
                     key=key,
                     body_hash=body_hash,
@@ -143,8 +160,10 @@ class Commands:
         self._on_outcome(entry.command, outcome.status)
         return outcome
 
-    async def _outcome(self, command: Command, sender: Sender) -> Outcome:
+    async def _outcome(self, command: Command | OrchestratorError, sender: Sender) -> Outcome:
         try:
+            if isinstance(command, OrchestratorError):
+                raise command
             await asyncio.to_thread(check_command, command, sender.token.scope, self._options.workspace)
             if isinstance(command, CreateProject):
                 command = replace(command, idea=check_idea(command.idea))
@@ -153,7 +172,9 @@ class Commands:
             return Outcome(status=status_of(error), body=wire.dumps(problem_of(error)).decode())
         return Outcome(status=200, body=wire.dumps({"project_id": project_id}).decode())
 
-    def _detail(self, command: Command) -> str:
+    def _detail(self, command: Command | OrchestratorError) -> str:
+        if isinstance(command, OrchestratorError):
+            return self._options.mask(wire.dumps({"refused": _cut(command.message)}).decode())
         plain = wire.command_plain(command)
         short = {name: _cut(value) for name, value in plain.items() if name != "type" and value not in (None, {}, "")}
         return self._options.mask(wire.dumps(short).decode())

@@ -209,8 +209,11 @@ async def test_every_command_is_in_the_audit_log_with_who_what_and_when(site: Se
         await made(site, http, idea="A password=hunter2000 checker " + "x" * 500)
         asked = await waiting(http)
         await http.post("/projects/1/approve", json={"content_hash": asked["content_hash"]})
+        assert (await http.post("/projects/1/approve", json={"content_hash": "old"})).status_code == 409
         await http.post("/commands", json={"type": "ImportProject", "directory": "/etc"})
-        imported, approved, created = (await admin.get("/audit")).json()
+        imported, refused, approved, created = (await admin.get("/audit")).json()
+        assert (refused["command"], refused["status"]) == ("AnswerRequest", 409)
+        assert "refused" in refused["detail"]
         assert (imported["command"], imported["status"]) == ("ImportProject", 403)
         assert (approved["command"], approved["status"]) == ("AnswerRequest", 200)
         assert asked["id"] in approved["detail"]

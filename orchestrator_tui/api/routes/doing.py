@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Header, Request
 from starlette.responses import Response
 
 from orchestrator_tui.api import wire
-from orchestrator_tui.api.commands import Outcome, check_key
+from orchestrator_tui.api.commands import Asked, Outcome, check_key
 from orchestrator_tui.api.routes.parts import House, Reference, TheHouse, needs, sender_of
 from orchestrator_tui.api.schemas import (
     Answer,
@@ -152,8 +152,12 @@ async def _answered(
     async def find() -> Command:
         return command(await _waiting(house, project_id, body.content_hash, body.request_id, kind))
 
-    said = wire.dumps([type(body).__name__, project_id, body.model_dump(mode="json")])
-    return _told(await house.commands.carry_out_found(find, said, sender_of(request), key))
+    asked = Asked(
+        find=find,
+        kind=EditArtifact if isinstance(body, Edit) else AnswerRequest,
+        said=wire.dumps([type(body).__name__, project_id, body.model_dump(mode="json")]),
+    )
+    return _told(await house.commands.carry_out_asked(asked, sender_of(request), key))
 
 
 def _told(outcome: Outcome) -> Response:
