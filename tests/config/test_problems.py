@@ -59,7 +59,8 @@ def problems(
         (f"{RECEIVER}[[webhooks.receivers]]\nname = 'b'\nurl = 'https://example.org'",
          f'FILE: webhooks.receivers, number 2, "b": a key is needed to sign with; expected {RECEIVERS}.'),
         (f"{RECEIVER}on = ['nothing']",
-         f'FILE: webhooks.receivers, number 1, "a": on cannot be used; expected {RECEIVERS}.'),
+         'FILE: webhooks.receivers, number 1, "a": on: expected an array of waiting, finished, failed, budget; '
+         f"expected {RECEIVERS}."),
         (f"{RECEIVER}onn = ['failed']",
          f'FILE: webhooks.receivers, number 1, "a": there is no onn; expected {RECEIVERS}.'),
         ("[[webhooks.receivers]]\nurl = 'https://example.org'\nkey_from = 'K'",

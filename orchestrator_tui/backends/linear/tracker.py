@@ -103,8 +103,10 @@ class LinearTracker(MirroredTracker):
         return (f"the project {name} in Linear, in {team}, gets {missing} issues; {len(items) - missing} have one",)
 
     async def sync(self, project_id: str) -> SyncState:
-        if await self._sender.take_back_what_was_set_aside():
-            self._place = None
+        async with self._turn:
+            # At once, lest the worker sends it to what it knew of Linear before.
+            if await self._sender.take_back_what_was_set_aside():
+                self._place = None
         before: int | None = None
         while True:
             await self._in_time(AT_ONCE_SECONDS)
