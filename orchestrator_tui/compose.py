@@ -42,6 +42,7 @@ from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
@@ -61,7 +62,6 @@ from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher
-from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
@@ -355,6 +355,7 @@ class _House:
                 sessions=sessions,
                 render=render,
                 workspace=workspace,
+                checkout=workspace,
                 verifier=Verifier(
                     environment,
                     timeout_seconds=settings.verify.timeout_seconds,
@@ -418,9 +419,9 @@ class _House:
         async with find_tracker(kind)(context) as tracker:
             yield tracker
 
-    def workspace_of(self, project: Project) -> Workspace:
+    def workspace_of(self, project: Project) -> Checkout:
         """The folder of a project."""
-        return Workspace(Path(project.directory), self._environment(project))
+        return Checkout(Path(project.directory), self._environment(project))
 
     def _environment(self, project: Project) -> dict[str, str]:
         """What git and the project's check run in."""

@@ -14,7 +14,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.worktrees import WORKTREES
-from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, Commit, Workspace
 from orchestrator_tui.engine.worktree import BRANCHES, Rebased, Worktree
 
 LEAST_GIT = (2, 38)
@@ -67,14 +67,15 @@ class Checkout(Workspace):
     async def end_worktrees(self) -> None:
         """Items are not worked on in worktrees any more; what was unfinished there is kept as patches."""
         await self._clear_worktrees()
-        listed = await self._run("for-each-ref", "--format=%(refname:short)", f"refs/heads/{BRANCHES}/")
+        listed = await self._run("for-each-ref", "--format=%(refname:short)", f"refs/heads/{BRANCHES}/TASK-*")
         for branch in listed.output.split() if listed.exit_code == 0 else ():
             await self._git("branch", "-q", "-D", branch)
         with suppress(OSError):
             await asyncio.to_thread(self.worktrees.rmdir)
 
     async def open_worktree(self, key: str) -> Worktree:
-        """A fresh worktree for an item: on the commit its unfinished work was begun on if there is some, else on main's.
+        """A fresh worktree for an item, on the commit that its unfinished work was begun on, if there is some; else on
+        main's.
 
         Raises:
             PhaseFailed: git cannot make it.
@@ -107,6 +108,10 @@ class Checkout(Workspace):
         """Bring main and the files of the project from the commit below `rebased` to it, all or nothing; False when
         main has moved meanwhile, or somebody has changed files."""
         return await finish(self._advance(rebased))
+
+    async def describe(self, message: str) -> Commit:
+        """The newest commit, which has this message."""
+        return await self._describe(message)
 
     async def mend(self) -> None:
         await super().mend()

@@ -361,7 +361,7 @@ class Workspace:
 
     def shown(self, kept: Path) -> Path:
         """The path of something in the notes folder, as agents and people of the project know it."""
-        return kept.relative_to(self.project)
+        return kept.relative_to(self.project) if kept.is_relative_to(self.project) else kept
 
     def write_note(self, name: str, text: str) -> str:
         """Write a document into the notes folder; returns its path inside the project.
