@@ -15,8 +15,8 @@ from tests.replay_runtime import ReplaySession, Scripted
 from tests.running import NO_PLANNING
 
 Files = Mapping[str, str]
-Work = Callable[[str, int], Files]
-"""What the developer of an item writes after its prompt of that number, by its `ref`."""
+Work = Callable[[str, int, Path], Files]
+"""What the developer of an item writes after its prompt of that number, by its `ref`; its folder is the last."""
 
 
 def beside(parallel: int, **more: Any) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def scenario_with(items: int, *, check: str | None = None, touches: Mapping[str,
     return replace(scenario, answers=answers)
 
 
-def module_of(ref: str, number: int) -> Files:
+def module_of(ref: str, number: int = 1, folder: Path = Path()) -> Files:
     """A module and its test, as the generated scenario has them."""
     return {f"{ref}.py": f"{ref}\n", f"test_{ref}.py": f"{ref}\n"}
 
@@ -105,7 +105,9 @@ class TeamSession(ReplaySession):
         team.most = max(team.most, len(team.at_work))
         try:
             await team.arrived(ref)
-            for number, (name, content) in enumerate(team.work(ref, len(team.prompts[ref])).items()):
+            for number, (name, content) in enumerate(
+                team.work(ref, len(team.prompts[ref]), self.request.directory).items()
+            ):
                 call = f"{self.request.agent_id}-{self.prompts}-{number}"
                 arguments = {"file_path": str(self.request.directory / name), "content": content}
                 yield CalledTool(call_id=call, tool="Write", arguments=arguments)

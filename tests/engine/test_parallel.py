@@ -88,10 +88,10 @@ async def test_items_that_touch_the_same_are_not_worked_on_at_the_same_time(tmp_
     assert frozenset({"item00004", "item00005"}) not in team.pairs
 
 
-def both_write(ref: str, number: int) -> Files:
+def both_write(ref: str, number: int, folder: Path) -> Files:
     """The two items write the same file; whoever is told of that writes what both want."""
     shared = {"shared.txt": "of both\n" if number > 1 else f"of {ref}\n"} if ref in BOTH else {}
-    return {**module_of(ref, number), **shared}
+    return {**module_of(ref), **shared}
 
 
 async def test_a_conflict_goes_back_to_the_same_agent_with_both_sides(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_a_conflict_goes_back_to_the_same_agent_with_both_sides(tmp_path: 
         late = next(item for item in await run.engine.items(run.project_id) if item.id == failed.work_item_id)
         (first, second) = team.prompts[str(late.metadata["ref"])]
         assert first != second
-        assert "<data name=\"files\">\n- shared.txt" in second
+        assert '<data name="files">\n- shared.txt' in second
         assert "+of item0000" in second
         sessions = [one for one in await run.engine.sessions(run.project_id) if one.work_item_id == late.id]
         assert [one.status for one in sessions] == [AgentStatus.COMPLETED]
@@ -116,12 +116,12 @@ async def test_a_conflict_goes_back_to_the_same_agent_with_both_sides(tmp_path: 
     assert red_commits(folder)[1:] == []
 
 
-CHECK = 'set -e\nif test -e item00002.py && test -e item00003.py; then test -e agreed.txt; fi\n'
+CHECK = "set -e\nif test -e item00002.py && test -e item00003.py; then test -e agreed.txt; fi\n"
 
 
 async def test_what_is_green_alone_and_red_together_goes_back_and_never_reaches_main(tmp_path: Path) -> None:
-    def agreed(ref: str, number: int) -> Files:
-        return {**module_of(ref, number), **({"agreed.txt": "yes\n"} if number > 1 else {})}
+    def agreed(ref: str, number: int, folder: Path) -> Files:
+        return {**module_of(ref), **({"agreed.txt": "yes\n"} if number > 1 else {})}
 
     team = Team(scenario_with(3, check=CHECK), agreed, meeting=BOTH)
     async with begun(tmp_path / "home", team, **beside(2)) as run:
@@ -193,8 +193,8 @@ async def test_a_stop_gives_every_item_back_and_each_goes_on_with_its_conversati
     home = tmp_path / "home"
     half = {"half.txt": "half\n"}
 
-    def half_done(ref: str, number: int) -> Files:
-        return {**module_of(ref, number), **half} if ref == TWO else module_of(ref, number)
+    def half_done(ref: str, number: int, folder: Path) -> Files:
+        return {**module_of(ref), **half} if ref == TWO else module_of(ref)
 
     never = Team(scenario_with(3), meeting=frozenset({*BOTH, "nobody"}))
     async with begun(home, never, **beside(2)) as run:
@@ -246,9 +246,9 @@ async def test_no_more_at_a_time_than_there_are_places_for_and_it_is_told(tmp_pa
 async def test_a_fresh_worktree_is_made_ready(tmp_path: Path, prepare: str, status: str) -> None:
     there: list[bool] = []
 
-    def look(ref: str, number: int) -> Files:
-        there.append((team.started[-1].directory / "made.tmp").exists())
-        return {**module_of(ref, number), ".gitignore": "*.tmp\n"}
+    def look(ref: str, number: int, folder: Path) -> Files:
+        there.append((folder / "made.tmp").exists())
+        return {**module_of(ref), ".gitignore": "*.tmp\n"}
 
     team = Team(scenario_with(1), look)
     async with begun(tmp_path / "home", team, **beside(2, implement={"prepare": prepare})) as run:
