@@ -161,12 +161,14 @@ class BreakdownSettings(SinglePhaseSettings):
 
 
 class ImplementSettings(SinglePhaseSettings):
+    pattern: Literal["single"] = "single"
+    """Each work item has one agent."""
     parallel: Annotated[int, Field(ge=1, le=20)] = 1
     """How many work items are carried out at the same time, each in a git worktree of its own; never more than
     `agent.max_parallel`, or than this machine has cores and memory for. Needs git 2.38."""
     prepare: Annotated[str, Field(max_length=1000)] = ""
-    """Shell command that makes a fresh worktree ready, such as "npm ci": what git does not keep is not in it. It runs
-    like the project's check, in the sandbox."""
+    """Shell command, run in the sandbox, that makes a fresh worktree ready, such as "npm ci": only what git keeps is
+    in it. With `parallel` above 1; in the end it is run in the project's folder, too."""
 
 
 class TestingSettings(SinglePhaseSettings):

@@ -63,13 +63,12 @@ class Worktree(Workspace):
         await self._git("reset", "-q", "--soft", await self.base())
         return await super().set_aside(name, moment)
 
-    async def rebased(self, onto: str, message: str, *, item_id: str) -> Rebased:
-        """The work as it is now, as one commit on top of `onto`; neither files nor branches are changed.
+    async def rebased(self, base: str, onto: str, message: str, *, item_id: str) -> Rebased:
+        """The work on top of `base` as it is now, as one commit on top of `onto`; no file and no branch is changed.
 
         Raises:
             PhaseFailed: git cannot merge them.
         """
-        base = await self.base()
         await self._remove_drafts()
         await self._git("add", "-A")
         tree = (await self._git("write-tree")).strip()
@@ -99,8 +98,7 @@ class Worktree(Workspace):
 
     async def unresolved(self) -> list[str]:
         """Files that still hold a marker of a conflict."""
-        await self._git("add", "-A")
-        found = await self._run("grep", "--cached", "-I", "-l", "-z", "-E", _MARKER)
+        found = await self._run("grep", "--untracked", "-I", "-l", "-z", "-E", _MARKER)
         return [name for name in found.output.split("\0") if name] if found.exit_code == 0 else []
 
     async def changes_of_project(self, base: str, onto: str) -> str:

@@ -139,20 +139,10 @@ class OwnDesk(Desk):
         checkout, key = self.services.checkout, self._item.key
         worktree = await checkout.open_worktree(key)
         self.services = replace(self.services, workspace=worktree)
-        if self._prepare:
-            await self._made_ready(worktree)
+        await make_ready(self.services, self._given, self._prepare, self._item)
         yield
         # Not after an error: whoever gives the item back then keeps what is in it.
         await checkout.close_worktree(key)
-
-    async def _made_ready(self, worktree: Worktree) -> None:
-        verdict = await self.services.verifier.run(self._prepare, worktree.directory)
-        if not verdict.passed:
-            raise PhaseFailed(
-                f"phases.implement.prepare, `{self._prepare}`, ended with exit code {verdict.exit_code} in a fresh "
-                f"worktree: {verdict.output.strip()[-OUTPUT_SHOWN:]}",
-                hint="Correct the command, or let it prepare nothing that the project does not have yet; then resume.",
-            )
 
     async def base(self) -> str | None:
         return await self._worktree.base()
@@ -188,3 +178,20 @@ class OwnDesk(Desk):
     def _worktree(self) -> Worktree:
         assert isinstance(self.services.workspace, Worktree)
         return self.services.workspace
+
+
+async def make_ready(services: Services, given: PhaseInput, prepare: str, item: WorkItem | None = None) -> None:
+    """Run the command that makes what git does not keep, in the folder of `services`; "" makes nothing.
+
+    Raises:
+        PhaseFailed: it failed.
+    """
+    if not prepare:
+        return
+    verdict = await services.verify(given, prepare, item)
+    if not verdict.passed:
+        raise PhaseFailed(
+            f"phases.implement.prepare, `{prepare}`, ended with exit code {verdict.exit_code} in "
+            f"{services.workspace.directory}: {verdict.output.strip()[-OUTPUT_SHOWN:]}",
+            hint="Correct the command, or let it prepare nothing that the project does not have yet; then resume.",
+        )

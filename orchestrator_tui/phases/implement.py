@@ -14,7 +14,7 @@ from orchestrator_tui.engine.capacity import Capacity
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.crew import Crew
 from orchestrator_tui.phases.decisions import Decisions, leave_out
-from orchestrator_tui.phases.desks import Desk, OwnDesk, SharedDesk
+from orchestrator_tui.phases.desks import Desk, OwnDesk, SharedDesk, make_ready
 from orchestrator_tui.phases.item_work import ItemWork
 from orchestrator_tui.phases.merge_queue import MergeQueue
 from orchestrator_tui.phases.repair import Repair
@@ -53,7 +53,6 @@ class ImplementPhase(Phase):
         async def work(item: WorkItem) -> None:
             await ItemWork(desk(item), given, work_tracker, item, command).do()
             await self._progress(given, work_tracker)
-            await queue.make_green()
 
         decisions = Decisions(self._services, work_tracker)
         async with Crew() as crew:
@@ -67,8 +66,13 @@ class ImplementPhase(Phase):
                     break
                 if item is None or len(crew.items) == most:
                     await crew.one_is_done()
+                    if not crew.items:
+                        await queue.make_green()
         result = await self._result(given, work_tracker, waiting)
         await checkout.end_worktrees()
+        if most > 1:
+            # What others brought to main was made ready in their own folders only.
+            await make_ready(self._services, given, config.prepare)
         return result
 
     async def _most(self, given: PhaseInput, config: ImplementSettings, tracker: WorkTracker) -> int:

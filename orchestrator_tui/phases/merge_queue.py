@@ -72,7 +72,7 @@ class MergeQueue:
                 main, base = await self._services.workspace.head(), await worktree.base()
                 if main is None:
                     raise PhaseFailed("The project has no commit that anything could be brought in on top of.")
-                rebased = await worktree.rebased(main, message, item_id=item.id)
+                rebased = await worktree.rebased(base, main, message, item_id=item.id)
                 if rebased.has_moved:
                     await worktree.stand_on(rebased)
                     objection = await self._objection(item, services, worktree, base, rebased, attempts)
@@ -95,11 +95,11 @@ class MergeQueue:
         attempts: Attempts,
     ) -> Objection | None:
         """Why the work cannot stay as it is on top of what others did since it was begun."""
-        changes = shorten(await worktree.changes_of_project(base, rebased.onto), SHOWN_CHANGES)
         if rebased.conflicts:
+            changes = await self._changes(worktree, base, rebased)
             names = ", ".join(rebased.conflicts)
             prompt = services.render(
-                "implement", "merge_conflict", files=list(rebased.conflicts), told=rebased.told, changes=changes
+                "implement", "merge_conflict", conflicts=list(rebased.conflicts), told=rebased.told, changes=changes
             )
             return _conflict(
                 f"It conflicts with what others have finished meanwhile, in {names}.", prompt, rebased.told
@@ -109,7 +109,11 @@ class MergeQueue:
         verdict = await services.verify(self._given, self._command, item)
         if verdict.passed:
             return None
+        changes = await self._changes(worktree, base, rebased)
         return red(services, verdict, attempts, about=services.render("implement", "merged_red", changes=changes))
+
+    async def _changes(self, worktree: Worktree, base: str, rebased: Rebased) -> str:
+        return shorten(await worktree.changes_of_project(base, rebased.onto), SHOWN_CHANGES)
 
     async def _advanced(self, item: WorkItem, worktree: Worktree, rebased: Rebased, message: str) -> bool:
         if not await self._services.checkout.advance(rebased):

@@ -108,7 +108,7 @@ async def test_a_conflict_goes_back_to_the_same_agent_with_both_sides(tmp_path: 
         late = next(item for item in await run.engine.items(run.project_id) if item.id == failed.work_item_id)
         (first, second) = team.prompts[str(late.metadata["ref"])]
         assert first != second
-        assert '<data name="files">\n- shared.txt' in second
+        assert '<data name="conflicts">\n- shared.txt' in second
         assert "+of item0000" in second
         sessions = [one for one in await run.engine.sessions(run.project_id) if one.work_item_id == late.id]
         assert [one.status for one in sessions] == [AgentStatus.COMPLETED]

@@ -39,7 +39,7 @@ async def checkout(tmp_path: Path) -> Checkout:
 async def bring_in(checkout: Checkout, worktree: Worktree, message: str = "work", item: str = "item") -> str:
     head = await checkout.head()
     assert head is not None
-    rebased = await worktree.rebased(head, message, item_id=item)
+    rebased = await worktree.rebased(await worktree.base(), head, message, item_id=item)
     assert rebased.conflicts == ()
     await worktree.stand_on(rebased)
     assert await checkout.advance(rebased)
@@ -89,7 +89,7 @@ async def test_a_conflict_leaves_main_alone_and_both_sides_in_the_file(checkout:
     (one.directory / "a.txt").write_text("ONE\ntwo\nthree\n")
     (two.directory / "a.txt").write_text("eins\ntwo\nthree\n")
     head = await bring_in(checkout, one)
-    rebased = await two.rebased(head, "TASK-2", item_id="id-2")
+    rebased = await two.rebased(await two.base(), head, "TASK-2", item_id="id-2")
     assert rebased.conflicts == ("a.txt",)
     assert "CONFLICT (content): Merge conflict in a.txt" in rebased.told
     assert (two.directory / "a.txt").read_text() == "eins\ntwo\nthree\n"
@@ -110,7 +110,7 @@ async def test_a_file_that_one_deletes_and_another_changes_is_a_conflict(checkou
     one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
     (one.directory / "a.txt").unlink()
     (two.directory / "a.txt").write_text("eins\ntwo\nthree\n")
-    rebased = await two.rebased(await bring_in(checkout, one), "TASK-2", item_id="id-2")
+    rebased = await two.rebased(await two.base(), await bring_in(checkout, one), "TASK-2", item_id="id-2")
     assert rebased.conflicts == ("a.txt",)
     assert "modify/delete" in rebased.told
 
@@ -119,7 +119,7 @@ async def test_work_that_is_there_already_is_nothing(checkout: Checkout) -> None
     one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
     for worktree in (one, two):
         (worktree.directory / "same.txt").write_text("same\n")
-    rebased = await two.rebased(await bring_in(checkout, one), "TASK-2", item_id="id-2")
+    rebased = await two.rebased(await two.base(), await bring_in(checkout, one), "TASK-2", item_id="id-2")
     assert rebased.has_moved
     assert rebased.is_empty
 
@@ -129,7 +129,7 @@ async def test_main_does_not_move_over_what_a_person_has_changed(checkout: Check
     (worktree.directory / "a.txt").write_text("ONE\n")
     head = await checkout.head()
     assert head is not None
-    rebased = await worktree.rebased(head, "TASK-1", item_id="id-1")
+    rebased = await worktree.rebased(head, head, "TASK-1", item_id="id-1")
     (checkout.directory / "a.txt").write_text("by hand\n")
     assert not await checkout.advance(rebased)
     assert (checkout.directory / "a.txt").read_text() == "by hand\n"
@@ -231,7 +231,7 @@ async def test_an_advance_that_was_cut_off_is_finished(checkout: Checkout, step:
     (worktree.directory / "new.txt").write_text("new\n")
     head = await checkout.head()
     assert head is not None
-    rebased = await worktree.rebased(head, "TASK-1", item_id="id-1")
+    rebased = await worktree.rebased(head, head, "TASK-1", item_id="id-1")
     folder = checkout.directory
     git(folder, "update-ref", "refs/orchestrator/advancing", rebased.commit)
     match step:
@@ -255,7 +255,7 @@ async def test_what_a_person_changed_around_an_advance_that_was_cut_off_is_kept(
     (worktree.directory / "new.txt").write_text("new\n")
     head = await checkout.head()
     assert head is not None
-    rebased = await worktree.rebased(head, "TASK-1", item_id="id-1")
+    rebased = await worktree.rebased(head, head, "TASK-1", item_id="id-1")
     await checkout.close_worktree("TASK-1")
     git(checkout.directory, "update-ref", "refs/orchestrator/advancing", rebased.commit)
     (checkout.directory / "a.txt").write_text("by hand\n")
