@@ -41,7 +41,7 @@ class Desk(ABC):
 
     @abstractmethod
     async def base(self) -> str | None:
-        """The commit that the work is told against, also what the agent commits by itself."""
+        """The commit that the work is told against, also what the agent has committed by itself."""
 
     @abstractmethod
     async def objection(
@@ -55,7 +55,7 @@ class Desk(ABC):
         against it, or when the item is not what is `expected` any more."""
 
     @abstractmethod
-    async def commit(self, since: str | None) -> str | None:
+    async def commit(self) -> str | None:
         """The commit of the work as a part of the project; None when there is none. After `objection`."""
 
     @abstractmethod
@@ -96,9 +96,9 @@ class SharedDesk(Desk):
     ) -> Objection | None:
         return None
 
-    async def commit(self, since: str | None) -> str | None:
+    async def commit(self) -> str | None:
         workspace = self.services.workspace
-        commit = await workspace.commit(self._message, item_id=self._item.id, since=since)
+        commit = await workspace.commit(self._message, item_id=self._item.id, since=await self.base())
         if commit is not None:
             self.services.tell(self._given, self.services.committed(self._given, commit, self._item))
         return await workspace.head()
@@ -168,7 +168,7 @@ class OwnDesk(Desk):
         self._commit = brought
         return None
 
-    async def commit(self, since: str | None) -> str | None:
+    async def commit(self) -> str | None:
         return self._commit
 
     async def keep(self, commit: str | None) -> None:

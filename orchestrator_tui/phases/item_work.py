@@ -1,7 +1,9 @@
 """One work item from its prompt to its commit: the engine's own check decides whether it is done."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from orchestrator_tui.backends.base import ATTEMPTS, DECISION, WorkTracker
@@ -51,7 +53,9 @@ class ItemWork:
         try:
             # Interrupted between its commit and its record, only the record is missing.
             if self._item.metadata.get("interrupted") and (commit := await self._desk.finished_before()):
-                await self._found_finished(commit)
+                # Whatever a person has set it to in this moment stands; the work is on main.
+                with suppress(DecidedByPerson):
+                    await self._found_finished(commit)
                 return
             async with self._desk.opened():
                 await self._work()
@@ -67,22 +71,17 @@ class ItemWork:
         return self._desk.services
 
     async def _work(self) -> None:
-        # Against it changes are told, also those that the agent has committed by itself.
-        before = await self._desk.base()
         attempts = Attempts(
             self._services, self._given, self._task(await self._prompt()), ItemBook(self._tracker, self._item)
         )
         try:
-            await self._attempt(attempts, before)
+            await self._attempt(attempts)
         except DecidedByPerson:
             await self._leave(attempts)
 
-    async def _attempt(self, attempts: Attempts, before: str | None) -> None:
-        async def check(answer: WorkDone, conversation: Conversation) -> Objection | None:
-            return await self._objection(before, attempts, answer, conversation)
-
+    async def _attempt(self, attempts: Attempts) -> None:
         try:
-            answer = await attempts.work(WorkDone, check)
+            answer = await attempts.work(WorkDone, partial(self._objection, attempts))
         except GaveUp as error:
             await self._block(error.message, error.report)
             return
@@ -91,14 +90,12 @@ class ItemWork:
         if answer.status == "blocked":
             await self._block(answer.summary, answer.summary)
             return
-        commit = await self._desk.commit(before)
+        commit = await self._desk.commit()
         if commit is None:
             raise DecidedByPerson(f"{self._item.key} was set to something else for a moment.")
         await self._done(commit, answer.summary, answer.notes)
 
-    async def _objection(
-        self, before: str | None, attempts: Attempts, answer: WorkDone, conversation: Conversation
-    ) -> Objection | None:
+    async def _objection(self, attempts: Attempts, answer: WorkDone, conversation: Conversation) -> Objection | None:
         """What keeps an answer from being taken: the check is red, or nothing was done, or it cannot be brought in. It
         does not matter any more when somebody has set the item to something else meanwhile."""
         if not await self._is_claimed():
@@ -108,7 +105,7 @@ class ItemWork:
         verdict = await self._services.verify(self._given, self._command, self._item)
         if not verdict.passed:
             return red(self._services, verdict, attempts)
-        if not await self._services.workspace.has_changed(before):
+        if not await self._services.workspace.has_changed(await self._desk.base()):
             return replace(Objection.invalid(self._services, [NOTHING_CHANGED]), kind="nothing_changed")
         return await self._desk.objection(attempts, conversation)
 
@@ -205,7 +202,7 @@ class ItemWork:
             return None
         if await self._desk.objection(attempts, expected=WorkItemStatus.DONE) is not None:
             return None
-        return await self._desk.commit(None)
+        return await self._desk.commit()
 
     async def _block(self, reason: str, report: str) -> None:
         """Give an item up: its half-made work is kept as a patch, and a person decides where one is asked."""

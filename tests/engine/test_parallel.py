@@ -116,6 +116,26 @@ async def test_a_conflict_goes_back_to_the_same_agent_with_both_sides(tmp_path: 
     assert red_commits(folder)[1:] == []
 
 
+async def test_who_gives_up_all_its_work_in_a_conflict_has_done_nothing(tmp_path: Path) -> None:
+    def gives_up_once(ref: str, number: int, folder: Path) -> Files:
+        if ref == "item00001" or number == 3:
+            return module_of(ref)
+        if number == 2:
+            for file in folder.glob(f"*{ref}.py"):
+                file.unlink()
+            git(folder, "restore", "-s", "HEAD", "shared.txt")
+            return {}
+        return {**module_of(ref), "shared.txt": f"of {ref}\n"}
+
+    team = Team(scenario_with(3), gives_up_once, meeting=BOTH)
+    async with begun(tmp_path / "home", team, **beside(2)) as run:
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        problems = [event.problem for event in run.all(events.AttemptFailed)]
+        assert len(problems) == 2
+        assert "conflicts" in problems[0]
+        assert "no file of the project has changed" in problems[1]
+
+
 CHECK = "set -e\nif test -e item00002.py && test -e item00003.py; then test -e agreed.txt; fi\n"
 
 
