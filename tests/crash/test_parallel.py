@@ -54,7 +54,7 @@ def test_a_project_killed_at_every_step_of_the_merge_queue_ends_as_if_nothing_ha
 ) -> None:
     home, told = tmp_path / "home", tmp_path / "told"
     home.mkdir()
-    codes = []
+    codes: list[int] = []
     while 0 not in codes:
         assert len(codes) < MOST_LIVES, told.read_text()
         codes.append(lived(one_life, home, before_commit, output=told))
