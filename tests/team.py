@@ -50,7 +50,8 @@ def module_of(ref: str, number: int = 1, folder: Path = Path()) -> Files:
 class Team(Scripted):
     """Plays `scenario`, but for its developers: they do `work`, and each of `meeting` begins when all of it are there.
 
-    `prompts` are what each was told; `most` is how many were at work at the same time; `on_work` is awaited in each.
+    `prompts` are what each was told by its `ref`, `most` is how many were at work at the same time, `pairs` are who was
+    at work together with whom, and a prompt costs `dollars`.
     """
 
     scenario: Scenario

@@ -82,7 +82,7 @@ class Checkout(Workspace):
         """
         worktree = self._worktree(key)
         async with self._turn:
-            await asyncio.to_thread(self._remove, worktree)
+            await finish(asyncio.to_thread(self._remove, worktree))
             await self.begin_worktrees()
             known = await self._run("rev-parse", "-q", "--verify", f"refs/heads/{worktree.branch}")
             if known.exit_code != 0:
@@ -100,7 +100,7 @@ class Checkout(Workspace):
         """Remove a worktree with everything in it."""
         worktree = self._worktree(key)
         async with self._turn:
-            await asyncio.to_thread(self._remove, worktree)
+            await finish(asyncio.to_thread(self._remove, worktree))
             if not keeps_branch:
                 await self._run("branch", "-q", "-D", worktree.branch)
 
@@ -181,6 +181,9 @@ class Checkout(Workspace):
 
     def _remove(self, worktree: Worktree) -> None:
         """Also what git would leave alone: a worktree that it was killed over, or whose files cannot be read."""
+        # First: nobody takes what is half removed for an agent's work.
+        with suppress(OSError):
+            (worktree.directory / ".git").unlink()
         _remove_tree(worktree.directory)
         if self._is_ours(worktree.key):
             _remove_tree(self._repository / "worktrees" / worktree.key)

@@ -194,6 +194,24 @@ async def test_what_a_killed_process_left_of_worktrees_is_kept_and_cleared(check
     assert branches(later) == ["main"]
 
 
+async def test_a_worktree_that_was_being_removed_is_not_taken_for_work(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+
+    def killed(folder: Path, **_: object) -> None:
+        (Path(folder) / "a.txt").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkout._remove(worktree)
+    monkeypatch.undo()
+    await again(checkout).mend()
+    assert not worktree.directory.exists()
+    assert not (checkout.notes / "patches").exists()
+
+
 async def test_a_worktree_that_git_cannot_read_is_moved_aside_whole(checkout: Checkout) -> None:
     worktree = await checkout.open_worktree("TASK-1")
     (worktree.directory / "half.txt").write_text("half\n")
