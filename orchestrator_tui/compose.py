@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -267,6 +268,8 @@ class _House:
         self._runtime_of_all = runtime
         self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
+        # A session's start takes most of a second of a core.
+        self._starts = asyncio.Semaphore(os.cpu_count() or 1)
         self._account_limits = AccountLimits(clock)
         self._runtimes: dict[str | None, AgentRuntime] = {}
         self._rules = ProjectRules()
@@ -451,6 +454,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            starts=self._starts,
             judge=self._rules.judge,
             transcripts=self._store,
             sandbox_of=self._sandboxes.of_agents,
@@ -470,6 +474,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            starts=self._starts,
             judge=self._rules.judge,
             transcripts=self._store,
             sandbox_of=self._sandboxes.of_agents,
