@@ -2,8 +2,8 @@ import asyncio
 from pathlib import Path
 
 from orchestrator_tui.domain.statuses import PhaseName
-from orchestrator_tui.engine.allowances import Allowance
-from orchestrator_tui.engine.capacity import BYTES_PER_AGENT, Capacity, _available
+from orchestrator_tui.engine.allowances import Allowance, Place
+from orchestrator_tui.engine.capacity import BYTES_PER_AGENT, Capacity, available, left_in
 from orchestrator_tui.engine.seat import Seat
 
 
@@ -17,11 +17,20 @@ def test_a_machine_carries_what_its_cores_and_its_memory_do() -> None:
 
 def test_memory_that_is_not_told_is_not_known(tmp_path: Path) -> None:
     file = tmp_path / "meminfo"
-    assert _available(file) is None
+    assert available(file) is None
     file.write_text("MemTotal: 8000 kB\n")
-    assert _available(file) is None
+    assert available(file) is None
     file.write_text("MemTotal: 8000 kB\nMemAvailable:    4000 kB\n")
-    assert _available(file) == 4_096_000
+    assert available(file) == 4_096_000
+
+
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
+    assert left_in(tmp_path) is None
+    (tmp_path / "memory.current").write_text("3000\n")
+    (tmp_path / "memory.stat").write_text("anon 2000\ninactive_file 1000\n")
+    for most, left in (("max", None), ("5000", 3000), ("1000", 0)):
+        (tmp_path / "memory.max").write_text(f"{most}\n")
+        assert left_in(tmp_path) == left
 
 
 class Rested:
@@ -36,8 +45,6 @@ class Rested:
 
 
 async def test_a_seat_that_is_given_back_is_another_s_until_it_is_taken_again() -> None:
-    from orchestrator_tui.engine.allowances import Place
-
     places, budget = asyncio.Semaphore(1), Rested()
     one, other = Seat(places, budget), Seat(places, budget)  # type: ignore[arg-type]
     one.allowance = Allowance(
