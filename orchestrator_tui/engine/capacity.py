@@ -43,7 +43,7 @@ def available(meminfo: Path) -> int | None:
 
 
 def left_in(cgroup: Path) -> int | None:
-    """What a container may still use, in bytes, what it only keeps of files counted; None without a limit (Linux only)."""
+    """What a container may still use, in bytes, what it only keeps of files included; None without a limit."""
     try:
         most, used = (int((cgroup / name).read_text()) for name in ("memory.max", "memory.current"))
         stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
