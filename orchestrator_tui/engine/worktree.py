@@ -90,7 +90,7 @@ class Worktree(Workspace):
         """Have the files as they are in the commit, and the branch at what the commit stands on."""
         # In this order: cut off in between, what is new in the commit still counts as work that was not brought in.
         await self._git("reset", "-q", "--hard", rebased.commit)
-        await self._git("reset", "-q", "--soft", rebased.onto)
+        await self._git("reset", "-q", rebased.onto)
 
     async def brought_in(self, rebased: Rebased) -> None:
         """Nothing is left to be brought in."""
