@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui bench-api crash-matrix container-test snapshots screenshots settings constraints clean
+.PHONY: demo test check format types contracts bench bench-tui bench-api bench-parallel crash-matrix container-test snapshots screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -41,6 +41,9 @@ bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, 
 
 bench-api: $(VENV)/.dev  ## The server's: requests beside a bare handler, events to many streams, many projects at once.
 	$(BIN)/python -m benchmarks.api
+
+bench-parallel: $(VENV)/.dev  ## Several implementers in one project: about 15 minutes; BENCH="--without-cli" on a busy machine.
+	$(BIN)/python -m benchmarks.parallel $(BENCH)
 
 crash-matrix: $(VENV)/.dev  ## kill -9 at every moment of the rehearsal, on both databases: an hour; MATRIX="--without-cli" is a small one.
 	$(BIN)/python -m tests.crash $(MATRIX)

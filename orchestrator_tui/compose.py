@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
@@ -62,7 +64,6 @@ from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher
-from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
@@ -291,6 +292,8 @@ class _House:
         self._runtime_of_all = runtime
         self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
+        # A session's start takes most of a second of a core.
+        self._starts = asyncio.Semaphore(os.cpu_count() or 1)
         self._account_limits = AccountLimits(clock)
         self._runtimes: dict[str | None, AgentRuntime] = {}
         self._rules = ProjectRules()
@@ -384,6 +387,7 @@ class _House:
                 sessions=sessions,
                 render=render,
                 workspace=workspace,
+                checkout=workspace,
                 verifier=Verifier(
                     environment,
                     timeout_seconds=settings.verify.timeout_seconds,
@@ -447,9 +451,9 @@ class _House:
         async with find_tracker(kind)(context) as tracker:
             yield tracker
 
-    def workspace_of(self, project: Project) -> Workspace:
+    def workspace_of(self, project: Project) -> Checkout:
         """The folder of a project."""
-        return Workspace(Path(project.directory), self._environment(project))
+        return Checkout(Path(project.directory), self._environment(project))
 
     def account_of(self, project: Project) -> str:
         """Whose account pays for a project's sessions; "" for none."""
@@ -485,6 +489,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            starts=self._starts,
             judge=self._rules.judge,
             transcripts=self._store,
             sandbox_of=self._sandboxes.of_agents,
@@ -504,6 +509,7 @@ class _House:
             paths=self._launch.paths,
             parent_environ=self._launch.environ,
             api_retries=settings.agent.api_retries,
+            starts=self._starts,
             judge=self._rules.judge,
             transcripts=self._store,
             sandbox_of=self._sandboxes.of_agents,

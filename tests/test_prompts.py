@@ -68,6 +68,8 @@ def variables_of(document: int) -> Variables:
         "changes": " M larder/recipes.py\n?? larder/notes.txt",
         "command": "python -m pytest -q && ruff check .",
         "comments": [{"author": "person", "content": text(400)}] * 5,
+        "conflicts": ["larder/recipes.py", "tests/test_recipes.py"],
+        "told": "CONFLICT (content): Merge conflict in larder/recipes.py",
         "complaints": ["show-recipe: depends on stock-list, which is no item"],
         "detail": text(6_000),
         "different": "a new session that knew what was tried before",

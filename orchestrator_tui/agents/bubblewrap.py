@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator_tui.config.paths import Paths
+from orchestrator_tui.domain.worktrees import project_of
 
 CERTIFICATES = (
     "SSL_CERT_FILE",
@@ -44,6 +45,7 @@ _TOOLCHAINS = (
 _SECRET_IN_HOME = (".cargo/credentials", ".cargo/credentials.toml")
 _KEPT = (".orchestrator", ".orchestrator_state.json", ".claude", ".mcp.json")
 _SEEN_OF_GIT = ("config", "HEAD", "packed-refs", "hooks", "info", "logs", "refs")
+_SEEN_OF_WORKTREE = ("HEAD", "commondir", "gitdir", "logs")
 _GIT_OBJECTS, _GIT_INDEX = "/run/git/objects", "/run/git/index"
 _PROXY_SOCKET = "/run/proxy"
 _PROXY_PORT = 3128
@@ -51,7 +53,7 @@ _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "htt
 _LOCAL = "localhost,127.0.0.1,::1"
 _OWN_INDEX = (
     f'mkdir -p "$1/objects/info" && echo {_GIT_OBJECTS} >"$1/objects/info/alternates"; '
-    f'[ ! -f {_GIT_INDEX} ] || cp {_GIT_INDEX} "$1/index"; shift; '
+    f'[ ! -f {_GIT_INDEX} ] || {{ mkdir -p "$2" && cp {_GIT_INDEX} "$2/index"; }}; shift 2; '
 )
 """Completes a repository of which only the history is seen: what is staged in it goes with the sandbox."""
 _BRIDGE = (
@@ -155,21 +157,31 @@ class Bubblewrap:
     def _kept(self, directory: Path) -> Iterator[str]:
         # A link an agent put there would bring in what it leads to.
         yield from _mounted("--ro-bind", (directory / name for name in _KEPT if _is_real(directory / name)))
-        git = directory / ".git"
-        if _is_real(git):
-            yield from ("--tmpfs", str(git))
-            yield from _mounted("--ro-bind-try", (git / name for name in _SEEN_OF_GIT))
-            yield from ("--ro-bind-try", str(git / "objects"), _GIT_OBJECTS)
-            yield from ("--ro-bind-try", str(git / "index"), _GIT_INDEX)
+        git = project_of(directory) / ".git"
+        if not _is_real(git):
+            return
+        yield from ("--tmpfs", str(git))
+        yield from _mounted("--ro-bind-try", (git / name for name in _SEEN_OF_GIT))
+        yield from ("--ro-bind-try", str(git / "objects"), _GIT_OBJECTS)
+        own = _own_git(directory)
+        if own != git:
+            yield from _mounted("--ro-bind-try", (directory / ".git", *(own / name for name in _SEEN_OF_WORKTREE)))
+        yield from ("--ro-bind-try", str(own / "index"), _GIT_INDEX)
 
     def _prologue(self, directory: Path) -> Sequence[str]:
         """What runs inside before the command and becomes it."""
-        git = directory / ".git"
+        git = project_of(directory) / ".git"
         own_index, bridge = _is_real(git), self.proxy is not None
         if not own_index and not bridge:
             return ()
         script = _OWN_INDEX * own_index + _BRIDGE * bridge + 'exec "$@"'
-        return ("/bin/bash" if bridge else "/bin/sh", "-c", script, "sandbox", *([str(git)] * own_index))
+        return (
+            "/bin/bash" if bridge else "/bin/sh",
+            "-c",
+            script,
+            "sandbox",
+            *([str(git), str(_own_git(directory))] * own_index),
+        )
 
     def _proxies(self) -> dict[str, str]:
         if self.proxy is None:
@@ -226,6 +238,12 @@ def _set(variables: Mapping[str, str]) -> list[str]:
 
 def _within(inner: Path, outer: Path) -> bool:
     return inner.is_relative_to(outer)
+
+
+def _own_git(directory: Path) -> Path:
+    """What git keeps of this folder alone: in a worktree that is a part of the project's repository."""
+    git = project_of(directory) / ".git"
+    return git if project_of(directory) == directory else git / "worktrees" / directory.name
 
 
 def _is_real(path: Path) -> bool:

@@ -6,6 +6,7 @@ from orchestrator_tui.agents import gate
 from orchestrator_tui.agents.decision import Decision
 from orchestrator_tui.agents.rules import NO_RULES, Rules
 from orchestrator_tui.config.settings import PermissionSettings
+from orchestrator_tui.domain.worktrees import project_of
 
 
 class ProjectRules:
@@ -20,4 +21,4 @@ class ProjectRules:
 
     def judge(self, call: gate.ToolCall) -> Decision:
         """Whether a tool call may run in its project; it reads the file system, so it belongs in a thread."""
-        return gate.judge(call, self._rules.get(call.directory, NO_RULES))
+        return gate.judge(call, self._rules.get(project_of(call.directory), NO_RULES))

@@ -31,6 +31,9 @@ DECISION = "decision"
 LEFT_OUT = "left_out"
 """The key in a blocked item's metadata that says that the project is finished without it."""
 
+TOUCHES = "touches"
+"""The key in an item's metadata of the files, folders and components that it is planned to change."""
+
 HELD = "held"
 """The key in an item's metadata of who blocked it, when that was a person: a resume does not try it again."""
 

@@ -167,6 +167,17 @@ class BreakdownSettings(SinglePhaseSettings):
     """How often the planner is told what does not fit together in one pass before the phase fails."""
 
 
+class ImplementSettings(SinglePhaseSettings):
+    pattern: Literal["single"] = "single"
+    """Each work item has one agent."""
+    parallel: Annotated[int, Field(ge=1, le=20)] = 1
+    """How many work items are carried out at the same time, each in a git worktree of its own; never more than
+    `agent.max_parallel`, or than this machine has cores and memory for. Needs git 2.38."""
+    prepare: Annotated[str, Field(max_length=1000)] = ""
+    """Shell command, run in the sandbox, that makes a fresh worktree ready, such as "npm ci": only what git keeps is
+    in it. With `parallel` above 1; in the end it is run in the project's folder, too."""
+
+
 class TestingSettings(SinglePhaseSettings):
     __test__ = False
 
@@ -189,8 +200,8 @@ class PhasesSettings(Section):
     """Plans the work items."""
     initialize: SinglePhaseSettings = SinglePhaseSettings()
     """Makes the scaffold of the project and its check."""
-    implement: SinglePhaseSettings = SinglePhaseSettings()
-    """Carries out the work items, one after another."""
+    implement: ImplementSettings = ImplementSettings()
+    """Carries out the work items."""
     testing: TestingSettings = TestingSettings()
     """Tests the whole and has repaired what fails."""
     deploy: DeploySettings = DeploySettings()

@@ -88,6 +88,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return ((f"verify {_on(after, event.work_item_id)}runs: {event.command}", Kind.QUIET),)
         case events.VerifyFinished():
             return (_verified(after, event),)
+        case events.MergeProgressed():
+            return ((f"{event.key} {words.merge(event)}", Kind.QUIET),)
         case events.CommitMade():
             return (_committed(event),)
         case events.InputRequested():

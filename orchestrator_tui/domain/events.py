@@ -16,6 +16,7 @@ from orchestrator_tui.domain.statuses import (
     AgentStatus,
     Choice,
     InstructionKind,
+    MergeStep,
     PhaseName,
     PhaseStatus,
     PipelineStatus,
@@ -375,6 +376,16 @@ class VerifyFinished:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MergeProgressed:
+    """An item that was worked on beside others is on its way to main; `onto` is the commit that it is put on."""
+
+    work_item_id: str
+    key: str
+    step: MergeStep
+    onto: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CommitMade:
     commit: str
     message: str
@@ -481,6 +492,7 @@ Event = (
     | TrackerMoved
     | VerifyStarted
     | VerifyFinished
+    | MergeProgressed
     | CommitMade
     | InputRequested
     | InputAnswered

@@ -56,6 +56,15 @@ class AgentStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class MergeStep(StrEnum):
+    """What the merge queue does with an item; it ends with the item's commit, or with a failed attempt."""
+
+    WAITING = "waiting"
+    """Others are before it."""
+    MERGING = "merging"
+    """Main is brought to its commit."""
+
+
 class PauseReason(StrEnum):
     """Why a pipeline is paused or stopped; shown to people, so each says it by itself."""
 

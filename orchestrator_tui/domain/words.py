@@ -10,10 +10,11 @@ from orchestrator_tui.domain.events import (
     InstructionGiven,
     InstructionKept,
     InstructionTaken,
+    MergeProgressed,
     PermissionChanged,
 )
 from orchestrator_tui.domain.records import Usage
-from orchestrator_tui.domain.statuses import InstructionKind, PauseReason
+from orchestrator_tui.domain.statuses import InstructionKind, MergeStep, PauseReason
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.domain.troubles import Rung
 
@@ -145,6 +146,15 @@ def attempt(event: AttemptFailed) -> str:
     count = f"try {event.number} of at most {event.most}"
     problem = one_line(event.problem, 160).rstrip(".")
     return f"{title(event.trouble)}, {count}: {problem}; {ATTEMPT_FOLLOWS[event.then]}"
+
+
+def merge(event: MergeProgressed) -> str:
+    """Where an item is on its way to main."""
+    match event.step:
+        case MergeStep.WAITING:
+            return "is done in its own folder and waits for its turn to be brought in"
+        case MergeStep.MERGING:
+            return f"is brought in on top of {event.onto[:8]}"
 
 
 def plural(number: int, one: str) -> str:

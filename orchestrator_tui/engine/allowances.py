@@ -44,7 +44,7 @@ class Allowance:
     """What one session may use.
 
     `dollars` is the most that its CLI may spend, None without a limit. `base` is what ended sessions have spent in
-    each of its scopes; `used` tells what the session itself has used so far.
+    each of its scopes; `used` tells what the session itself has used so far. One that `rests` uses nothing for now.
     """
 
     place: Place
@@ -54,11 +54,12 @@ class Allowance:
     began: float
     dollars: float | None = None
     used: Callable[[], Usage] = field(default=Usage)
+    rests: bool = False
 
     @property
     def promised(self) -> float:
         """Dollars that it may still use, beside what it has used."""
-        return max(0.0, (self.dollars or 0.0) - self.used().cost_usd)
+        return 0.0 if self.rests else max(0.0, (self.dollars or 0.0) - self.used().cost_usd)
 
 
 class Budget:
@@ -128,6 +129,12 @@ class Budget:
                 if other.place.shares(scope, allowance.place):
                     other.base[scope] += final
         self._closings += 1
+        self._closed.set()
+
+    def rest(self, allowance: Allowance) -> None:
+        """What is promised to a session may be promised to others while it uses nothing; limits are kept all the same,
+        as what all of them use is watched."""
+        allowance.rests = True
         self._closed.set()
 
     async def is_used_up(self, place: Place) -> LimitReached | None:

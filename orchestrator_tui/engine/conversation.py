@@ -36,6 +36,7 @@ from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.guard import Guard
 from orchestrator_tui.engine.hearing import Heard, Hearing
 from orchestrator_tui.engine.progress import changed_since
+from orchestrator_tui.engine.seat import Seat
 from orchestrator_tui.engine.shortening import shorten, shorten_value, summarize_call
 
 A = TypeVar("A", bound=BaseModel)
@@ -152,6 +153,7 @@ class Conversation:
         max_reasks: int,
         clock: Clock,
         thresholds: Thresholds,
+        seat: Seat,
         keep: Callable[[Mapping[str, Any] | None], Awaitable[None]],
     ) -> None:
         """`keep` stores the answer that stands; None when none does."""
@@ -165,6 +167,7 @@ class Conversation:
         self._max_reasks = max_reasks
         self._clock = clock
         self._stuck = StuckDetector(thresholds)
+        self._seat = seat
         self._keep = keep
         self._resume_prompt = task.resume_prompt
         self._used = Usage()
@@ -230,6 +233,10 @@ class Conversation:
             await hearing.arrival(self._words.interrupt_seconds)
             prompt, kind = self._words.interrupted(), "interrupted"
 
+    def step_aside(self) -> None:
+        """Keep no place among the sessions at work until the agent is spoken to again."""
+        self._seat.give()
+
     @property
     def opening(self) -> str:
         """The first message, as this session is told its task."""
@@ -249,6 +256,7 @@ class Conversation:
 
     async def _turn(self, prompt: str, kind: str) -> TurnEnded:
         agent_id, guard = self._account.log.id, self._account.guard
+        await self._seat.take()
         await guard.before_turn()
         if said := self._account.hearing.prompt():
             prompt = f"{prompt}\n\n{self._words.say(said)}"

@@ -49,6 +49,7 @@ from orchestrator_tui.domain.records import (
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.engine import answers, bounds, tracking
 from orchestrator_tui.engine.bus import Bus, follow
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
@@ -56,7 +57,6 @@ from orchestrator_tui.engine.importing import import_project
 from orchestrator_tui.engine.instructions import step_in
 from orchestrator_tui.engine.runs import PassOn, Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
-from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.faces import artifact_markdown
 
 
@@ -78,7 +78,7 @@ class EngineOptions:
     workspace: Path
     config: Mapping[str, Any]
     preflight: Callable[[bool, Mapping[str, Any]], Awaitable[None]]
-    workspace_of: Callable[[Project], Workspace]
+    workspace_of: Callable[[Project], Checkout]
     settings: SettingsModel
     new_tracker: Callable[[Mapping[str, Any]], str]
     open_tracker: OpenTrackerOf
@@ -307,7 +307,10 @@ class LocalEngine(EngineClient):
         commit = item.metadata.get("commit")
         if isinstance(commit, str):
             return await workspace.show(commit)
-        return await workspace.difference() if item.status is WorkItemStatus.IN_PROGRESS else ""
+        if item.status is not WorkItemStatus.IN_PROGRESS:
+            return ""
+        desk = await asyncio.to_thread(workspace.desk, item.key)
+        return await desk.difference() if desk is not None else ""
 
     async def commits(self, project_id: str, *, limit: int = 500) -> Sequence[CommitEntry]:
         return await self._options.workspace_of(await self._store.find_project(project_id)).log(limit)

@@ -18,6 +18,7 @@ _DEBUG = (
     events.WorkItemCommented,
     events.AgentReported,
     events.VerifyStarted,
+    events.MergeProgressed,
 )
 _TEXTS = frozenset({"idea", "text", "output", "arguments", "summary", "question"})
 _LONGEST = 500

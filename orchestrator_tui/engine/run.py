@@ -24,6 +24,7 @@ from orchestrator_tui.domain.statuses import (
     WorkItemStatus,
 )
 from orchestrator_tui.engine import machine, shutdown
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.handback import hand_back
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
@@ -32,7 +33,7 @@ from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.pipeline import Pipeline
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
-from orchestrator_tui.engine.workspace import Workspace, verified_commit
+from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases.faces import artifact_markdown
 
 USER_REQUEST = "user_request"
@@ -58,7 +59,7 @@ class Run:
     project: Project
     store: Store
     tracker: WorkTracker
-    workspace: Workspace
+    workspace: Checkout
     log: EventLog
     sessions: Sessions
     liaison: Liaison

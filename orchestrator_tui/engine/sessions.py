@@ -34,6 +34,7 @@ from orchestrator_tui.engine.hearing import Hearing
 from orchestrator_tui.engine.instructions import release
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.room import require_room
+from orchestrator_tui.engine.seat import Seat
 from orchestrator_tui.engine.shortening import shorten
 
 A = TypeVar("A", bound=BaseModel)
@@ -168,7 +169,9 @@ class Sessions:
             MustWait: the account's usage limit is used up, as this session found or another one.
             DiskFull: its work could not be kept.
         """
-        async with self._places:
+        seat = Seat(self._places, self._budget)
+        await seat.take()
+        try:
             await self.may_begin()
             require_room(task.directory)
             limits = accounts.names_for(self._runtime.account, task.model)
@@ -176,7 +179,7 @@ class Sessions:
                 self._account_limits.require(limits)
                 self._account_limits.check(await self._store.account_limit(limits))
             place = _place(task)
-            allowance = await self._budget.open(place, sharers=task.sharers)
+            allowance = seat.allowance = await self._budget.open(place, sharers=task.sharers)
             guard = Guard(
                 self._budget,
                 allowance,
@@ -185,13 +188,15 @@ class Sessions:
                 used_up=partial(self._account_limits.reached, limits) if limits else None,
             )
             try:
-                async with self._kept(task, guard, allowance) as conversation:
+                async with self._kept(task, guard, allowance, seat) as conversation:
                     yield conversation
             finally:
                 self._budget.close(allowance)
+        finally:
+            seat.give()
 
     @asynccontextmanager
-    async def _kept(self, task: Task, guard: Guard, allowance: Allowance) -> AsyncIterator[Conversation]:
+    async def _kept(self, task: Task, guard: Guard, allowance: Allowance, seat: Seat) -> AsyncIterator[Conversation]:
         """The conversation, within the life of its record."""
         account = await self._started(task, guard)
         self._accounts[account.log.id] = account
@@ -201,7 +206,7 @@ class Sessions:
                     account.session = session
                     await self.may_begin()
                     async with guard.watching(session):
-                        yield self._conversation(session, task, account)
+                        yield self._conversation(session, task, account, seat)
             finally:
                 # Only its end tells what a turn that was cut short has cost.
                 if account.session is not None:
@@ -243,7 +248,7 @@ class Sessions:
             await unit.limit_account(name, error.resets_at)
         self._account_limits.tell(name, error.resets_at)
 
-    def _conversation(self, session: AgentSession, task: Task, account: Account) -> Conversation:
+    def _conversation(self, session: AgentSession, task: Task, account: Account, seat: Seat) -> Conversation:
         return Conversation(
             session,
             task,
@@ -255,6 +260,7 @@ class Sessions:
             max_reasks=self._max_reasks,
             clock=self._clock,
             thresholds=self._thresholds,
+            seat=seat,
             keep=partial(self._keep_answer, account.log.id),
         )
 

@@ -63,17 +63,27 @@ class Commit:
 
 
 class Workspace:
-    """One project's folder. Every git call has hooks and signing switched off: the repository is not trusted.
+    """A folder that agents work in. Every git call has hooks and signing switched off: the repository is not trusted.
 
     Whatever writes raises `DiskFull` when there is no room left.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        *,
+        project: Path | None = None,
+        repository: Path | None = None,
+    ) -> None:
+        """`project` is the project's own folder, `repository` what git keeps of `directory`, where that is another."""
         self.directory = directory
+        self.project = project or directory
+        self._repository = repository or directory / ".git"
         self._environment = {
             **environment,
             # Named outright: without its own repository git would take the one the folder happens to lie in.
-            "GIT_DIR": str(directory / ".git"),
+            "GIT_DIR": str(self._repository),
             "GIT_WORK_TREE": str(directory),
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_OPTIONAL_LOCKS": "0",
@@ -113,15 +123,17 @@ class Workspace:
     async def mend(self) -> None:
         """Take away what a git or an agent that was killed, or a power cut, left behind: locks that nobody holds, an
         index that cannot be read, drafts of files. Only for whoever owns the project, once its leftovers are ended."""
-        repository = self.directory / ".git"
-        if repository.is_symlink() or not repository.is_dir():
+        if not self._has_repository():
             return
-        await asyncio.to_thread(self._remove_stale_locks, repository)
+        await asyncio.to_thread(self._remove_stale_locks, self._repository)
         looked = await self._run("ls-files")
         if looked.exit_code != 0 and "index" in looked.output:
-            await asyncio.to_thread((repository / "index").unlink, missing_ok=True)
+            await asyncio.to_thread((self._repository / "index").unlink, missing_ok=True)
             await self._run("reset", "-q")
         await self._remove_drafts()
+
+    def _has_repository(self) -> bool:
+        return self._repository.is_dir() and not self._repository.is_symlink()
 
     async def _remove_drafts(self) -> None:
         """Remove what an agent that was killed in the middle of writing a file left beside it. Only while no agent is
@@ -162,8 +174,7 @@ class Workspace:
         await self._git("add", "-A")
         if not await self.has_changed(since):
             return None
-        trailers = [f"{name}: {value}\n" for name, value in ((TRAILER, item_id), (PHASE_TRAILER, phase)) if value]
-        text = "\n".join([f"{message}\n", *trailers])
+        text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
         return await self._describe(message)
 
@@ -243,7 +254,7 @@ class Workspace:
 
     def _index_apart(self, folder: Path) -> Mapping[str, str]:
         """Makes git use a copy of the index, so that looking changes nothing that somebody at work there relies on."""
-        index, objects = self.directory / ".git" / "index", folder / "objects"
+        index, objects = self._repository / "index", folder / "objects"
         objects.mkdir()
         if index.exists():
             # With its time: by it git tells which files it has to read, those of the second in which it was written.
@@ -251,7 +262,7 @@ class Workspace:
         return {
             "GIT_INDEX_FILE": str(folder / "index"),
             "GIT_OBJECT_DIRECTORY": str(objects),
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.directory / ".git" / "objects"),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.project / ".git" / "objects"),
         }
 
     async def set_aside(self, name: str, moment: datetime) -> Path | None:
@@ -356,7 +367,11 @@ class Workspace:
     @property
     def notes(self) -> Path:
         """The folder of the engine's documents inside the project."""
-        return self.directory / NOTES_FOLDER
+        return self.project / NOTES_FOLDER
+
+    def shown(self, kept: Path) -> Path:
+        """The path of something in the notes folder, as agents and people of the project know it."""
+        return kept.relative_to(self.project) if kept.is_relative_to(self.project) else kept
 
     def write_note(self, name: str, text: str) -> str:
         """Write a document into the notes folder; returns its path inside the project.
@@ -440,6 +455,12 @@ class Workspace:
         if finished.exit_code != 0 and room.tells_of_full_disk(finished.output):
             raise DiskFull(self.directory)
         return finished
+
+
+def with_trailers(message: str, *, item_id: str | None = None, phase: str | None = None) -> str:
+    """A commit's message that says what the commit is for."""
+    trailers = [f"{name}: {value}\n" for name, value in ((TRAILER, item_id), (PHASE_TRAILER, phase)) if value]
+    return "\n".join([f"{message}\n", *trailers])
 
 
 def _entry(commit: str, at: str, author: str, subject: str, item_id: str, counted: str) -> CommitEntry:

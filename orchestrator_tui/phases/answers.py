@@ -116,6 +116,7 @@ class PlannedItem(Answer):
     labels: list[ShortText] = []
     parent: Ref | None = None
     depends_on: list[Ref] = []
+    touches: list[ShortText] = []
 
 
 class Breakdown(Answer):

@@ -285,12 +285,13 @@ class Attempts:
         return GaveUp(last.problem, trouble=last.trouble, report=report(self._failed, self._output))
 
 
-def red(services: Services, verdict: Verdict, attempts: Attempts) -> Objection:
-    """The project's check is red."""
+def red(services: Services, verdict: Verdict, attempts: Attempts, *, about: str = "") -> Objection:
+    """The project's check is red; `about` goes before what its output says."""
+    failed = services.failed_output(verdict, attempts.number, attempts.most)
     return Objection(
         trouble=classification.of_check(verdict.exit_code, verdict.output),
         problem=f"`{verdict.command}` ended with exit code {verdict.exit_code}:",
-        prompt=services.failed_output(verdict, attempts.number, attempts.most),
+        prompt=f"{about}\n\n{failed}" if about else failed,
         kind="verify_failed",
         output=verdict.output,
     )

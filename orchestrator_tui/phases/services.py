@@ -15,6 +15,7 @@ from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.events import Event
 from orchestrator_tui.domain.records import SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions
@@ -36,12 +37,13 @@ FILES_ARE_AWAY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """What a phase may use."""
+    """What a phase may use. `workspace` is the folder that is worked in, `checkout` the project's own."""
 
     store: Store
     sessions: Sessions
     render: PromptRenderer
     workspace: Workspace
+    checkout: Checkout
     verifier: Verifier
     log: EventLog
 
@@ -117,7 +119,13 @@ class Services:
         last_call = (kept.last_tool_call if kept else None) or ""
         if not (words or last_call or patch):
             return task
-        told = self.render("common", "follows", last_words=words, last_call=last_call, patch=str(patch or ""))
+        told = self.render(
+            "common",
+            "follows",
+            last_words=words,
+            last_call=last_call,
+            patch=str(self.workspace.shown(patch)) if patch else "",
+        )
         return replace(task, hint=f"{task.hint}\n\n{told}".strip())
 
     async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:
@@ -125,7 +133,7 @@ class Services:
         files = "The files of the project are as they were."
         if patch is not None:
             is_back = await self.workspace.put_back(patch)
-            files = FILES_ARE_BACK if is_back else FILES_ARE_AWAY.format(patch=patch)
+            files = FILES_ARE_BACK if is_back else FILES_ARE_AWAY.format(patch=self.workspace.shown(patch))
         resume_prompt = self.render("common", "resumed", files=files)
         if task.hint:
             resume_prompt = f"{resume_prompt}\n\n{task.hint}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from orchestrator_tui.backends import dependencies
-from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.backends.base import TOUCHES, WorkTracker
 from orchestrator_tui.config.settings import BreakdownSettings, PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
@@ -213,7 +213,7 @@ def as_work_items(project: Project, planned: Iterable[PlannedItem], ids: Mapping
             parent_id=ids[item.parent] if item.parent else None,
             dependencies=tuple(ids[ref] for ref in item.depends_on),
             labels=tuple(item.labels),
-            metadata={"ref": item.ref},
+            metadata={"ref": item.ref, **({TOUCHES: item.touches} if item.touches else {})},
         )
         for item in parents_first(planned)
     ]

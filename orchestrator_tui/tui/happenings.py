@@ -149,7 +149,7 @@ def _said(event: Event, names: Names) -> Said | None:
             return Said(
                 Kind.ITEM, ("●", "accent"), words.moved(event.old, event.new, event.items), detail=event.link or ""
             )
-        case events.VerifyStarted() | events.VerifyFinished() | events.CommitMade():
+        case events.VerifyStarted() | events.VerifyFinished() | events.MergeProgressed() | events.CommitMade():
             return _of_check(event, names)
         case events.AttemptFailed():
             return Said(Kind.ERROR, _BAD, words.attempt(event), event.work_item_key or "", event.problem)
@@ -326,7 +326,9 @@ def _of_item(
             assert_never(event)
 
 
-def _of_check(event: events.VerifyStarted | events.VerifyFinished | events.CommitMade, names: Names) -> Said | None:
+def _of_check(
+    event: events.VerifyStarted | events.VerifyFinished | events.MergeProgressed | events.CommitMade, names: Names
+) -> Said | None:
     item = names.get(event.work_item_id or "", "")
     match event:
         case events.VerifyStarted():
@@ -337,6 +339,8 @@ def _of_check(event: events.VerifyStarted | events.VerifyFinished | events.Commi
         case events.VerifyFinished():
             text = f"check red, exit code {event.exit_code}: {words.last_line(event.output)}"
             return Said(Kind.ERROR, _BAD, text, item, f"{event.command}\n{event.output}")
+        case events.MergeProgressed():
+            return Said(Kind.CHECK, _QUIET, words.merge(event), item)
         case events.CommitMade():
             size = f"{event.files} {'file' if event.files == 1 else 'files'} +{event.insertions} −{event.deletions}"
             text = f"commit {event.commit[:8]} {(event.message.splitlines() or [''])[0]} ({size})"

@@ -13,6 +13,7 @@ from orchestrator_tui.agents.domain_proxy import DomainProxy
 from orchestrator_tui.agents.leftovers import end_leftovers
 from orchestrator_tui.agents.sandbox_check import check_sandbox
 from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.worktrees import worktree_folder
 from tests.sandboxed import SECRET, House, failing_bubblewrap, house_in, needs_sandbox
 
 MARK = "ORCHESTRATOR_AGENT_ID"
@@ -142,6 +143,38 @@ def test_files_of_the_engine_can_only_be_read(house: House) -> None:
     assert ended.stdout == "{}"
     assert (house.project / ".orchestrator_state.json").read_text() == "{}"
     assert not list((house.project / ".orchestrator").iterdir())
+
+
+@needs_sandbox
+def test_in_a_worktree_history_can_be_read_and_neither_it_nor_any_other_folder_changed(house: House) -> None:
+    git(house.project, "init", "-q", "-b", "main")
+    (house.project / "a.txt").write_text("one\n")
+    git(house.project, "add", ".")
+    git(house.project, "commit", "-qm", "First")
+    worktree = worktree_folder(house.project, "TASK-1")
+    git(house.project, "worktree", "add", "-q", "-b", "orchestrator/TASK-1", str(worktree))
+    (house.project / "secret.txt").write_text("of the project's own folder")
+    tampering = (
+        f"rm -rf {house.project}/.git/objects {house.project}/.git/refs; echo x > {house.project}/.git/config; "
+        f"echo x > .git; mv .git away; cat {house.project}/secret.txt; echo x > {house.project}/escaped; "
+        "git -c user.name=x -c user.email=x@x commit -qm mine"
+    )
+    looking = "git log --format=%s; git branch --show-current; echo two > b.txt; git add b.txt; git status --short"
+    line = f"{looking}; {tampering}"
+    ended = subprocess.run(
+        house.sandbox().command(("/bin/sh", "-c", line), worktree),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": str(house.home)},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert ended.stdout == "First\norchestrator/TASK-1\nA  b.txt\n", ended.stderr
+    assert git(worktree, "status", "--short") == "?? b.txt\n"
+    assert git(worktree, "log", "--format=%s") == "First\n"
+    assert not (house.project / "escaped").exists()
+    git(house.project, "fsck", "--strict")
 
 
 @needs_sandbox

@@ -78,6 +78,7 @@ def main() -> int:
     parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
     parser.add_argument("--jobs", type=int, default=2, help="how many lineages live side by side")
     parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
+    parser.add_argument("--parallel", type=int, default=1, help="how many implementers work side by side")
     given = parser.parse_args()
     only_what_is_needed()
     names = given.database or ["sqlite", "postgresql"]
@@ -85,7 +86,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="crash-") as name, databases(names, Path(name)) as fresh:
         folder = Path(name)
         database, url = next(fresh)
-        calm = live(folder / "calm", url, iter(()), real=real)
+        calm = live(folder / "calm", url, iter(()), real=real, parallel=given.parallel)
         tell(f"undisturbed: {calm.events} events, {len(calm.outcome.items)} items, {len(calm.outcome.files)} files")
         if calm.outcome.problems:
             tell("\n".join(calm.outcome.problems))
@@ -103,7 +104,10 @@ def main() -> int:
             lives = {}
             for number, (what, plan) in enumerate(runs, 1):
                 database, url = next(fresh)
-                lives[pool.submit(live_as_planned, folder / f"home-{number}", url, plan, real)] = database, what
+                lives[pool.submit(live_as_planned, folder / f"home-{number}", url, plan, real, given.parallel)] = (
+                    database,
+                    what,
+                )
             for number, ended in enumerate(as_completed(lives), 1):
                 database, what = lives[ended]
                 found, wrong = None, [str(ended.exception())]

@@ -46,13 +46,15 @@ def die_after(count: int, *, before_commit: bool) -> None:
     _watch(look, before_commit=before_commit)
 
 
-def die_at_new_moments(covered: Path, *, before_commit: bool) -> None:
-    """Kill this process group at the first moment whose name is not in the file `covered`, which then has it."""
+def die_at_new_moments(covered: Path, *, before_commit: bool, kinds: frozenset[str] | None = None) -> None:
+    """Kill this process group at the first moment whose name is not in the file `covered`, which then has it; with
+    `kinds` only at events that are called so."""
     names = Moments()
     known = set(covered.read_text().splitlines()) if covered.exists() else set[str]()
 
     def look(recorded: Sequence[Recorded]) -> None:
-        new = [name for one in recorded if (name := names.name(one.event)) not in known]
+        named = [(type(one.event).__name__, names.name(one.event)) for one in recorded]
+        new = [name for kind, name in named if name not in known and (kinds is None or kind in kinds)]
         if new:
             covered.parent.mkdir(parents=True, exist_ok=True)
             with covered.open("a") as file:
@@ -83,12 +85,14 @@ def _watch(look: Callable[[Sequence[Recorded]], None], *, before_commit: bool) -
     Bus.publish = publishing  # type: ignore[assignment,method-assign]
 
 
-async def run(home: Path, url: str, *, real: bool) -> None:
+async def run(home: Path, url: str, *, real: bool, parallel: int = 1) -> None:
     """Bring the project to its end, as a person who approves whatever is asked."""
     settings: Mapping[str, Any] = {"phases": {"deploy": {"enabled": True}}} if real else FAST
+    phases = {**settings["phases"], "implement": {"parallel": parallel}}
+    settings = {**settings, "phases": phases, "agent": {"max_parallel": max(parallel, 3)}}
     start = launch(home, None, autonomy="checkpoint", **settings)
     start = replace(start, environ={**start.environ, "DATABASE_URL": url})
-    runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(2))
+    runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(2 if parallel == 1 else 5))
     async with open_engine(start, runtime=runtime) as engine:
         watched = Watched(engine=engine)
         projects = await engine.projects()
@@ -121,7 +125,9 @@ async def approve_all(watched: Watched) -> bool:
     return bool(waiting)
 
 
-def live_once(home: Path, url: str, events: int, at_new: bool, before_commit: bool, real: bool, host: str) -> None:
+def live_once(
+    home: Path, url: str, events: int, at_new: bool, before_commit: bool, real: bool, host: str, parallel: int
+) -> None:
     """One life, killed after `events` events if it is not 0, or at the first moment at which none was killed; `host` is
     the name that this host gives itself."""
     # Without a handler Python writes warnings between the lines of the matrix.
@@ -133,6 +139,6 @@ def live_once(home: Path, url: str, events: int, at_new: bool, before_commit: bo
     elif at_new:
         die_at_new_moments(home / COVERED, before_commit=before_commit)
     try:
-        asyncio.run(run(home, url, real=real))
+        asyncio.run(run(home, url, real=real, parallel=parallel))
     except AlreadyOwned as owned:
         raise SystemExit(OWNED_ELSEWHERE) from owned

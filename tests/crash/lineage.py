@@ -66,12 +66,18 @@ class Lineage:
 
 
 def live(
-    home: Path, url: str, deaths: Iterator[Death], *, real: bool = False, progress: Callable[[], None] = lambda: None
+    home: Path,
+    url: str,
+    deaths: Iterator[Death],
+    *,
+    real: bool = False,
+    parallel: int = 1,
+    progress: Callable[[], None] = lambda: None,
 ) -> Lineage:
-    """Run the project, dying as told, until it is finished."""
+    """Run the project with so many implementers, dying as told, until it is finished."""
     killed_at: list[float] = []
     for _ in range(MOST_LIVES):
-        code = one_life(home, url, next(deaths, None), real=real)
+        code = one_life(home, url, next(deaths, None), real=real, parallel=parallel)
         if code == 0:
             outcome, recorded = asyncio.run(outcome_of(url))
             told = home / COVERED
@@ -92,9 +98,11 @@ def _waits(recorded: Sequence[Recorded], killed_at: Sequence[float]) -> list[flo
     return [times[index] - moment for index, moment in found if index < len(times)]
 
 
-def live_as_planned(home: Path, url: str, plan: Callable[[], Iterator[Death]], real: bool) -> Lineage:
+def live_as_planned(
+    home: Path, url: str, plan: Callable[[], Iterator[Death]], real: bool, parallel: int = 1
+) -> Lineage:
     """As `live`, for another process: `plan` makes the deaths there."""
-    return live(home, url, plan(), real=real)
+    return live(home, url, plan(), real=real, parallel=parallel)
 
 
 def deaths_at_every_moment(before_commit: bool) -> Iterator[Death]:
@@ -123,9 +131,9 @@ def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
     return asyncio.run(first_event_after(url, killed_at, events.LeaseTaken)) - killed_at
 
 
-def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str = "") -> int:
+def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str = "", parallel: int = 1) -> int:
     death = death or Death()
-    with life(live_once, home, url, death.events, death.at_new, death.before_commit, real, host) as process:
+    with life(live_once, home, url, death.events, death.at_new, death.before_commit, real, host, parallel) as process:
         process.join(LONGEST_LIFE if death.seconds is None else death.seconds)
         if process.exitcode is None:
             assert process.pid is not None

@@ -62,9 +62,10 @@ async def test_work_that_was_set_aside_by_a_start_that_was_killed_is_named_by_th
         items = await store.list_items(project.id)
         comments = [one.content for item in items for one in await store.list_comments(item.id)]
         prompts = [one.event for one in await store.events(limit=10_000) if isinstance(one.event, events.AgentPrompted)]
-    assert any(f"kept in .orchestrator/patches/{patch.name}" in comment for comment in comments)
+    kept = f".orchestrator/patches/{patch.name}"
+    assert any(f"kept in {kept}" in comment for comment in comments)
     # Its agent cannot go on here: the one that follows is told where the work is.
-    assert any(str(patch) in event.text and "Somebody was at this task" in event.text for event in prompts)
+    assert any(kept in event.text and "Somebody was at this task" in event.text for event in prompts)
 
 
 async def test_the_notes_of_an_agent_are_kept_although_nothing_but_its_commit_was_stored(tmp_path: Path) -> None:

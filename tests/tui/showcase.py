@@ -13,7 +13,7 @@ from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.errors import OrchestratorError, ProjectNotFound, StoreUnavailable
-from orchestrator_tui.domain.events import Event, InputRequested, Live, Recorded
+from orchestrator_tui.domain.events import Event, InputRequested, Live, Recorded, WorkItemStatusChanged
 from orchestrator_tui.domain.limits import Bounds, Resource, Scope, Spending, spent_by
 from orchestrator_tui.domain.records import (
     Artifact,
@@ -82,6 +82,7 @@ class Showcase:
         self.may_hand_over = asyncio.Event()
         self.may_hand_over.set()
         self.hurry = asyncio.Event()
+        self._claimed: set[str] = set()
         self.gone = False
         self.submitted: list[Command] = []
 
@@ -98,6 +99,17 @@ class Showcase:
             for event in told:
                 self._log.append(Recorded(seq=len(self._log) + 1, at=at, project_id=project_id, event=event))
             self._told.notify_all()
+
+    async def claim(self, project_id: str, *keys: str) -> None:
+        """These items are begun."""
+        items = [one for one in self._stories[project_id].items.values() if one.key in keys]
+        # The stories are those of all tests.
+        self._claimed.update(item.id for item in items)
+        for item in items:
+            claimed = WorkItemStatusChanged(
+                work_item_id=item.id, key=item.key, old=item.status, new=WorkItemStatus.IN_PROGRESS, reason="claimed"
+            )
+            await self.happens(project_id, claimed)
 
     async def keep(self, engine: EngineClient, hurry: asyncio.Event) -> None:
         """Hand over what runs; `hurry` is what a person says meanwhile."""
@@ -189,7 +201,10 @@ class Showcase:
     async def items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
     ) -> Sequence[WorkItem]:
-        items = self._stories[project_id].items.values()
+        items = [
+            replace(one, status=WorkItemStatus.IN_PROGRESS) if one.id in self._claimed else one
+            for one in self._stories[project_id].items.values()
+        ]
         return [one for one in items if one.number > after and status in (None, one.status)][:limit]
 
     async def comments(self, item_id: str) -> Sequence[Comment]:

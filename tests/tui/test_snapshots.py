@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import MergeStep, PhaseName, PipelineStatus
 from tests.tui.board import Board
 from tests.tui.showcase import LINKS, PORTFOLIO, RECIPES, SHOP, WEATHER, Showcase, resting, showcase
 from tests.tui.snapshot import FOLDER, check, settled
@@ -76,6 +76,28 @@ async def leaving(it: Board, client: Showcase) -> None:
     await it.shows("◌ my-portfolio", "3/5", "TASK-34")
 
 
+async def more_implementers(it: Board, client: Showcase) -> None:
+    """Two more begin, and one of the first is done in its own folder and waits for its turn."""
+    items = {item.key: item for item in await client.items(PORTFOLIO, limit=100)}
+    begun = [
+        events.AgentStarted(
+            agent_id=f"implementer-{number}",
+            phase=PhaseName.IMPLEMENT,
+            role="developer",
+            session_number=number,
+            model="claude-opus-4-5",
+            scripted=False,
+            work_item_id=items[key].id,
+            work_item_key=key,
+        )
+        for number, key in ((48, "TASK-38"), (49, "TASK-40"))
+    ]
+    waits = events.MergeProgressed(work_item_id=items["TASK-35"].id, key="TASK-35", step=MergeStep.WAITING)
+    await client.claim(PORTFOLIO, "TASK-38", "TASK-40")
+    await client.happens(PORTFOLIO, *begun, waits)
+    await it.shows("5 agents", "Merge")
+
+
 async def handing_over(it: Board, client: Showcase) -> None:
     """Agents take their time to come to a safe point."""
     client.may_hand_over.clear()
@@ -104,6 +126,7 @@ SETTINGS = (command("/config"), sees("autonomy", "checkpoint"))
 SCENES: Mapping[str, Scene] = {
     "first-run": scene(sees("No credentials"), empty=True),
     "first-run-with-credentials": scene(sees("Credentials for Claude were found"), empty=True, has_credentials=True),
+    "implementers": scene(more_implementers),
     "zoomed-log": scene(command("/logs agent-46"), press("z"), sees("generation")),
     "log-search": scene(command("/logs agent-46"), press("ctrl+f"), types("clock"), sees("1 of")),
     "log-filter": scene(command("/logs agent-46"), press("f"), sees("1 ✓ words")),

@@ -52,23 +52,29 @@ sys.exit(0 if result.wasSuccessful() else 1)
 '''
 
 
-def generated_scenario(items: int) -> Scenario:
+def generated_scenario(items: int, thinking: Sequence[float] = ()) -> Scenario:
     """A scenario of `items` work items (1 to 5000); all phases are answered.
 
-    Item `item00001` writes `item00001.py` and `test_item00001.py`; each depends on one or two earlier ones.
+    Item `item00001` writes `item00001.py` and `test_item00001.py`; each depends on one or two earlier ones. `thinking`
+    are the seconds that the model takes for each item, from the first on; it answers at once where none are given.
     """
-    return scenario_from(_tables(items), folder=Path(), source=f"generated scenario of {items} items")
+    return scenario_from(_tables(items, thinking), folder=Path(), source=f"generated scenario of {items} items")
 
 
-def write_generated_scenario(folder: Path, items: int) -> Path:
-    """Write `generated_scenario(items)` into `folder`, which is made if need be; returns the file."""
+def write_generated_scenario(folder: Path, items: int, thinking: Sequence[float] = ()) -> Path:
+    """Write `generated_scenario(items, thinking)` into `folder`, which is made if need be; returns the file."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / SCENARIO_FILE
-    file.write_bytes(tomli_w.dumps(_tables(items)).encode())
+    file.write_bytes(tomli_w.dumps(_tables(items, thinking)).encode())
     return file
 
 
-def _tables(items: int) -> dict[str, Any]:
+def dependencies(number: int) -> list[int]:
+    """The numbers of the items that item `number` depends on."""
+    return sorted({earlier for earlier in (number // 2, number // 3) if earlier})
+
+
+def _tables(items: int, thinking: Sequence[float] = ()) -> dict[str, Any]:
     if not 1 <= items <= 5000:
         raise ValueError(f"expected 1 to 5000 items, got {items}")
     return {
@@ -83,6 +89,7 @@ def _tables(items: int) -> dict[str, Any]:
             *_breakdown(items),
             _initialize(),
             *_implement(),
+            *(_slow(number, seconds) for number, seconds in enumerate(thinking, 1)),
             *_testing(items),
             _deploy(),
         ],
@@ -160,7 +167,7 @@ def _planned(number: int) -> Mapping[str, Any]:
         "description": f"Write {_ref(number)}.py with a function `name`, and test_{_ref(number)}.py.",
         "acceptance": [f"{_ref(number)}.name() returns {_ref(number)}"],
         "priority": 1 + number % 4,
-        "depends_on": sorted({_ref(earlier) for earlier in (number // 2, number // 3) if earlier}),
+        "depends_on": list(map(_ref, dependencies(number))),
     }
 
 
@@ -178,10 +185,20 @@ def _initialize() -> Mapping[str, Any]:
     )
 
 
+_DONE = _structured(status="done", summary="Wrote ${subject} and its test.", notes="Nothing left.")
+_WORK = (_write("${subject}.py", _MODULE), _write("test_${subject}.py", _TEST), _DONE)
+
+
+def _slow(number: int, seconds: float) -> Mapping[str, Any]:
+    """The developer of one item, whose model thinks first before it begins, and again before it answers."""
+    *work, done = _WORK
+    thinks = {"fault": {"kind": "stall", "seconds": round(seconds / 2, 3)}}
+    return _answer("implement", "developer", thinks, *work, thinks, done, subject=_ref(number))
+
+
 def _implement() -> Sequence[Mapping[str, Any]]:
-    done = _structured(status="done", summary="Wrote ${subject} and its test.", notes="Nothing left.")
     return [
-        _answer("implement", "developer", _write("${subject}.py", _MODULE), _write("test_${subject}.py", _TEST), done),
+        _answer("implement", "developer", *_WORK),
         _answer("implement", "repairer", _structured(status="done", summary="There was nothing to repair.")),
     ]
 

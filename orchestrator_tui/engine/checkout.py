@@ -1,0 +1,222 @@
+"""The project's own folder: where main is checked out, and what the worktrees of its items belong to."""
+
+import asyncio
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.worktrees import WORKTREES
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, Commit, Workspace
+from orchestrator_tui.engine.worktree import BRANCHES, Rebased, Worktree
+
+LEAST_GIT = (2, 38)
+"""The first git that merges without touching any file."""
+_ADVANCING = "refs/orchestrator/advancing"
+"""Names the commit that main is being brought to: whoever finds it finishes that."""
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+
+
+class Checkout(Workspace):
+    """As long as the folder of worktrees is there, items are worked on in these, and not in the project's own files."""
+
+    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+        super().__init__(directory, environment)
+        self._git_environment = environment
+        # Git locks the repository's settings while it makes or removes a worktree, and gives up when they are locked.
+        self._turn = asyncio.Lock()
+
+    @property
+    def worktrees(self) -> Path:
+        return self.directory / WORKTREES
+
+    async def can_merge(self) -> bool:
+        """Whether this machine's git can bring in what was made in a worktree."""
+        told = _VERSION.search((await self._run("version")).output)
+        return told is not None and (int(told[1]), int(told[2])) >= LEAST_GIT
+
+    def desk(self, key: str) -> Workspace | None:
+        """Where the item with this key is worked on; None when that is a worktree that is not there."""
+        if not self.worktrees.is_dir():
+            return self
+        worktree = self._worktree(key)
+        return worktree if (worktree.directory / ".git").is_file() else None
+
+    async def set_aside_item(self, key: str, moment: datetime) -> Path | None:
+        """Keep what is unfinished of an item as a patch, wherever it is worked on; its worktree is not needed then."""
+        desk = await asyncio.to_thread(self.desk, key)
+        if desk is None:
+            return None
+        patch = await desk.set_aside(key, moment)
+        if desk is not self:
+            # The patch fits the commit that its branch names.
+            await self.close_worktree(key, keeps_branch=patch is not None)
+        return patch
+
+    async def begin_worktrees(self) -> None:
+        """From now on items are worked on in worktrees."""
+        await asyncio.to_thread(self.worktrees.mkdir, parents=True, exist_ok=True)
+
+    async def end_worktrees(self) -> None:
+        """Items are not worked on in worktrees any more; what was unfinished there is kept as patches."""
+        await self._clear_worktrees()
+        listed = await self._run("for-each-ref", "--format=%(refname:short)", f"refs/heads/{BRANCHES}/TASK-*")
+        for branch in listed.output.split() if listed.exit_code == 0 else ():
+            await self._git("branch", "-q", "-D", branch)
+        with suppress(OSError):
+            await asyncio.to_thread(self.worktrees.rmdir)
+
+    async def open_worktree(self, key: str) -> Worktree:
+        """A fresh worktree for an item, on the commit that its unfinished work was begun on, if there is some; else on
+        main's.
+
+        Raises:
+            PhaseFailed: git cannot make it.
+        """
+        worktree = self._worktree(key)
+        async with self._turn:
+            await finish(asyncio.to_thread(self._remove, worktree))
+            await self.begin_worktrees()
+            known = await self._run("rev-parse", "-q", "--verify", f"refs/heads/{worktree.branch}")
+            if known.exit_code != 0:
+                await self._git("branch", "-q", "--no-track", worktree.branch, "HEAD")
+            # By force: of one that was cut off while it was made, git believes that it is still being made.
+            await self._git("worktree", "add", "-q", "-f", "-f", str(worktree.directory), worktree.branch)
+            if not await asyncio.to_thread(self._is_ours, key):
+                raise PhaseFailed(
+                    f"{self.directory} has another worktree named {key}.", hint="Remove it with git worktree remove."
+                )
+            await asyncio.to_thread(self._hand_out_documents, worktree)
+        return worktree
+
+    async def close_worktree(self, key: str, *, keeps_branch: bool = False) -> None:
+        """Remove a worktree with everything in it."""
+        worktree = self._worktree(key)
+        async with self._turn:
+            await finish(asyncio.to_thread(self._remove, worktree))
+            if not keeps_branch:
+                await self._run("branch", "-q", "-D", worktree.branch)
+
+    async def advance(self, rebased: Rebased) -> bool:
+        """Bring main and the files of the project from the commit below `rebased` to it, all or nothing; False when
+        main has moved meanwhile, or somebody has changed files."""
+        return await finish(self._advance(rebased))
+
+    async def describe(self, message: str) -> Commit:
+        """The newest commit, which has this message."""
+        return await self._describe(message)
+
+    async def mend(self) -> None:
+        await super().mend()
+        if self._has_repository():
+            await self._finish_advance()
+            await self._clear_worktrees()
+
+    async def _advance(self, rebased: Rebased) -> bool:
+        await self._run("update-index", "-q", "--refresh")
+        if await self.changes() or await self.head() != rebased.onto:
+            return False
+        await self._git("update-ref", _ADVANCING, rebased.commit)
+        # Refuses to touch a file that somebody has changed in this very moment.
+        moved = await self._run("read-tree", "-m", "-u", rebased.onto, rebased.commit)
+        if moved.exit_code == 0:
+            await self._git("update-ref", "HEAD", rebased.commit, rebased.onto)
+        await self._git("update-ref", "-d", _ADVANCING)
+        return moved.exit_code == 0
+
+    async def _finish_advance(self) -> None:
+        """Do what a process could not that ended while it brought main to another commit."""
+        found = await self._run("rev-parse", "-q", "--verify", f"{_ADVANCING}^{{commit}}")
+        if found.exit_code != 0:
+            return
+        commit = found.output.strip()
+        onto = (await self._git("rev-parse", f"{commit}^")).strip()
+        if (head := await self.head()) in (commit, onto):
+            await self._git("update-ref", "HEAD", commit, head)
+            await self._git("add", "-A")
+            tree = (await self._git("write-tree")).strip()
+            if tree not in [(await self._git("rev-parse", f"{one}^{{tree}}")).strip() for one in (commit, onto)]:
+                # Half of each, or a person's work among it.
+                await self.set_aside("merge", now())
+            await self._git("reset", "-q", "--hard", commit)
+        await self._git("update-ref", "-d", _ADVANCING)
+
+    async def _clear_worktrees(self) -> None:
+        """Keep what is unfinished in each worktree as a patch, and remove them all."""
+        for key in await asyncio.to_thread(lambda: sorted(self._found())):
+            worktree = self._worktree(key)
+            patch: Path | None = None
+            try:
+                if (worktree.directory / ".git").is_file():
+                    await worktree.mend()
+                    patch = await worktree.set_aside(key, now())
+            except PhaseFailed:
+                # Nothing that anybody made is thrown away because git cannot read it.
+                await asyncio.to_thread(self._move_aside, worktree)
+            await self.close_worktree(key, keeps_branch=patch is not None)
+
+    def _worktree(self, key: str) -> Worktree:
+        return Worktree(self.directory, key, self._git_environment)
+
+    def _found(self) -> Iterator[str]:
+        """The names of all worktrees of items, complete or not."""
+        named = {folder.name for folder in self.worktrees.glob("*")} if self.worktrees.is_dir() else set()
+        kept = self._repository / "worktrees"
+        yield from named | {folder.name for folder in kept.glob("*") if self._is_ours(folder.name)}
+
+    def _is_ours(self, key: str) -> bool:
+        """Whether what git keeps under this name is of a worktree of an item; others belong to a person."""
+        try:
+            place = Path((self._repository / "worktrees" / key / "gitdir").read_text().strip())
+        except (OSError, UnicodeDecodeError):
+            return False
+        return place == self._worktree(key).directory / ".git"
+
+    def _remove(self, worktree: Worktree) -> None:
+        """Also what git would leave alone: a worktree that it was killed over, or whose files cannot be read."""
+        # First: nobody takes what is half removed for an agent's work.
+        with suppress(OSError):
+            (worktree.directory / ".git").unlink()
+        _remove_tree(worktree.directory)
+        if self._is_ours(worktree.key):
+            _remove_tree(self._repository / "worktrees" / worktree.key)
+
+    def _move_aside(self, worktree: Worktree) -> None:
+        kept = self.notes / "patches" / f"{now():%Y%m%d-%H%M%S}-{worktree.key}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        worktree.directory.rename(kept)
+
+    def _hand_out_documents(self, worktree: Worktree) -> None:
+        """Agents are told to read the documents, and may not read outside of their folder."""
+        there = worktree.directory / NOTES_FOLDER
+        for document in (*self.notes.glob("*.md"), *(self.notes / "patches").glob(f"*-{worktree.key}.patch")):
+            if document.is_file() and not document.is_symlink():
+                copy = there / document.relative_to(self.notes)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(document, copy)
+
+
+def _remove_tree(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    elif folder.is_dir():
+        shutil.rmtree(folder, onerror=_remove_anyway)
+
+
+def _remove_anyway(remove: Callable[[str], Any], path: str, why: object) -> None:
+    """A folder that must not be written keeps what is in it, and an agent may have made one."""
+    parent = Path(path).parent
+    with suppress(OSError):
+        os.chmod(parent, 0o700)  # noqa: PTH101
+        if Path(path).is_dir() and not Path(path).is_symlink():
+            os.chmod(path, 0o700)  # noqa: PTH101
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            remove(path)
