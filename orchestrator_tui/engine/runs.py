@@ -34,6 +34,7 @@ from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import hand_over, room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
@@ -60,11 +61,13 @@ class RunOptions:
     Attributes:
         end_leftovers: ends every process that an earlier run of a project left behind; blocks for some milliseconds.
         lease_seconds, stop_seconds: see `RunSettings`.
+        cluster: where projects go that are to run, when that is not this process.
     """
 
     end_leftovers: Callable[[str], int]
     lease_seconds: float
     stop_seconds: float
+    cluster: Cluster | None = None
 
 
 @dataclass(slots=True)
@@ -108,7 +111,8 @@ class Runs:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
-        self._alarms = Alarms(store, clock or SystemClock(), self._begin)
+        self._cluster = options.cluster
+        self._alarms = Alarms(store, clock or SystemClock(), self._go_on)
         self._handed_over: Sequence[str] | None = None
         self._waking: asyncio.Task[None] | None = None
 
@@ -138,7 +142,7 @@ class Runs:
 
     async def start(self, project_id: str) -> None:
         """Take the lease and run the project in a task of its own; it is running when this returns, unless it waits
-        for the API: then it goes on by itself when it is time.
+        for the API: then it goes on by itself when it is time. In a cluster it waits for a worker instead.
 
         Raises:
             AlreadyOwned: another process runs it, or may do so.
@@ -147,10 +151,31 @@ class Runs:
         if await self._alarms.is_early(project_id):
             self._alarms.set(project_id)
         else:
+            await self._go_on(project_id)
+
+    async def _go_on(self, project_id: str) -> None:
+        """As `start`, whatever the clock says."""
+        if self._cluster is not None:
+            await self._cluster.enqueue(self._store, project_id)
+        else:
             await self._begin(project_id)
 
+    async def carry_out(self, project_id: str) -> bool:
+        """Run the project here until it rests, as a worker of the cluster; False when there was nothing to do.
+
+        Raises:
+            AlreadyOwned, StoreUnavailable: see `start`.
+            OrchestratorError: it cannot run here.
+        """
+        await self._begin(project_id)
+        running = self._running.get(project_id)
+        if running is None:
+            return False
+        await running.ended()
+        return True
+
     async def _begin(self, project_id: str) -> None:
-        """As `start`, whatever the clock says."""
+        """Take the lease and run the project in a task of its own."""
         async with self._locks[project_id]:
             project = await self._store.find_project(project_id)
             if self._closing.is_set() or self._handed_over is not None or await self.is_running(project):
@@ -176,7 +201,7 @@ class Runs:
             AlreadyOwned, StoreUnavailable: see `start`.
         """
         if await self._alarms.is_handed_over(project_id):
-            await self._begin(project_id)
+            await self._go_on(project_id)
         elif await self._alarms.is_waiting(project_id):
             self._alarms.set(project_id)
 
@@ -264,6 +289,11 @@ class Runs:
             if not goes:
                 return None
             return _Turn(run, lease, stack.pop_all())
+
+    @property
+    def owner(self) -> str:
+        """This process as an owner of projects."""
+        return self._owner
 
     @property
     def store(self) -> Store:
@@ -385,7 +415,12 @@ class Runs:
 
     async def _take_lease(self, state: PipelineState) -> Lease:
         return await take_lease(
-            self._store, state, self._owner, lease_seconds=self._options.lease_seconds, giving_up=self._closing
+            self._store,
+            state,
+            self._owner,
+            lease_seconds=self._options.lease_seconds,
+            giving_up=self._closing,
+            silent_seconds=self._cluster.silence.seconds(state) if self._cluster is not None else 0.0,
         )
 
     def _sole_use(self, project: Project, before: PipelineState) -> AbstractContextManager[None]:
@@ -404,7 +439,7 @@ class Runs:
         Raises:
             IllegalTransition: there is nothing to stop.
         """
-        told = False
+        told = self._cluster is not None and await self._cluster.withdraw(self._store, project.id)
         while True:
             async with self._locks[project.id]:
                 running = self._running.get(project.id)
