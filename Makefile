@@ -60,9 +60,9 @@ snapshots: $(VENV)/.dev  ## Take the pictures of the dashboard's screens anew; l
 
 constraints:  ## Resolve the pinned, hashed versions again (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o constraints.txt
+	  --no-emit-index-url --no-emit-find-links --extra cluster --group build pyproject.toml -o constraints.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --group dev -c constraints.txt pyproject.toml -o constraints-dev.txt
+	  --no-emit-index-url --no-emit-find-links --extra cluster --group dev -c constraints.txt pyproject.toml -o constraints-dev.txt
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

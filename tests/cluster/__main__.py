@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=30)
     parser.add_argument("--items", type=int, default=8, help="work items of each project")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long an agent takes for a tool call")
+    parser.add_argument("--between", type=float, default=12.0, help="the longest time from one fault to the next")
     parser.add_argument("--stall", type=float, default=5.0, help="the setting cluster.stall_seconds")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -34,6 +35,7 @@ def main() -> int:
         workers=given.workers,
         items=given.items,
         seconds=given.seconds,
+        between=given.between,
         stall=given.stall,
         faults=at_random(given.seed, given.faults),
     )

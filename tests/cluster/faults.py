@@ -163,8 +163,8 @@ class Faults:
         start = part_of_cluster(self._home, self._database.url)
         async with open_engine(start, runtime=Unhurried(self._plan.items, 0)) as engine:
             return [
-                await engine.submit(CreateProject(idea="Small modules", name=f"demo-{number}", rehearsal=True))
-                for number in range(self._plan.projects)
+                await engine.submit(CreateProject(idea="Small modules", name="demo", rehearsal=True))
+                for _ in range(self._plan.projects)
             ]
 
     def _begin(self) -> _Hand:
@@ -226,7 +226,7 @@ class Faults:
 
     async def _finished(self, ids: Sequence[str]) -> bool:
         async with open_store(self._database.url) as store:
-            return all((await store.find_project(one)).status in FINISHED for one in ids)
+            return all([(await store.find_project(one)).status in FINISHED for one in ids])
 
     async def _look_at(self, report: Report, calm: Outcome, ids: Sequence[str]) -> None:
         async with open_store(self._database.url) as store:
@@ -272,7 +272,7 @@ async def undisturbed(home: Path, plan: Plan) -> Outcome:
 
     async with open_engine(launch(home, None, **NO_PLANNING), runtime=ReplayRuntime(light_scenario(plan.items))) as one:
         run = Watched(engine=one)
-        await run.create(name="demo-0")
+        await run.create(name="demo")
         await run.until_rest()
         outcome, _ = await outcome_in(one._store, await run.project())
     return outcome

@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -103,22 +102,9 @@ async def test_a_project_that_still_waits_for_a_worker_can_be_stopped(start: Lau
         assert (await run.project()).status is PipelineStatus.NOT_STARTED
 
 
-async def test_a_worker_runs_no_more_at_a_time_than_it_is_to(start: Launch, patient: Patient) -> None:
-    async with open_engine(start, runtime=patient) as front:
-        runs = [Watched(engine=front) for _ in range(2)]
-        for number, run in enumerate(runs):
-            await run.create(name=f"demo-{number}")
-        async with working(start, patient, "one", concurrency=1):
-            await patient.begun.wait()
-            assert (await runs[1].project()).status is PipelineStatus.NOT_STARTED
-            patient.go_on.set()
-            for run in runs:
-                await until_completed(run)
-    began = {run.seen[-1].project_id: run.all(events.LeaseTaken) for run in runs}
-    assert all(len(taken) == 1 for taken in began.values())
-
-
-async def test_what_is_most_urgent_goes_first(start: Launch, quick: ReplayRuntime) -> None:
+async def test_a_worker_runs_so_many_at_a_time_and_what_is_most_urgent_first(
+    start: Launch, quick: ReplayRuntime
+) -> None:
     async with open_engine(start, runtime=quick) as front:
         later = Watched(engine=front)
         await later.create(name="later")
@@ -127,6 +113,11 @@ async def test_what_is_most_urgent_goes_first(start: Launch, quick: ReplayRuntim
         urgent = Watched(engine=front)
         await urgent.create(name="urgent")
         async with working(start, quick, "one", concurrency=1):
-            await asyncio.gather(until_completed(urgent), until_completed(Watched(front, later.project_id)))
-        began = [one.project_id for one in await front.events() if isinstance(one.event, events.LeaseTaken)]
-    assert began == [urgent.project_id, later.project_id]
+            await until_completed(Watched(engine=front, project_id=later.project_id))
+        told = [
+            (one.project_id, one.event.new)
+            for one in await front.events()
+            if isinstance(one.event, events.PipelineStatusChanged)
+        ]
+    running, completed = PipelineStatus.RUNNING, PipelineStatus.COMPLETED
+    assert told == [(one.project_id, status) for one in (urgent, later) for status in (running, completed)]
