@@ -12,9 +12,9 @@ from procrastinate import App, exceptions
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
+from orchestrator_tui.cluster.base import QueuedJob, WorkQueue
 from orchestrator_tui.cluster.connector import Connector, Driver
 from orchestrator_tui.domain.errors import StaleState, StoreUnavailable
-from orchestrator_tui.engine.work_queue import QueuedJob, WorkQueue
 
 QUEUE = "projects"
 TASK = "run_project"

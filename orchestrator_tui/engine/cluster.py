@@ -4,13 +4,13 @@ they have."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator_tui.cluster.base import WorkQueue
 from orchestrator_tui.database.base import Roster, Store
 from orchestrator_tui.domain.errors import WorkerNotFound
 from orchestrator_tui.domain.events import QueueChanged
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine.silence import Silence
-from orchestrator_tui.engine.work_queue import WorkQueue
 
 AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 

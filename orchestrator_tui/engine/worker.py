@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from orchestrator_tui.cluster.base import QueuedJob
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
@@ -27,7 +28,6 @@ from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.cluster import AT_WORK, Cluster
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.runs import Runs
-from orchestrator_tui.engine.work_queue import QueuedJob
 
 PUT_AGAIN_SECONDS = 10.0
 """How long a project that waits is left in peace after it was put into the queue from here."""

@@ -1,4 +1,4 @@
-"""The queue that workers of a cluster take projects from, as an interface. What runs is decided by the leases alone."""
+"""The queue that workers of a cluster take projects from, as an interface; who runs a project is decided by leases."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
