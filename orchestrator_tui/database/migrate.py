@@ -8,7 +8,7 @@ from sqlalchemy import Connection, inspect, text
 from orchestrator_tui.database.connection import Database, Runner, connected
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 
-HEAD = "0010"
+HEAD = "0011_cluster"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do; it only has to be the same in every process.
 _LOCK = 7_203_411_908
