@@ -256,8 +256,7 @@ async def _cluster(launch: Launch, settings: Settings, store: SqlStore) -> Clust
     def priority_of(project: Project) -> int:
         return launch.settings(project.config.get("settings", {})).cluster.priority
 
-    longest_gap = 2 * _heartbeat_seconds(settings)
-    return Cluster(queue=await open_queue(store), silence=Silence(longest_gap), priority_of=priority_of)
+    return Cluster(queue=await open_queue(store), silence=Silence(), priority_of=priority_of)
 
 
 def _heartbeat_seconds(settings: Settings) -> float:
@@ -363,8 +362,14 @@ class _House:
         environment = self._environment(project)
         confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
         render = _renderer(prompt_folders(self._launch.paths))
-        workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
+
+        async def still_ours() -> None:
+            # A transaction of the run begins with the check of its lease.
+            async with store.transaction():
+                pass
+
+        workspace = Workspace(Path(project.directory), environment, still_ours)
         recovery = settings.error_recovery
         stall_seconds = recovery.stall_timeout_minutes * 60
         async with self.open_tracker(project, store, project.tracker) as tracker, EventLog(store) as log:

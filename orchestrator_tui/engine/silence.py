@@ -18,26 +18,25 @@ class _Sign:
 
 
 class Silence:
-    """Watches the leases of all projects that are at work. It is shown them at least every `longest_gap` seconds; what
-    happened in a longer one, such as a database that was away, is held against nobody."""
+    """Watches the leases of all projects that are at work, for as long as their heartbeats can be stored at all."""
 
-    def __init__(self, longest_gap: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._longest_gap = longest_gap
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: dict[str, _Sign] = {}
-        self._looked_at = float("-inf")
+        self._looked_at = 0.0
 
     def look(self, wanted: Iterable[Wanted]) -> None:
         """These are the leases now."""
-        moment = self._clock()
-        before = self._seen if moment - self._looked_at <= self._longest_gap else {}
-        self._looked_at = moment
-        self._seen = {}
+        before, self._seen, self._looked_at = self._seen, {}, self._clock()
         for one in wanted:
             sign = before.get(one.project_id)
             if sign is None or (sign.epoch, sign.heartbeat) != (one.epoch, one.heartbeat):
-                sign = _Sign(one.epoch, one.heartbeat, moment)
+                sign = _Sign(one.epoch, one.heartbeat, self._looked_at)
             self._seen[one.project_id] = sign
+
+    def forget(self) -> None:
+        """The database was away: that nobody gave a sign meanwhile says nothing."""
+        self._seen = {}
 
     def seconds(self, of: Wanted | PipelineState) -> float:
         """How long at least the owner of a project has given no sign since that one; 0 when that is not known."""

@@ -68,7 +68,8 @@ class Worker:
         point is waited for. A worker that is drained hands over too, and waits for its end without work."""
         async with self._cluster.queue.listening(self._bell.ring):
             tasks = [
-                asyncio.create_task(self._beat(), name="worker-heartbeat"),
+                asyncio.create_task(self._repeat(self._show_up), name="worker-heartbeat"),
+                asyncio.create_task(self._repeat(self._look_around), name="worker-look"),
                 asyncio.create_task(self._take(), name="worker-take"),
             ]
             try:
@@ -181,15 +182,16 @@ class Worker:
 
     # Signs of life
 
-    async def _beat(self) -> None:
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do it with every heartbeat, as far as the database is there."""
         while True:
             try:
-                await self._show_up()
-                await self._look_around()
+                await step()
             except StoreUnavailable as error:
-                logger.debug("no heartbeat: %s", error.message)
+                self._cluster.silence.forget()
+                logger.debug("the worker waits for the database: %s", error.message)
             except Exception:
-                logger.exception("the heartbeat of the worker failed")
+                logger.exception("what a worker does with every heartbeat failed")
             await asyncio.sleep(self._options.heartbeat_seconds)
 
     async def _show_up(self) -> None:

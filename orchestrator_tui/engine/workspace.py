@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,11 +65,15 @@ class Commit:
 class Workspace:
     """One project's folder. Every git call has hooks and signing switched off: the repository is not trusted.
 
-    Whatever writes raises `DiskFull` when there is no room left.
+    Whatever writes raises `DiskFull` when there is no room left. Before something is committed `still_ours` is asked,
+    which raises `LeaseLost` when another process has the project by now: git checks no lease.
     """
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], still_ours: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self.directory = directory
+        self._still_ours = still_ours
         self._environment = {
             **environment,
             # Named outright: without its own repository git would take the one the folder happens to lie in.
@@ -162,6 +166,8 @@ class Workspace:
         await self._git("add", "-A")
         if not await self.has_changed(since):
             return None
+        if self._still_ours is not None:
+            await self._still_ours()
         trailers = [f"{name}: {value}\n" for name, value in ((TRAILER, item_id), (PHASE_TRAILER, phase)) if value]
         text = "\n".join([f"{message}\n", *trailers])
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)

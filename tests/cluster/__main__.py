@@ -44,7 +44,8 @@ def main() -> int:
     tell(json.dumps(summary(report, plan)))
     tell("\n".join(report.problems) or "every project is as undisturbed; nothing was lost and nothing done twice")
     within = not report.takeovers or summary(report, plan)["takeover_p99_seconds"] <= 2 * plan.stall
-    tell(f"takeovers within twice the stall setting of {plan.stall:g} s: {'yes' if within else 'no'}")
+    limit = f"twice the stall setting of {plan.stall:g} s"
+    tell(f"takeovers without a further fault within {limit}: {'yes' if within else 'no'}")
     return 1 if report.problems or report.faults < given.faults else 0
 
 

@@ -51,12 +51,13 @@ class Plan:
 @dataclass(slots=True)
 class Report:
     """What came of it. `takeovers` are the seconds from each fault of a worker to the moment another had its projects;
-    `hindered` counts those in which the database was away."""
+    `hindered` are those in which there was a further fault: who was about to take over was struck, or the database was
+    away."""
 
     faults: int = 0
     problems: list[str] = field(default_factory=list)
     takeovers: list[float] = field(default_factory=list)
-    hindered: int = 0
+    hindered: list[float] = field(default_factory=list)
     seconds: float = 0.0
     events: int = 0
 
@@ -238,10 +239,7 @@ class Faults:
                 outcome, _ = await outcome_in(store, project)
                 report.problems += [f"{project.slug}: {one}" for one in differences(calm, outcome)]
         for seconds, hindered in self._takeovers(history):
-            if hindered:
-                report.hindered += 1
-            else:
-                report.takeovers.append(seconds)
+            (report.hindered if hindered else report.takeovers).append(seconds)
 
     def _takeovers(self, history: Sequence[Recorded]) -> Iterator[tuple[float, bool]]:
         taken = [
@@ -255,7 +253,9 @@ class Faults:
                     at for of, at, by in taken if of == project_id and at > moment and f" on {host} since" not in by
                 ]
                 if after:
-                    yield after[0] - moment, any(start < after[0] and end > moment for start, end in self._away)
+                    away = any(start < after[0] and end > moment for start, end in self._away)
+                    struck = any(moment < again < after[0] for again, _, _ in self._struck)
+                    yield after[0] - moment, away or struck
 
 
 async def _all_events(store: Store) -> AsyncIterator[Recorded]:
@@ -294,6 +294,8 @@ def summary(report: Report, plan: Plan) -> Mapping[str, Any]:
         "takeovers": len(found),
         "takeover_p50_seconds": round(share(found, 0.5), 1) if found else None,
         "takeover_p99_seconds": round(share(found, 0.99), 1) if found else None,
-        "takeovers_with_the_database_away": report.hindered,
+        "hindered_takeovers": len(report.hindered),
+        "hindered_p50_seconds": round(share(report.hindered, 0.5), 1) if report.hindered else None,
+        "hindered_p99_seconds": round(share(report.hindered, 0.99), 1) if report.hindered else None,
         "seconds": round(report.seconds),
     }

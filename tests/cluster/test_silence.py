@@ -22,7 +22,7 @@ class Watch:
 def looked(*looks: tuple[float, Wanted]) -> float:
     """The silence of the last one, after looks at those moments."""
     watch = Watch()
-    silence = Silence(3.0, watch)
+    silence = Silence(watch)
     for watch.seconds, wanted in looks:
         silence.look([wanted])
     return silence.seconds(looks[-1][1])
@@ -39,7 +39,7 @@ def test_a_heartbeat_or_another_owner_ends_it() -> None:
 
 def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now() -> None:
     watch = Watch()
-    silence = Silence(3.0, watch)
+    silence = Silence(watch)
     assert silence.seconds(AT_WORK) == 0
     silence.look([AT_WORK])
     watch.seconds = 2
@@ -47,6 +47,11 @@ def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now(
     assert silence.seconds(replace(AT_WORK, epoch=2)) == 0
 
 
-def test_what_happened_while_nobody_could_look_is_held_against_nobody() -> None:
-    assert looked((0, AT_WORK), (10, AT_WORK)) == 0
-    assert looked((0, AT_WORK), (10, AT_WORK), (12, AT_WORK)) == 2
+def test_what_happened_while_the_database_was_away_is_held_against_nobody() -> None:
+    watch = Watch()
+    silence = Silence(watch)
+    silence.look([AT_WORK])
+    silence.forget()
+    for watch.seconds in (10, 12):
+        silence.look([AT_WORK])
+    assert silence.seconds(AT_WORK) == 2
