@@ -27,7 +27,7 @@ from tests.own_postgres import OwnPostgres, own_postgres
 from tests.replay_runtime import ReplayRuntime
 
 WORKERS = (1, 2, 3)
-PLAN = Plan(projects=12, items=4, seconds=0, stall=30, heartbeat=1.5)
+PLAN = Plan(projects=6, items=4, seconds=0, stall=60, heartbeat=1.5)
 """Each worker runs as many projects as there are, so that nothing but processors limits it."""
 
 
