@@ -17,7 +17,6 @@ from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import (
     AlreadyOwned,
-    IllegalTransition,
     LeaseLost,
     OrchestratorError,
     StaleState,
@@ -158,7 +157,8 @@ class Worker:
         """It cannot run here: say so, and do not try the same again for ever."""
         logger.error("%s cannot run", project_id, exc_info=error)
         told = error if isinstance(error, OrchestratorError) else OrchestratorError("The project cannot be run.")
-        with suppress(AlreadyOwned, IllegalTransition, StoreUnavailable):
+        # Somebody else may have it by now, or it was deleted.
+        with suppress(OrchestratorError):
             project = await self._store.find_project(project_id)
             async with self._runs.holding(project) as store, store.transaction() as unit:
                 state = await unit.pipeline(project_id)
@@ -200,8 +200,9 @@ class Worker:
         if draining is None:
             self.record = replace(self.record, load=load, heartbeat=now(), draining=self._draining.is_set())
             await self._store.roster.forget(now() - REMEMBERED)
-            await self._store.roster.join(self.record)
+            # Last: until it is there, all of this is done again.
             await self._cluster.queue.join()
+            await self._store.roster.join(self.record)
             self._bell.ring()
         elif draining:
             self._draining.set()
