@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -99,6 +100,19 @@ async def test_a_project_that_still_waits_for_a_worker_can_be_stopped(start: Lau
         await other.create(name="other")
         async with working(start, quick, "one"):
             await until_completed(other)
+        assert (await run.project()).status is PipelineStatus.NOT_STARTED
+
+
+async def test_a_project_that_cannot_run_says_why_and_waits_no_more(start: Launch, quick: ReplayRuntime) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        rmtree((await run.project()).directory)
+        async with working(start, quick, "one"):
+            told = await run.until(lambda event: isinstance(event, events.ErrorOccurred))
+            assert isinstance(told, events.ErrorOccurred)
+            assert "folder" in told.message
+        assert (await front.overview(run.project_id)).state.queued_at is None
         assert (await run.project()).status is PipelineStatus.NOT_STARTED
 
 
