@@ -104,7 +104,7 @@ async def traced(home: Path, ask: Callable[[Any], Any]) -> list[tuple[str, tuple
         found.append((statement, tuple(parameters)))
 
     async with open_service(launch(home)) as service:
-        engine = service.engine._store._database.reads.sync_engine  # type: ignore[attr-defined]
+        engine = service.engine._store._database.questions._engine  # type: ignore[attr-defined]
         event.listen(engine, "before_cursor_execute", note)
         await ask(service.engine)
     return [one for one in found if one[0].startswith("SELECT")]

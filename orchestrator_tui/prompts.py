@@ -5,7 +5,10 @@ import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
+from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateNotFound, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates, find_undeclared_variables
@@ -17,6 +20,12 @@ from orchestrator_tui.domain.troubles import Trouble
 
 SUFFIX = ".md"
 
+_STYLE: Mapping[str, Any] = {
+    "undefined": StrictUndefined,
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "autoescape": False,
+}
 _DATA_BLOCK = re.compile(r'(<data name="[^"\n]*">\n.*?\n</data>)', re.DOTALL)
 _DATA_END = re.compile(r"<(\s*)/(?=\s*data)", re.IGNORECASE)
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){3,}")
@@ -130,15 +139,21 @@ def check_prompts(folders: Sequence[Path], known: Mapping[str, frozenset[str]] =
         raise PromptBroken("\n".join(dict.fromkeys(problems)))
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    """Reads a template's file each time it is asked for, but compiles the same text only once."""
+
+    def compile(self, source: Any, name: Any = None, filename: Any = None, *_: Any, **__: Any) -> Any:
+        return _compiled(source, name, filename)
+
+
+@lru_cache(maxsize=256)
+def _compiled(source: str, name: str | None, filename: str | None) -> CodeType:
+    return ImmutableSandboxedEnvironment(**_STYLE).compile(source, name, filename)
+
+
 def _environment(folders: Sequence[Path]) -> ImmutableSandboxedEnvironment:
     """Templates of `folders` only, unable to reach Python's internals, strict about variables."""
-    environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folders),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
+    environment = _Environment(loader=FileSystemLoader(folders), **_STYLE)
     environment.globals.update(data=data, bullets=bullets)
     return environment
 

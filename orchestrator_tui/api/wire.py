@@ -1,6 +1,7 @@
 """What goes over the wire: records, events, commands and errors as JSON and back, alike at both ends."""
 
 import json
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -31,6 +32,24 @@ def dumps(value: Any) -> bytes:
     except PydanticSerializationError:
         # Half a surrogate pair, such as in text that is still being written.
         return json.dumps(plain, separators=(",", ":")).encode()
+
+
+class Written:
+    """The JSON of the records that were asked for last. Their fields never change, so the same ones read the same."""
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._known: OrderedDict[int, tuple[Any, bytes]] = OrderedDict()
+
+    def text(self, value: Any) -> bytes:
+        """As `dumps` has it."""
+        known = self._known.get(id(value))
+        if known is None:
+            # Kept together with the value: as long as it is, no other has its identity.
+            known = self._known[id(value)] = value, dumps(value)
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        return known[1]
 
 
 # Events

@@ -1,6 +1,5 @@
 """Where this machine's background server is: a file that it writes and every start of the program reads."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -9,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 
 from orchestrator_tui import __version__
+from orchestrator_tui.config.lock_file import HeldByOther, hold
 from orchestrator_tui.config.paths import Paths
 from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.errors import ServeFailed
@@ -98,17 +98,13 @@ def only_one(paths: Paths) -> Iterator[None]:
     file = paths.background_lock
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        descriptor = hold(file)
+    except HeldByOther as held:
+        hint = "orchestrator-tui --stop --all ends it."
+        raise ServeFailed("There is a background server already.", hint=hint) from held
     except OSError as error:
         raise ServeFailed(f"{file} cannot be made: {error.strerror}.", hint="It must be writable.") from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            hint = "orchestrator-tui --stop --all ends it."
-            raise ServeFailed("There is a background server already.", hint=hint) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, owner.this_process().encode(), 0)
         yield
     finally:
         os.close(descriptor)

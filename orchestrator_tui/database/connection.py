@@ -3,26 +3,24 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
-from sqlalchemy import URL, CursorResult, Executable, event, make_url
+from sqlalchemy import URL, event, make_url
 from sqlalchemy.engine import AdaptedConnection, Connection
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database.columns import dump_json
-from orchestrator_tui.database.failures import translated
 from orchestrator_tui.database.postgres import Connect, host_of, postgres_engine
 from orchestrator_tui.database.postgres_url import CONNECT_SECONDS
+from orchestrator_tui.database.runner import PooledReads, Reads
+from orchestrator_tui.database.sqlite_reads import SqliteReads
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
-from orchestrator_tui.domain.finishing import finish
-
-T = TypeVar("T")
 
 DEFAULTS = DatabaseSettings()
 URL_HINT = "Use postgresql://user:password@host/name or sqlite:////absolute/path.db."
@@ -37,11 +35,16 @@ PRAGMAS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Database:
-    """An open database. `reads` and `writes` are one engine with different transactions; `place` names it to people.
-    `connect` makes a connection of the driver's own beside the pool, where the database can tell what is new."""
+    """An open database; `place` names it to people.
+
+    `reads` and `writes` are one engine with different transactions, `questions` is the quick way to read, once the
+    schema is there. `connect` makes a connection of the driver's own beside the pool, where the database can tell what
+    is new.
+    """
 
     reads: AsyncEngine
     writes: AsyncEngine
+    questions: Reads
     place: str
     one_writer: bool
     connect: Connect | None = None
@@ -80,55 +83,6 @@ class _DatabaseFile:
         return found.st_dev, found.st_ino
 
 
-class Runner:
-    """Runs statements on one connection and raises our own errors."""
-
-    def __init__(self, connection: AsyncConnection, place: str) -> None:
-        self.connection = connection
-        self.place = place
-
-    async def run(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
-        """Execute a Core statement. Raises what `failures.translated` does."""
-        with translated(self.place):
-            return await finish(self.connection.execute(statement, parameters))
-
-    async def drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        """Let `work` use the driver's own connection, inside the transaction.
-
-        On PostgreSQL something must have been `run` before, since that begins the transaction.
-        """
-        with translated(self.place):
-            return await finish(self._drive(work))
-
-    async def _drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
-        if not self.connection.in_transaction():
-            await self.connection.begin()
-        raw = await self.connection.get_raw_connection()
-        return await work(raw.driver_connection)
-
-    async def run_sync(self, work: Callable[[Connection], T]) -> T:
-        """Run synchronous code that wants a plain SQLAlchemy connection."""
-        with translated(self.place):
-            return await finish(self.connection.run_sync(work))
-
-    async def commit(self) -> None:
-        """Commit. After a failed commit SQLite is still inside the transaction, of which SQLAlchemy knows nothing."""
-        try:
-            with translated(self.place):
-                await finish(self.connection.commit())
-        except BaseException:
-            await finish(self._roll_back())
-            raise
-
-    async def _roll_back(self) -> None:
-        if self.connection.dialect.name != "sqlite":
-            await self.connection.invalidate()
-            return
-        raw = await self.connection.get_raw_connection()
-        assert raw.driver_connection is not None
-        await raw.driver_connection.rollback()
-
-
 def sqlite_url(path: Path) -> str:
     """The URL of a database file; its folder is made.
 
@@ -160,6 +114,7 @@ async def open_database(url: str, settings: DatabaseSettings = DEFAULTS) -> Asyn
         yield database
     finally:
         closed.set()
+        await database.questions.close()
         await _returned(database.writes)
         await database.writes.dispose()
 
@@ -184,33 +139,6 @@ async def _returned(engine: AsyncEngine) -> None:
             while engine.pool.checkedout():  # type: ignore[attr-defined]
                 back.clear()
                 await back.wait()
-
-
-@asynccontextmanager
-async def connected(engine: AsyncEngine, place: str) -> AsyncIterator[Runner]:
-    """One connection of the pool; what is not committed is rolled back on leaving."""
-    connection = engine.connect()
-    try:
-        with translated(place):
-            await finish(_start(connection))
-        yield Runner(connection, place)
-    finally:
-        if connection.sync_connection is not None:
-            await finish(_give_back(connection))
-
-
-async def _give_back(connection: AsyncConnection) -> None:
-    """Back into the pool; one that broke in the meantime is thrown away, whatever the driver says about it."""
-    try:
-        await connection.close()
-    except Exception:
-        with suppress(Exception):
-            await connection.invalidate()
-            await connection.close()
-
-
-async def _start(connection: AsyncConnection) -> None:
-    await connection.start()
 
 
 def _parse(url: str) -> URL:
@@ -254,7 +182,8 @@ def _sqlite(url: URL, closed: asyncio.Event) -> Database:
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(engine.sync_engine, "commit", lambda _: file.check())
     writes = engine.execution_options(sqlite_begin="IMMEDIATE")
-    return Database(reads=engine, writes=writes, place=place, one_writer=True)
+    questions = SqliteReads(str(url.database), place, file.check)
+    return Database(reads=engine, writes=writes, questions=questions, place=place, one_writer=True)
 
 
 def _aiosqlite_creator(path: str, file: _DatabaseFile) -> Connect:
@@ -312,4 +241,5 @@ def _postgres(url: URL, settings: DatabaseSettings, closed: asyncio.Event) -> Da
     place = f"The database {url.database or url.username or ''} on {host_of(url)}"
     engine, connect = postgres_engine(url, settings, place, guard=lambda connect: _unless(closed, place, connect))
     reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Database(reads=reads, writes=engine, place=place, one_writer=False, connect=connect)
+    questions = PooledReads(reads, place)
+    return Database(reads=reads, writes=engine, questions=questions, place=place, one_writer=False, connect=connect)

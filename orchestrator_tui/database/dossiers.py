@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, or_, select, true
 
 from orchestrator_tui.database import queries, rows
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import (
     input_requests,
     phase_outputs,
@@ -14,6 +13,7 @@ from orchestrator_tui.database.models import (
     work_item_comments,
     work_items,
 )
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import Dossier
 from orchestrator_tui.domain.statuses import AgentStatus, RequestStatus
 

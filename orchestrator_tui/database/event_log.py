@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import BigInteger, Dialect, Row, String, bindparam, cast, func, insert, literal, select, update
 
 from orchestrator_tui.database.columns import UtcDateTime, binder, dump_json
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.listening import CHANNEL
 from orchestrator_tui.database.models import event_counter, events
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.events import Event, Recorded, decode, encode
 
 _COUNT = (

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import api_audit, api_tokens
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.access import AuditEntry, Scope, Token
 from orchestrator_tui.domain.clock import now
 

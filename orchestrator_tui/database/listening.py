@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from orchestrator_tui.database.connection import Database, connected
+from orchestrator_tui.database.connection import Database
+from orchestrator_tui.database.runner import connected
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import StoreUnavailable
 

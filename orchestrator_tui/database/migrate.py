@@ -5,7 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from orchestrator_tui.database.connection import Database, Runner, connected
+from orchestrator_tui.database.connection import Database
+from orchestrator_tui.database.runner import Runner, connected
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 
 HEAD = "0011_cluster"

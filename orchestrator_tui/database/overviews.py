@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from orchestrator_tui.database import rows
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import (
     input_requests,
     pipeline_states,
@@ -14,6 +13,7 @@ from orchestrator_tui.database.models import (
     session_logs,
     work_items,
 )
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import InputRequest, ItemCounts, Project, ProjectOverview, SessionLog, Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus, RequestStatus
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.event_log import last_seq, read_kinds
 from orchestrator_tui.database.ledger import Read, Write
 from orchestrator_tui.database.models import webhook_places
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import StaleState
 from orchestrator_tui.domain.events import Recorded

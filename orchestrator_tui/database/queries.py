@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 
 from orchestrator_tui.database import rows
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import (
     account_limits,
     input_requests,
@@ -20,6 +19,7 @@ from orchestrator_tui.database.models import (
     work_item_comments,
     work_items,
 )
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,

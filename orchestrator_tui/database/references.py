@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, String, cast, func, or_, select
 
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.columns import is_id, storable
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import projects
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.errors import ProjectNotFound
 from orchestrator_tui.domain.records import Project
 

@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from copy import copy
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, select, text, update
 
 from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database import dossiers, overviews, queries, spending, tracker_writes, transcripts
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.database.connection import DEFAULTS, Database, Runner, connected, open_database
+from orchestrator_tui.database.connection import DEFAULTS, Database, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
+from orchestrator_tui.database.kept import Answer, Kept
 from orchestrator_tui.database.ledger import SqlLedger
 from orchestrator_tui.database.listening import listening
 from orchestrator_tui.database.migrate import MIGRATION_SECONDS, is_current, migrate
@@ -22,6 +23,7 @@ from orchestrator_tui.database.patience import patiently
 from orchestrator_tui.database.places import SqlPlaces
 from orchestrator_tui.database.references import find_project
 from orchestrator_tui.database.roster import SqlRoster
+from orchestrator_tui.database.runner import Question, Runner, connected
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
@@ -103,6 +105,7 @@ class SqlStore(Store):
         self._log = EventWriter(database.writes.dialect)
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[Any] | None] = set()
+        self._answers = Kept()
         self._lease: Lease | None = None
         self._giving_up = asyncio.Event()
 
@@ -203,15 +206,27 @@ class SqlStore(Store):
             await runner.commit()
             self._publish(recorded)
 
-    def _reading(self) -> AbstractAsyncContextManager[Runner]:
-        return connected(self._database.reads, self._database.place)
+    async def _read(self, question: Question[T]) -> T:
+        return await self._insist(lambda: self._database.questions.ask(question))
 
-    async def _read(self, question: Callable[[Runner], Awaitable[T]]) -> T:
-        async def ask() -> T:
-            async with self._reading() as runner:
-                return await question(runner)
+    async def _kept(self, name: object, question: Question[T]) -> T:
+        """As `_read`, but what was found last is good for as long as nobody commits anything. `name` tells questions
+        apart."""
 
-        return await self._insist(ask)
+        questions, answers = self._database.questions, self._answers
+        version_now = questions.version_now()
+        if version_now is not None and (known := answers.known(name, version_now)):
+            return cast(T, known.value)
+
+        async def ask(runner: Runner) -> T:
+            version = await questions.version(runner)
+            if known := answers.known(name, version):
+                return cast(T, known.value)
+            found = await question(runner)
+            answers.keep(name, Answer(version, found))
+            return found
+
+        return await self._read(ask)
 
     @asynccontextmanager
     async def _writing_alone(self) -> AsyncIterator[Runner]:
@@ -246,18 +261,20 @@ class SqlStore(Store):
             await transcripts.remove(runner, key)
 
     async def stop_is_wanted(self, lease: Lease) -> bool:
-        async with self._reading() as runner:
+        async def ask(runner: Runner) -> bool:
             asked = await runner.run(select(pipeline_states.c.shutdown_requested).where(*_held(lease)))
             row = asked.one_or_none()
             if row is None:
                 raise LeaseLost
             return bool(row.shutdown_requested)
 
+        return await self._database.questions.ask(ask)
+
     async def find_project(self, reference: str) -> Project:
-        return await self._read(lambda runner: find_project(runner, reference))
+        return await self._kept(("project", reference), lambda runner: find_project(runner, reference))
 
     async def list_projects(self, *, after: int = 0, limit: int = 100) -> Sequence[Project]:
-        return await self._read(lambda runner: queries.list_projects(runner, after, limit))
+        return await self._kept(("list", after, limit), lambda runner: queries.list_projects(runner, after, limit))
 
     async def pipeline_state(self, project_id: str) -> PipelineState:
         return await self._read(lambda runner: queries.pipeline_state(runner, project_id))
@@ -266,7 +283,7 @@ class SqlStore(Store):
         return await self._read(lambda runner: dossiers.read(runner, project_id, since))
 
     async def overview(self, project_id: str) -> ProjectOverview:
-        return await self._read(lambda runner: overviews.one(runner, project_id))
+        return await self._kept(("overview", project_id), lambda runner: overviews.one(runner, project_id))
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         return await self._read(lambda runner: self._snapshot(runner, before, limit))
@@ -370,8 +387,7 @@ class SqlStore(Store):
         return await self._read(lambda runner: queries.open_requests(runner, project_id))
 
     async def open_instructions(self, project_id: str) -> Sequence[Instruction]:
-        async with self._reading() as runner:
-            return await queries.open_instructions(runner, project_id)
+        return await self._database.questions.ask(lambda runner: queries.open_instructions(runner, project_id))
 
     async def get_request(self, request_id: str) -> InputRequest:
         return await self._read(lambda runner: queries.get_request(runner, request_id))

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import delete, insert, or_, select, update
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.ledger import Read, Write
 from orchestrator_tui.database.models import pipeline_states, projects, workers
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
 from orchestrator_tui.domain.statuses import PipelineStatus

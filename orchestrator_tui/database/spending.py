@@ -9,8 +9,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import session_logs, work_items
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.limits import NOTHING, Spending, SpentByProject
 from orchestrator_tui.domain.statuses import WorkItemStatus
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import tracker_links, tracker_outbox
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.database.writes import Writes, upsert_into
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.codec import to_plain

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import transcripts
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.records import TranscriptKey
 

@@ -1,12 +1,12 @@
 """One write transaction: changes and the events that tell of them."""
 
 from orchestrator_tui.database.base import UnitOfWork
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.event_log import EventWriter, Pending
 from orchestrator_tui.database.import_writes import ImportWrites
 from orchestrator_tui.database.instruction_writes import InstructionWrites
 from orchestrator_tui.database.item_writes import ItemWrites
 from orchestrator_tui.database.request_writes import RequestWrites
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.database.tracker_writes import TrackerWrites
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import Event, Recorded

@@ -7,7 +7,8 @@ from contextlib import suppress
 from sqlalchemy import text
 
 from orchestrator_tui.config.settings import DatabaseSettings
-from orchestrator_tui.database.connection import Database, connected, open_database
+from orchestrator_tui.database.connection import Database, open_database
+from orchestrator_tui.database.runner import connected
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 
 FIRST_SECONDS = 0.2

@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import Column, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import pipeline_states
+from orchestrator_tui.database.runner import Runner
 
 
 def upsert_into(runner: Runner, table: Table) -> Any:

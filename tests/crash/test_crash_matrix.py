@@ -27,7 +27,12 @@ def test_a_project_killed_at_random_times_ends_as_if_nothing_had_happened(tmp_pa
     assert differences(undisturbed.outcome, lineage.outcome) == []
 
 
-@pytest.mark.parametrize("before_commit", [True, False], ids=["before it is stored", "right after"])
+@pytest.mark.parametrize(
+    ("empty_url", "before_commit"),
+    [("sqlite", False), ("postgresql", True)],
+    ids=["SQLite, right after", "PostgreSQL, before it is stored"],
+    indirect=["empty_url"],
+)
 def test_a_project_killed_at_every_moment_of_its_life_ends_as_if_nothing_had_happened(
     tmp_path: Path, empty_url: str, undisturbed: Lineage, before_commit: bool
 ) -> None:

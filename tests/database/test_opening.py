@@ -11,10 +11,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from orchestrator_tui.database.connection import connected, open_database, sqlite_url
+from orchestrator_tui.database.connection import open_database, sqlite_url
 from orchestrator_tui.database.migrate import HEAD, MIGRATIONS, migrate
 from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.database.runner import connected
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
 from orchestrator_tui.domain.records import TranscriptKey

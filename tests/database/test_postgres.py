@@ -15,9 +15,10 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import make_url, text
 
 from orchestrator_tui.config.settings import DatabaseSettings
-from orchestrator_tui.database.connection import connected, open_database
+from orchestrator_tui.database.connection import open_database
 from orchestrator_tui.database.migrate import _LOCK as LOCK
 from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.database.runner import connected
 from orchestrator_tui.database.waiting import wait_for
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 from tests.conftest import PostgresForTests, make_project

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from orchestrator_tui.database.connection import Runner
 from orchestrator_tui.database.models import session_logs
 from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.limits import NOTHING, Spending
 from orchestrator_tui.domain.records import Project, Usage

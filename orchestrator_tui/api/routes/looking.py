@@ -16,6 +16,7 @@ from orchestrator_tui.api.routes.parts import (
     Reference,
     TheHouse,
     answer,
+    answer_again,
     needs,
 )
 from orchestrator_tui.api.schemas import EventOut, Patch, Text
@@ -43,13 +44,13 @@ READ = needs(Scope.READ)
 @router.get("/projects", summary="List all projects", response_model=list[Project], **READ)
 async def list_projects(house: TheHouse, after: After = 0, limit: Limit = 100) -> Response:
     """In order of number; the next page begins after the last number."""
-    return answer(await house.client.projects(after=after, limit=limit))
+    return answer_again(house, await house.client.projects(after=after, limit=limit))
 
 
 @router.get("/projects/{reference}", summary="How a project stands", response_model=ProjectOverview, **READ)
 async def get_project(house: TheHouse, reference: Reference) -> Response:
     """State, phases, items, costs, and what waits for a person, with the `content_hash` an answer needs."""
-    return answer(as_it_is(await house.client.overview(await _id(house, reference))))
+    return answer_again(house, as_it_is(await house.client.overview(await _id(house, reference))))
 
 
 @router.get("/projects/{reference}/limits", summary="What it may use, and has used", response_model=Bounds, **READ)

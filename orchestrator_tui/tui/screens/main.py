@@ -118,7 +118,7 @@ class MainScreen(MainKeys):
     @property
     def is_on_top(self) -> bool:
         """Whether no other screen lies over this one; Textual's `is_current` holds for what is below, too."""
-        return self.app.screen is self
+        return self.app.screen_stack[-1:] == [self]
 
     @property
     def is_idle(self) -> bool:

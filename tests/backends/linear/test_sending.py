@@ -233,8 +233,8 @@ async def test_a_database_that_was_built_again_finds_its_issues(
         links = await sqlite_store.tracker_links(here.id, "linear", "issue")
     from sqlalchemy import delete
 
-    from orchestrator_tui.database.connection import connected
     from orchestrator_tui.database.models import tracker_links
+    from orchestrator_tui.database.runner import connected
 
     assert links
     async with connected(sqlite_store._database.writes, "test") as runner:
