@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui bench-api bench-parallel crash-matrix container-test snapshots screenshots settings constraints clean
+.PHONY: demo test check format types contracts bench bench-tui bench-api bench-parallel bench-cluster crash-matrix fault-run container-test snapshots screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -39,6 +39,12 @@ bench: $(VENV)/.dev bench-tui bench-api  ## Numbers beside their baselines, into
 bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, opening. Leave the machine alone meanwhile.
 	$(BIN)/python -m benchmarks.tui
 
+bench-cluster: $(VENV)/.dev  ## Projects finished a minute by 1, 2 and 3 workers, and what that costs the database: some minutes.
+	$(BIN)/python -m benchmarks.cluster
+
+fault-run: $(VENV)/.dev  ## Three workers killed and frozen, the database restarted, at random; FAULTS="--projects 2 --faults 5" is a small one.
+	$(BIN)/python -m tests.cluster $(FAULTS)
+
 bench-api: $(VENV)/.dev  ## The server's: requests beside a bare handler, events to many streams, many projects at once.
 	$(BIN)/python -m benchmarks.api
 
@@ -63,9 +69,9 @@ snapshots: $(VENV)/.dev  ## Take the pictures of the dashboard's screens anew; l
 
 constraints:  ## Resolve the pinned, hashed versions again (needs uv).
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --group build pyproject.toml -o constraints.txt
+	  --no-emit-index-url --no-emit-find-links --extra cluster --group build pyproject.toml -o constraints.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --group dev -c constraints.txt pyproject.toml -o constraints-dev.txt
+	  --no-emit-index-url --no-emit-find-links --extra cluster --group dev -c constraints.txt pyproject.toml -o constraints-dev.txt
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

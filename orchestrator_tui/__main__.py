@@ -59,6 +59,10 @@ def _run(given: Sequence[str]) -> int:
                 from orchestrator_tui.serve import serve_api
 
                 return serve_api(served)
+            case cli.Work() as work:
+                from orchestrator_tui.work import work_for_cluster
+
+                return work_for_cluster(work)
             case cli.ManageTokens() as managed:
                 from orchestrator_tui.tokens import manage_tokens
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -35,16 +36,17 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.database.waiting import wait_for
-from orchestrator_tui.domain.clock import Clock, SystemClock
+from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
 from orchestrator_tui.domain.errors import CredentialsMissing, DiskFull, SettingsError, UsageError
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.records import Lease, Project
+from orchestrator_tui.domain.records import Lease, Project, WorkerRecord
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
 from orchestrator_tui.engine.courier import Courier, OnTried
@@ -52,6 +54,7 @@ from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.hearing import Heard, told
+from orchestrator_tui.engine.heartbeat import BEATS
 from orchestrator_tui.engine.instructions import settle
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.mirror import Mirror
@@ -62,8 +65,10 @@ from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.silence import Silence
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher
+from orchestrator_tui.engine.worker import Worker, WorkerOptions
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
@@ -149,10 +154,14 @@ async def open_engine(
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """An engine, and the ledger in the same database of who may use it from outside."""
+    """An engine, and the ledger in the same database of who may use it from outside.
+
+    `worker` makes this process one that runs projects, so many at a time; None where projects are not left to workers.
+    """
 
     engine: LocalEngine
     ledger: Ledger
+    worker: Callable[[int | None], Worker] | None
 
 
 def new_projects_folder(launch: Launch) -> Path:
@@ -222,16 +231,68 @@ async def open_service(
             open_tracker=house.open_tracker,
             hide=read_secrets(launch.environ).mask_tokens,
         )
+        cluster = await _cluster(launch, settings, store) if settings.cluster.enabled else None
         how = RunOptions(
             end_leftovers=partial(_end_leftovers, launch.paths),
             account_of=house.account_of,
-            lease_seconds=settings.run.lease_seconds,
+            lease_seconds=settings.run.lease_seconds if cluster is None else settings.cluster.stall_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
+            cluster=cluster,
         )
         runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how, clock))
         if wakes:
             await runs.wake_all()
-        yield Service(engine=LocalEngine(store, bus, runs, options), ledger=store.ledger)
+        yield Service(
+            engine=LocalEngine(store, bus, runs, options),
+            ledger=store.ledger,
+            worker=None if cluster is None else partial(_worker, settings, store, runs, cluster),
+        )
+
+
+async def _cluster(launch: Launch, settings: Settings, store: SqlStore) -> Cluster:
+    """The queue in the database, and what is watched of those who run projects.
+
+    Raises:
+        SettingsError: there can be none.
+        StoreUnavailable: the database cannot be used.
+    """
+    if store.connect is None:
+        raise SettingsError(
+            "cluster.enabled needs a PostgreSQL database that is reached without a pooler.",
+            hint="Name one in DATABASE_URL, or leave cluster.enabled out.",
+        )
+    try:
+        # Imported when it is needed: few starts are part of a cluster.
+        from orchestrator_tui.cluster.queue import open_queue
+    except ImportError as error:
+        hint = 'Install it: pip install "orchestrator-tui[cluster]".'
+        raise SettingsError("cluster.enabled needs the extra orchestrator-tui[cluster].", hint=hint) from error
+
+    def priority_of(project: Project) -> int:
+        return launch.settings(project.config.get("settings", {})).cluster.priority
+
+    return Cluster(queue=await open_queue(store), silence=Silence(), priority_of=priority_of)
+
+
+def _heartbeat_seconds(settings: Settings) -> float:
+    """Often enough for two to get lost before a worker counts as gone."""
+    return min(settings.cluster.heartbeat_seconds, settings.cluster.stall_seconds / BEATS)
+
+
+def _worker(settings: Settings, store: Store, runs: Runs, cluster: Cluster, concurrency: int | None) -> Worker:
+    """A worker of this process that runs so many projects at a time, or as many as the settings say."""
+    moment = now()
+    record = WorkerRecord(
+        id=new_id(),
+        name=f"{socket.gethostname() or 'localhost'}-{os.getpid()}",
+        process=runs.owner,
+        concurrency=concurrency or settings.cluster.concurrency,
+        load=0.0,
+        started_at=moment,
+        heartbeat=moment,
+    )
+    how = WorkerOptions(heartbeat_seconds=_heartbeat_seconds(settings), stall_seconds=settings.cluster.stall_seconds)
+    return Worker(record, store, runs, cluster, how)
 
 
 async def _tell_outside(
@@ -332,8 +393,14 @@ class _House:
         environment = self._environment(project)
         confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
         render = _renderer(prompt_folders(self._launch.paths))
-        workspace = self.workspace_of(project)
         store = self._store.fenced(lease, stop.giving_up)
+
+        async def still_ours() -> None:
+            # A transaction of the run begins with the check of its lease.
+            async with store.transaction():
+                pass
+
+        workspace = Checkout(Path(project.directory), environment, still_ours)
         recovery = settings.error_recovery
         stall_seconds = recovery.stall_timeout_minutes * 60
         async with self.open_tracker(project, store, project.tracker) as tracker, EventLog(store) as log:

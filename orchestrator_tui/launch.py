@@ -16,7 +16,7 @@ from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.whereabouts import read_whereabouts
-from orchestrator_tui.console import pick, status, stepping, tracker
+from orchestrator_tui.console import pick, status, stepping, tracker, workers
 from orchestrator_tui.console.given_limits import limit_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
@@ -24,8 +24,10 @@ from orchestrator_tui.console.past import Past, stop_each
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, NoticesView, PlainView, View
 from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.codec import to_plain
 from orchestrator_tui.domain.commands import (
     CreateProject,
+    DrainWorker,
     ImportProject,
     MoveTracker,
     RemovePermission,
@@ -90,6 +92,10 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
             told, code = await _use_tracker(invocation, engine)
         _print(told)
         return code
+    if isinstance(invocation, cli.UseWorkers):
+        async with compose.open_client(given) as engine:
+            _print(await _use_workers(invocation, engine))
+        return 0
     async with _front(invocation, given) as front:
         match invocation:
             case cli.StartProject():
@@ -168,6 +174,16 @@ async def _use_tracker(invocation: cli.UseTracker, engine: EngineClient) -> tupl
     if as_json:
         return json.dumps(tracker.as_json(overview.project, state), ensure_ascii=False) + "\n", code
     return "\n".join([*tracker.lines(overview.project, state), *tracker.to_be_done(overview)]) + "\n", code
+
+
+async def _use_workers(invocation: cli.UseWorkers, engine: EngineClient) -> str:
+    """Have a worker drain, if one is named; returns what there is to say about them all."""
+    if invocation.drain is not None:
+        await engine.submit(DrainWorker(worker=invocation.drain))
+    found = await engine.workers()
+    if invocation.options.json:
+        return json.dumps({"type": "workers", "workers": to_plain(found)}, ensure_ascii=False) + "\n"
+    return "\n".join(workers.lines(found, now())) + "\n"
 
 
 def _folder(invocation: cli.ImportFolder, given: Launch) -> Path:

@@ -30,6 +30,7 @@ Invocation = (
     | cli.Doctor
     | cli.ServeWeb
     | cli.Serve
+    | cli.Work
     | cli.ManageTokens
 )
 

@@ -17,6 +17,7 @@ from orchestrator_tui.domain.commands import (
     AnswerRequest,
     Command,
     CreateProject,
+    DrainWorker,
     EditArtifact,
     ImportProject,
     InterruptAgent,
@@ -53,6 +54,7 @@ SCOPES: Mapping[type[Any], Scope] = {
     RemovePermission: Scope.OPERATE,
     SyncTracker: Scope.OPERATE,
     MoveTracker: Scope.ADMIN,
+    DrainWorker: Scope.ADMIN,
 }
 """What each command needs; one that is not here needs `admin`."""
 

@@ -13,7 +13,7 @@ from orchestrator_tui import __version__
 from orchestrator_tui.api.guard import Guard
 from orchestrator_tui.api.metrics import Metrics
 from orchestrator_tui.api.problems import Refused, answer_to
-from orchestrator_tui.api.routes import doing, hooks, looking, stepping, watching
+from orchestrator_tui.api.routes import doing, hooks, looking, stepping, watching, workers
 from orchestrator_tui.api.routes.parts import House, check_scope, needs
 from orchestrator_tui.domain import access
 from orchestrator_tui.domain.errors import OrchestratorError, UsageError
@@ -39,7 +39,7 @@ def make_app(house: House) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.house = house
-    for router in (looking.router, doing.router, stepping.router, watching.router, hooks.router):
+    for router in (looking.router, doing.router, stepping.router, workers.router, watching.router, hooks.router):
         app.include_router(router)
 
     @app.get("/openapi.json", include_in_schema=False, **needs(access.Scope.READ))

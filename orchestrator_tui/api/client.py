@@ -16,7 +16,7 @@ from orchestrator_tui.api.far import from_afar
 from orchestrator_tui.api.sse import read_events
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.codec import from_plain
-from orchestrator_tui.domain.commands import Command, CreateProject
+from orchestrator_tui.domain.commands import Command, CreateProject, DrainWorker
 from orchestrator_tui.domain.errors import AccessDenied, OrchestratorError, ProjectNotFound, ServerUnavailable
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.limits import Bounds
@@ -30,6 +30,7 @@ from orchestrator_tui.domain.records import (
     SessionLog,
     Snapshot,
     SyncState,
+    WorkerRecord,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import WorkItemStatus
@@ -118,7 +119,7 @@ class RemoteEngine(EngineClient):
         # Under one key: when its answer gets lost it is not carried out twice.
         headers = {"Content-Type": "application/json", "Idempotency-Key": new_id()}
         done = await self._ask("POST", "/commands", content=body, headers=headers)
-        return str(done["project_id"])
+        return str(done["worker_id" if isinstance(command, DrainWorker) else "project_id"])
 
     @asynccontextmanager
     async def subscribe(self, after_seq: int, *, project_id: str | None = None) -> AsyncIterator[AsyncIterator[Live]]:
@@ -152,6 +153,9 @@ class RemoteEngine(EngineClient):
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         return await self._read(Snapshot, "/snapshot", before=before, limit=limit)
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        return await self._read(tuple[WorkerRecord, ...], "/workers")
 
     async def find_project(self, reference: str) -> Project:
         if not reference or "/" in reference:

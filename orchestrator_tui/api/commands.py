@@ -15,7 +15,7 @@ from orchestrator_tui.api.problems import Refused, problem_of, status_of
 from orchestrator_tui.api.token_file import LOCAL
 from orchestrator_tui.domain.access import AuditEntry, Token
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import Command, CreateProject
+from orchestrator_tui.domain.commands import Command, CreateProject, DrainWorker
 from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError, StaleState, StoreUnavailable
 from orchestrator_tui.engine.client import EngineClient
 
@@ -167,10 +167,11 @@ class Commands:
             await asyncio.to_thread(check_command, command, sender.token.scope, self._options.workspace)
             if isinstance(command, CreateProject):
                 command = replace(command, idea=check_idea(command.idea))
-            project_id = await self._client.submit(command)
+            concerned = await self._client.submit(command)
         except Exception as error:
             return Outcome(status=status_of(error), body=wire.dumps(problem_of(error)).decode())
-        return Outcome(status=200, body=wire.dumps({"project_id": project_id}).decode())
+        what = "worker_id" if isinstance(command, DrainWorker) else "project_id"
+        return Outcome(status=200, body=wire.dumps({what: concerned}).decode())
 
     def _detail(self, command: Command | OrchestratorError) -> str:
         if isinstance(command, OrchestratorError):

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 # The first that fits counts.
 _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.ProjectNotFound, 404),
+    (errors.WorkerNotFound, 404),
     (KeyError, 404),
     (errors.WebhookRejected, 401),
     (errors.AccessDenied, 403),

@@ -220,6 +220,14 @@ class Done(BaseModel):
     project_id: str
 
 
+class Drained(BaseModel):
+    """The worker that a command concerned."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"worker_id": ITEM}]})
+
+    worker_id: str
+
+
 class EventOut(BaseModel):
     """A stored event; `type` is the name of its kind, `data` what it tells."""
 

@@ -34,6 +34,8 @@ from orchestrator_tui.cli.invocations import (
     StepIn,
     StopRunning,
     UseTracker,
+    UseWorkers,
+    Work,
 )
 from orchestrator_tui.cli.parsing import dashboard_arguments, option_arguments, parse, wants_json
 
@@ -71,6 +73,8 @@ __all__ = [
     "StepIn",
     "StopRunning",
     "UseTracker",
+    "UseWorkers",
+    "Work",
     "dashboard_arguments",
     "option_arguments",
     "parse",

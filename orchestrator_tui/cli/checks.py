@@ -38,6 +38,7 @@ def check(given: argparse.Namespace) -> None:
         _exclude(given, ("resume", flag))
     _check_stepping(given)
     _check_web(given)
+    _check_workers(given)
     if given.resume is None and any(is_given(given, flag) for flag in answering):
         flag = next(flag for flag in answering if is_given(given, flag))
         raise UsageError(f"{_flag(flag)} answers a project that waits.", hint="Add --resume, or --resume ID.")
@@ -178,6 +179,21 @@ def _check_web(given: argparse.Namespace) -> None:
         raise UsageError(
             f"--port {given.port} is no port.", hint="Ports go from 0, which takes any free one, to 65535."
         )
+
+
+def _check_workers(given: argparse.Namespace) -> None:
+    others = (*_OF_PROJECTS, "rehearsal", "approve", "request_changes", "no_interactive", "console", "web", "serve")
+    for flag in (*others, "connect", "workers", "drain", "json"):
+        _exclude(given, ("worker", flag))
+    for flag in others:
+        _exclude(given, ("workers", flag))
+        _exclude(given, ("drain", flag))
+    _exclude(given, ("workers", "drain"))
+    _need(given, ("concurrency",), given.worker, "--worker", "says how many projects a worker runs")
+    if given.concurrency is not None and not 1 <= given.concurrency <= 1000:
+        raise UsageError(f"--concurrency {given.concurrency} cannot be.", hint="Use a number from 1 to 1000.")
+    if given.drain is not None and not given.drain.strip():
+        raise UsageError("--drain needs a worker.", hint="Name one; --workers lists them.")
 
 
 def _check_text(given: argparse.Namespace) -> None:

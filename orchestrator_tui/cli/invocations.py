@@ -191,6 +191,23 @@ class Serve:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """Run projects of a cluster, so many at a time, or as many as the settings say."""
+
+    concurrency: int | None = None
+    rehearsal: None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UseWorkers:
+    """List the workers of a cluster; or have one, known by its name or id, drain."""
+
+    drain: str | None = None
+    options: Options = Options()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ManageTokens:
     """Make, list or revoke the tokens of a server. `name` is that of a new one, or the id of the one to revoke."""
 
@@ -207,6 +224,8 @@ class ShowText:
     text: str
 
 
-Aside = ShowStatus | ShowLogs | StopRunning | StepIn | ImportFolder | ShowPermissions | UseTracker
+Aside = ShowStatus | ShowLogs | StopRunning | StepIn | ImportFolder | ShowPermissions | UseTracker | UseWorkers
 """What is done beside the projects that run, from another terminal."""
-Invocation = StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | Serve | ManageTokens | ShowText
+Invocation = (
+    StartProject | ContinueProject | Aside | CheckPolicy | Doctor | ServeWeb | Serve | Work | ManageTokens | ShowText
+)

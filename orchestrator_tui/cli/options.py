@@ -71,6 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_manner(parser.add_argument_group("how it runs"))
     _add_web(parser.add_argument_group("in a browser"))
     _add_serve(parser.add_argument_group("on another machine, or without a screen"))
+    _add_workers(parser.add_argument_group("on several machines"))
     other = parser.add_argument_group("other")
     other.add_argument("-h", "--help", action="store_true", help="show this text")
     other.add_argument("--version", action="store_true", help="show the version")
@@ -177,3 +178,14 @@ def _add_serve(group: Any) -> None:
         "--connect", metavar="URL", help="the projects of a server; its token is read from ORCHESTRATOR_TOKEN"
     )
     group.add_argument("--scope", choices=SCOPES, help=f"with token create: what it allows ({SCOPES[0]})")
+
+
+def _add_workers(group: Any) -> None:
+    group.add_argument(
+        "--worker", action="store_true", help="run the projects of a cluster; needs cluster.enabled and PostgreSQL"
+    )
+    group.add_argument("--concurrency", type=int, metavar="N", help="with --worker: so many projects at the same time")
+    group.add_argument("--workers", action="store_true", help="list the workers, and what each of them runs")
+    group.add_argument(
+        "--drain", metavar="WORKER", help="have a worker hand over what it runs; it takes nothing more then"
+    )

@@ -36,6 +36,8 @@ from orchestrator_tui.cli.invocations import (
     StepIn,
     StopRunning,
     UseTracker,
+    UseWorkers,
+    Work,
 )
 from orchestrator_tui.cli.options import make_parser
 from orchestrator_tui.domain.errors import UsageError
@@ -134,6 +136,10 @@ def _invocation(given: argparse.Namespace) -> Invocation:
             rehearsal=given.rehearsal,
             options=options,
         )
+    if given.worker:
+        return Work(concurrency=given.concurrency, options=options)
+    if given.workers or given.drain is not None:
+        return UseWorkers(drain=given.drain, options=options)
     if given.words and given.words[0] == TOKEN:
         _, action, *name = given.words
         return ManageTokens(action=action, name="".join(name), scope=given.scope or SCOPES[0], options=options)

@@ -319,6 +319,21 @@ class RunSettings(Section):
     """Seconds without a heartbeat after which another process may take a project over; there are three in that time."""
 
 
+class ClusterSettings(Section):
+    """Several machines: projects are run by workers (--worker) that share one PostgreSQL database."""
+
+    enabled: bool = False
+    """Whether projects are left to workers; needs PostgreSQL and the extra orchestrator-tui[cluster]."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Projects that one worker runs at the same time, unless --concurrency says otherwise."""
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    """Of the projects that wait for a worker, those with the highest go first; kept with each project."""
+    heartbeat_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.5
+    """How often a worker says that it is there, and looks for what others left; a third of `stall_seconds` at most."""
+    stall_seconds: Annotated[float, Field(ge=0.5, le=180)] = 5
+    """Seconds of silence after which the projects of a worker go to others; in place of `run.lease_seconds`."""
+
+
 class BackgroundSettings(Section):
     """The server that goes on with what runs when the dashboard is left."""
 
@@ -492,6 +507,7 @@ class SettingsModel(Section):
     error_recovery: ErrorRecoverySettings = ErrorRecoverySettings()
     run: RunSettings = RunSettings()
     background: BackgroundSettings = BackgroundSettings()
+    cluster: ClusterSettings = ClusterSettings()
     verify: VerifySettings = VerifySettings()
     permissions: PermissionSettings = PermissionSettings()
     sandbox: SandboxSettings = SandboxSettings()

@@ -104,7 +104,13 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return ((limit_words.told(event), Kind.WAITS),)
         case events.ErrorOccurred():
             return ((f"{event.title}: {event.message} {event.hint}", Kind.BAD),)
-        case events.LeaseTaken() | events.TakeoverAwaited() | events.StopRequested() | events.StopProgressed():
+        case (
+            events.LeaseTaken()
+            | events.TakeoverAwaited()
+            | events.StopRequested()
+            | events.StopProgressed()
+            | events.QueueChanged()
+        ):
             return _ownership(event)
         case events.SandboxChecked():
             return (_sandbox(event),)
@@ -155,7 +161,11 @@ def _tracker(event: events.WorkItemEdited | events.WorkItemConflict | events.Tra
 
 
 def _ownership(
-    event: events.LeaseTaken | events.TakeoverAwaited | events.StopRequested | events.StopProgressed,
+    event: events.LeaseTaken
+    | events.TakeoverAwaited
+    | events.StopRequested
+    | events.StopProgressed
+    | events.QueueChanged,
 ) -> tuple[Said, ...]:
     match event:
         case events.LeaseTaken(over=None):
@@ -166,6 +176,8 @@ def _ownership(
             return ((words.takeover(event.owner, event.seconds), Kind.WAITS),)
         case events.StopRequested():
             return ((f"asked {words.owner(event.owner)} to stop it", Kind.PLAIN),)
+        case events.QueueChanged():
+            return ((words.queue(event.queued), Kind.QUIET),)
         case events.StopProgressed():
             told = [(f"[{event.step}/{events.STOP_STEPS}] {event.text}...", Kind.PLAIN)]
             return (*told, *((f"      - {detail}", Kind.PLAIN) for detail in event.details))

@@ -26,6 +26,8 @@ from orchestrator_tui.domain.records import (
     TrackerLink,
     TranscriptKey,
     Usage,
+    Wanted,
+    WorkerRecord,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import (
@@ -168,6 +170,14 @@ class UnitOfWork(Protocol):
         Raises:
             KeyError: no such project.
         """
+        ...
+
+    async def queue_project(self, project_id: str) -> bool:
+        """Have the project wait for a worker until its status becomes `running` or `stopping`; False when it does."""
+        ...
+
+    async def unqueue_project(self, project_id: str, *, since: datetime | None = None) -> bool:
+        """Let it wait no longer, with `since` only if it has waited since then; False when nothing was changed."""
         ...
 
     async def request_stop(self, project_id: str, owner: str) -> bool:
@@ -329,8 +339,43 @@ class UnitOfWork(Protocol):
         ...
 
 
+class Roster(Protocol):
+    """The workers of a cluster, and what there is for them to do. All methods raise StoreUnavailable."""
+
+    async def join(self, worker: WorkerRecord) -> None:
+        """Add a worker, or put it back as it is given."""
+        ...
+
+    async def beat(self, worker_id: str, load: float) -> bool | None:
+        """Say that a worker is there; whether it is to drain, None when it is not known here."""
+        ...
+
+    async def leave(self, worker_id: str) -> None: ...
+
+    async def forget(self, before: datetime) -> None:
+        """Take out the workers that were silent since before then."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        """All of them, in order of name."""
+        ...
+
+    async def drain(self, worker_id: str) -> None:
+        """Have a worker drain. Raises KeyError when there is none of that id."""
+        ...
+
+    async def wanted(self) -> Sequence[Wanted]:
+        """Every project that waits for a worker or is said to be at work."""
+        ...
+
+
 class Store(Protocol):
     """Everything that is kept. Reads take their own short transactions."""
+
+    @property
+    def roster(self) -> Roster:
+        """The workers, in the same database."""
+        ...
 
     def fenced(self, lease: Lease, giving_up: asyncio.Event) -> "Store":
         """The same store for the run that holds `lease`: every transaction begins with its check, so that a process

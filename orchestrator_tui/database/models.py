@@ -1,4 +1,4 @@
-"""The tables: the seed's six, and those for events, requests, transcripts, other trackers, the REST API, webhooks."""
+"""The tables: the seed's six; those for events, requests, transcripts, trackers, the REST API, webhooks, workers."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -102,6 +102,7 @@ class PipelineStateRow(Base):
     shutdown_reason: Mapped[str | None] = mapped_column(StorableText)
     resumes_at: Mapped[datetime | None]
     waits: Mapped[int] = mapped_column(server_default="0")
+    queued_at: Mapped[datetime | None]
     agent_snapshots: Mapped[list[Any]]
     interrupted_work_items: Mapped[list[Any]]
     last_successful_step: Mapped[Prose]
@@ -381,6 +382,21 @@ class WebhookPlaceRow(Base):
     turn_until: Mapped[datetime | None]
 
 
+class WorkerRow(Base):
+    """A process that runs projects for an installation of several; its heartbeat says whether it still does."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[Id]
+    name: Mapped[Prose]
+    process: Mapped[Prose]
+    concurrency: Mapped[int]
+    draining: Mapped[bool] = mapped_column(server_default=false())
+    load: Mapped[float]
+    started_at: Mapped[datetime]
+    heartbeat: Mapped[datetime]
+
+
 def table_of(row: type[Base]) -> Table:
     """The Core table behind a model."""
     table = row.__table__
@@ -406,3 +422,4 @@ api_tokens = table_of(ApiTokenRow)
 api_audit = table_of(ApiAuditRow)
 account_limits = table_of(AccountLimitRow)
 webhook_places = table_of(WebhookPlaceRow)
+workers = table_of(WorkerRow)

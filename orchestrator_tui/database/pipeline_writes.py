@@ -21,6 +21,7 @@ from orchestrator_tui.domain.troubles import Attempt
 # Any number will do; it only has to be the same in every process.
 _NUMBERING_LOCK = 7_203_411_909
 _SAVABLE = frozenset({"agent_snapshots", "interrupted_work_items", "last_successful_step"})
+_TAKEN_UP = frozenset({PipelineStatus.RUNNING, PipelineStatus.STOPPING})
 _ENDED = frozenset({PhaseStatus.COMPLETED, PhaseStatus.SKIPPED, PhaseStatus.FAILED})
 
 
@@ -107,8 +108,10 @@ class PipelineWrites(Writes):
         wanted = new is PipelineStatus.STOPPING
         if told_later or new is PipelineStatus.RUNNING:
             wanted = state.shutdown_requested
+        taken_up = {"queued_at": None} if new in _TAKEN_UP else {}
         await self._checkpoint(
             project_id,
+            **taken_up,
             shutdown_requested=wanted,
             shutdown_reason=shutdown_reason,
             resumes_at=resumes_at,
@@ -212,6 +215,19 @@ class PipelineWrites(Writes):
         same = tracker_syncs.c.project_id == project_id
         if (await self._runner.run(update(tracker_syncs).where(same).values(values))).rowcount == 0:
             await self._runner.run(insert(tracker_syncs).values(project_id=project_id, **values))
+
+    async def queue_project(self, project_id: str) -> bool:
+        if (await self.pipeline(project_id)).queued_at is not None:
+            return False
+        await self._set_state(project_id, queued_at=now(), updated_at=now())
+        return True
+
+    async def unqueue_project(self, project_id: str, *, since: datetime | None = None) -> bool:
+        queued_at = (await self.pipeline(project_id)).queued_at
+        if queued_at is None or (since is not None and queued_at != since):
+            return False
+        await self._set_state(project_id, queued_at=None, updated_at=now())
+        return True
 
     async def request_stop(self, project_id: str, owner: str) -> bool:
         state = await self.pipeline(project_id)

@@ -7,7 +7,7 @@ from copy import copy
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select, text, update
 
 from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database import dossiers, overviews, queries, spending, tracker_writes, transcripts
@@ -22,6 +22,7 @@ from orchestrator_tui.database.models import pipeline_states
 from orchestrator_tui.database.patience import patiently
 from orchestrator_tui.database.places import SqlPlaces
 from orchestrator_tui.database.references import find_project
+from orchestrator_tui.database.roster import SqlRoster
 from orchestrator_tui.database.runner import Question, Runner, connected
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain.clock import now
@@ -122,6 +123,26 @@ class SqlStore(Store):
     def places(self) -> SqlPlaces:
         """Where webhook receivers are in the stored events."""
         return SqlPlaces(self._read, self._writing_alone)
+
+    @property
+    def roster(self) -> SqlRoster:
+        return SqlRoster(self._read, self._writing_alone)
+
+    async def drive(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Let `work` use the driver's own connection in a transaction of its own, which is committed after it.
+
+        Raises:
+            StoreUnavailable, StaleState: see `failures.translated`.
+        """
+        async with self._writing_alone() as runner:
+            # Begins the transaction.
+            await runner.run(text("SELECT 1"))
+            return await runner.drive(work)
+
+    @property
+    def connect(self) -> Callable[[], Awaitable[Any]] | None:
+        """Makes a connection of the driver's own that can be listened on; None where the database cannot tell."""
+        return self._database.connect
 
     def fenced(self, lease: Lease, giving_up: asyncio.Event) -> "SqlStore":
         # A shallow copy: the same connections, the same turns.

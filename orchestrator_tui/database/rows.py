@@ -78,6 +78,7 @@ def pipeline_state(row: Row[Any]) -> PipelineState:
         lease_seconds=row.lease_seconds,
         resumes_at=row.resumes_at,
         waits=row.waits,
+        queued_at=row.queued_at,
     )
 
 

@@ -131,6 +131,13 @@ class RemovePermission:
     by: str = "person"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DrainWorker:
+    """Have a worker of the cluster, known by its name or id, hand over what it runs and take nothing more."""
+
+    worker: str
+
+
 Stepping = SteerAgent | LeaveNote | InterruptAgent
 """What a person says to agents unasked."""
 
@@ -146,6 +153,7 @@ Command = (
     | MoveTracker
     | Stepping
     | RemovePermission
+    | DrainWorker
 )
 
 COMMAND_TYPES: Mapping[str, type[Any]] = {kind.__name__: kind for kind in get_args(Command)}

@@ -92,6 +92,12 @@ class ProjectNotFound(UsageError):
     title = "Project"
 
 
+class WorkerNotFound(UsageError):
+    """There is no such worker."""
+
+    title = "Worker"
+
+
 class ProjectKnown(UsageError):
     """The project is in the database already."""
 

@@ -76,6 +76,13 @@ class LeaseTaken:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QueueChanged:
+    """The project waits for a worker of the cluster to take it up, or does not wait any more."""
+
+    queued: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseStatusChanged:
     phase: PhaseName
     old: PhaseStatus
@@ -465,6 +472,7 @@ Event = (
     | SandboxChecked
     | TakeoverAwaited
     | StopRequested
+    | QueueChanged
     | StopProgressed
     | PhaseStatusChanged
     | PhaseProgressed

@@ -134,7 +134,7 @@ class PipelineState:
     `lease_seconds` is how long the owner's lease lasts after each heartbeat, by the owner's settings.
 
     A pipeline that is paused until `resumes_at` goes on by itself then; `waits` is how many such pauses came in a row
-    without anything working in between.
+    without anything working in between. `queued_at` is since when it waits for a worker of a cluster.
     """
 
     project_id: str
@@ -153,6 +153,7 @@ class PipelineState:
     lease_seconds: float | None = None
     resumes_at: datetime | None = None
     waits: int = 0
+    queued_at: datetime | None = None
 
     @property
     def last_sign_of_life(self) -> datetime:
@@ -167,6 +168,49 @@ class Lease:
     project_id: str
     owner: str
     epoch: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunByWorker:
+    """A project that a worker runs."""
+
+    project_id: str
+    number: int
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerRecord:
+    """A process that runs projects of a cluster.
+
+    Attributes:
+        process: its name as an owner of projects. concurrency: how many it runs at the same time.
+        draining: it takes no more, and hands over what it has.
+        load: runnable processes for each core of its machine, over the last minute.
+        heartbeat: when it last said that it is there.
+    """
+
+    id: str
+    name: str
+    process: str
+    concurrency: int
+    load: float
+    started_at: datetime
+    heartbeat: datetime
+    draining: bool = False
+    projects: tuple[RunByWorker, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """A project that is to run: one that waits for a worker, or one that is said to be at work, with its lease."""
+
+    project_id: str
+    status: PipelineStatus
+    queued_at: datetime | None
+    owner: str | None
+    epoch: int
+    heartbeat: datetime | None
 
 
 def is_complete(state: PipelineState) -> bool:

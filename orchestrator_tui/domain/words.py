@@ -13,7 +13,7 @@ from orchestrator_tui.domain.events import (
     MergeProgressed,
     PermissionChanged,
 )
-from orchestrator_tui.domain.records import Usage
+from orchestrator_tui.domain.records import Usage, WorkerRecord
 from orchestrator_tui.domain.statuses import InstructionKind, MergeStep, PauseReason
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.domain.troubles import Rung
@@ -97,6 +97,19 @@ def taken_over(owner_now: str, before: str) -> str:
     return f"{owner(owner_now)} runs it now, in place of {owner(before)}"
 
 
+def queue(queued: bool) -> str:
+    return "waits for a worker to take it up" if queued else "waits for no worker any more"
+
+
+def worker(one: WorkerRecord, moment: datetime) -> str:
+    """How a worker of a cluster stands, such as `runs 2 of 3, load 0.4`."""
+    said = f"runs {len(one.projects)} of {one.concurrency}, load {one.load:.1f}"
+    if one.draining:
+        said = f"drains, {said}" if one.projects else "drained"
+    silent = (moment - one.heartbeat).total_seconds()
+    return f"{said}, silent for {duration(silent)}" if silent > SILENT_SECONDS else said
+
+
 def takeover(name: str, seconds: float) -> str:
     """That a project is about to be taken from an owner that gives no sign."""
     return f"{owner(name)} gave no sign; taken over if it gives none for {seconds:g} s more"
@@ -113,6 +126,9 @@ def title(name: str) -> str:
     """`task_breakdown` as people write it; what is no name but words already, such as a path, stays as it is."""
     return name.replace("_", " ") if _NAME.fullmatch(name) else name
 
+
+SILENT_SECONDS = 10.0
+"""Silence of a worker that is worth a word."""
 
 HANDED_OVER = "handed over to another process"
 """What becomes of work that goes on there."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -27,8 +27,10 @@ _VERSION = re.compile(r"(\d+)\.(\d+)")
 class Checkout(Workspace):
     """As long as the folder of worktrees is there, items are worked on in these, and not in the project's own files."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
-        super().__init__(directory, environment)
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], still_ours: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        super().__init__(directory, environment, still_ours)
         self._git_environment = environment
         # Git locks the repository's settings while it makes or removes a worktree, and gives up when they are locked.
         self._turn = asyncio.Lock()

@@ -17,6 +17,7 @@ from orchestrator_tui.domain.records import (
     SessionLog,
     Snapshot,
     SyncState,
+    WorkerRecord,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import WorkItemStatus
@@ -26,7 +27,7 @@ class EngineClient(Protocol):
     """Commands in, events and records out. Lists come in pages of at most 1,000."""
 
     async def submit(self, command: Command) -> str:
-        """Carry out a command; returns the id of the project it concerned.
+        """Carry out a command; returns the id of the project, or of the worker, it concerned.
 
         Raises:
             OrchestratorError: it is not possible now; the error says why and what to do.
@@ -42,6 +43,10 @@ class EngineClient(Protocol):
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         """Overviews of many projects as of one moment: all that run or wait for somebody, and the newest `limit`; or
         with `before` only the newest `limit` of those with a lower number, for a list that loads as it is scrolled."""
+        ...
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        """The processes that run projects of a cluster, in order of name; none where there is no cluster."""
         ...
 
     async def find_project(self, reference: str) -> Project: ...

@@ -16,6 +16,7 @@ from orchestrator_tui.domain.commands import (
     AnswerRequest,
     Command,
     CreateProject,
+    DrainWorker,
     EditArtifact,
     ImportProject,
     InterruptAgent,
@@ -44,6 +45,7 @@ from orchestrator_tui.domain.records import (
     SessionLog,
     Snapshot,
     SyncState,
+    WorkerRecord,
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
@@ -51,6 +53,7 @@ from orchestrator_tui.engine import answers, bounds, tracking
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.cluster import drain
 from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
 from orchestrator_tui.engine.importing import import_project
@@ -139,6 +142,8 @@ class LocalEngine(EngineClient):
             case RemovePermission():
                 await answers.remove_permission(self._store, command)
                 return command.project_id
+            case DrainWorker(worker=worker):
+                return await drain(self._store.roster, worker)
             case _:
                 assert_never(command)
 
@@ -272,6 +277,9 @@ class LocalEngine(EngineClient):
 
     async def snapshot(self, *, before: int | None = None, limit: int = 100) -> Snapshot:
         return await self._store.snapshot(before=before, limit=limit)
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        return await self._store.roster.workers()
 
     async def find_project(self, reference: str) -> Project:
         return await self._store.find_project(reference)

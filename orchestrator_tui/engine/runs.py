@@ -34,6 +34,7 @@ from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import hand_over, room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
+from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
@@ -61,12 +62,14 @@ class RunOptions:
         end_leftovers: ends every process that an earlier run of a project left behind; blocks for some milliseconds.
         account_of: names the account that pays for a project's sessions now; "" for none.
         lease_seconds, stop_seconds: see `RunSettings`.
+        cluster: where projects go that are to run, when that is not this process.
     """
 
     end_leftovers: Callable[[str], int]
     account_of: Callable[[Project], str]
     lease_seconds: float
     stop_seconds: float
+    cluster: Cluster | None = None
 
 
 @dataclass(slots=True)
@@ -110,7 +113,8 @@ class Runs:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closing = asyncio.Event()
         self._being_taken_up = set[StopOrder]()
-        self._alarms = Alarms(store, clock or SystemClock(), self._begin, options.account_of)
+        self._cluster = options.cluster
+        self._alarms = Alarms(store, clock or SystemClock(), self._go_on, options.account_of)
         self._handed_over: Sequence[str] | None = None
         self._waking: asyncio.Task[None] | None = None
 
@@ -140,7 +144,7 @@ class Runs:
 
     async def start(self, project_id: str) -> None:
         """Take the lease and run the project in a task of its own; it is running when this returns, unless it waits
-        for the API: then it goes on by itself when it is time.
+        for the API: then it goes on by itself when it is time. In a cluster it waits for a worker instead.
 
         Raises:
             AlreadyOwned: another process runs it, or may do so.
@@ -149,10 +153,31 @@ class Runs:
         if await self._alarms.is_early(project_id):
             self._alarms.set(project_id)
         else:
+            await self._go_on(project_id)
+
+    async def _go_on(self, project_id: str) -> None:
+        """As `start`, whatever the clock says."""
+        if self._cluster is not None:
+            await self._cluster.enqueue(self._store, project_id)
+        else:
             await self._begin(project_id)
 
+    async def carry_out(self, project_id: str) -> bool:
+        """Run the project here until it rests, as a worker of the cluster; False when there was nothing to do.
+
+        Raises:
+            AlreadyOwned, StoreUnavailable: see `start`.
+            OrchestratorError: it cannot run here.
+        """
+        await self._begin(project_id)
+        running = self._running.get(project_id)
+        if running is None:
+            return False
+        await running.ended()
+        return True
+
     async def _begin(self, project_id: str) -> None:
-        """As `start`, whatever the clock says."""
+        """Take the lease and run the project in a task of its own."""
         async with self._locks[project_id]:
             project = await self._store.find_project(project_id)
             if self._closing.is_set() or self._handed_over is not None or await self.is_running(project):
@@ -178,7 +203,7 @@ class Runs:
             AlreadyOwned, StoreUnavailable: see `start`.
         """
         if await self._alarms.is_handed_over(project_id):
-            await self._begin(project_id)
+            await self._go_on(project_id)
         elif await self._alarms.is_waiting(project_id):
             self._alarms.set(project_id)
 
@@ -234,14 +259,14 @@ class Runs:
         handed_over, self._handed_over = self._handed_over or (), None
         for project_id in handed_over:
             try:
-                await self._go_on(project_id)
+                await self._go_on_here(project_id)
             except StoreUnavailable:
-                self._alarms.ring(project_id, self._go_on)
+                self._alarms.ring(project_id, self._go_on_here)
             except OrchestratorError as error:
                 logger.warning("%s does not go on here yet: %s", project_id, error.line())
                 self._alarms.set(project_id)
 
-    async def _go_on(self, project_id: str) -> None:
+    async def _go_on_here(self, project_id: str) -> None:
         """As `start_if_waiting`, also with a project whose run here lost the database before it could let go of it."""
         state = await self._store.pipeline_state(project_id)
         if state.status is PipelineStatus.RUNNING and state.owner in (self._owner, None):
@@ -276,6 +301,11 @@ class Runs:
             if not goes:
                 return None
             return _Turn(run, lease, stack.pop_all())
+
+    @property
+    def owner(self) -> str:
+        """This process as an owner of projects."""
+        return self._owner
 
     @property
     def store(self) -> Store:
@@ -397,7 +427,12 @@ class Runs:
 
     async def _take_lease(self, state: PipelineState) -> Lease:
         return await take_lease(
-            self._store, state, self._owner, lease_seconds=self._options.lease_seconds, giving_up=self._closing
+            self._store,
+            state,
+            self._owner,
+            lease_seconds=self._options.lease_seconds,
+            giving_up=self._closing,
+            silent_seconds=self._cluster.silence.seconds(state) if self._cluster is not None else 0.0,
         )
 
     def _sole_use(self, project: Project, before: PipelineState) -> AbstractContextManager[None]:
@@ -416,7 +451,7 @@ class Runs:
         Raises:
             IllegalTransition: there is nothing to stop.
         """
-        told = False
+        told = self._cluster is not None and await self._cluster.withdraw(self._store, project.id)
         while True:
             async with self._locks[project.id]:
                 running = self._running.get(project.id)

@@ -12,13 +12,20 @@ LOOK_SECONDS = 0.5
 
 
 async def take_lease(
-    store: Store, state: PipelineState, me: str, *, lease_seconds: float, giving_up: asyncio.Event | None = None
+    store: Store,
+    state: PipelineState,
+    me: str,
+    *,
+    lease_seconds: float,
+    giving_up: asyncio.Event | None = None,
+    silent_seconds: float = 0.0,
 ) -> Lease:
     """Become the owner of the project in `state`.
 
     An owner whose process is known to be gone is followed at once, any other only after its lease, or ours if that is
     longer, ran out on our own monotonic clock without being renewed: wall clocks of two hosts may differ, and jump.
-    Once `giving_up` is set that is not waited for any longer.
+    Once `giving_up` is set that is not waited for any longer. `silent_seconds` is for how long this process has seen
+    already that it was not renewed.
 
     Raises:
         AlreadyOwned: another process runs the project, or may do so.
@@ -27,7 +34,8 @@ async def take_lease(
     if state.owner is not None and state.owner != me:
         if not owner.is_gone(state.owner):
             longest = max(lease_seconds, state.lease_seconds or 0)
-            await _watch(store, state, longest, giving_up or asyncio.Event())
+            if silent_seconds < longest:
+                await _watch(store, state, longest, giving_up or asyncio.Event())
         over = state
     async with store.transaction() as unit:
         lease = await unit.take_lease(state.project_id, me, lease_seconds=lease_seconds, over=over)

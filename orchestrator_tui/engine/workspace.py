@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -65,19 +65,22 @@ class Commit:
 class Workspace:
     """A folder that agents work in. Every git call has hooks and signing switched off: the repository is not trusted.
 
-    Whatever writes raises `DiskFull` when there is no room left.
+    Whatever writes raises `DiskFull` when there is no room left. Before something is committed `still_ours` is asked,
+    which raises `LeaseLost` when another process has the project by now: git checks no lease.
     """
 
     def __init__(
         self,
         directory: Path,
         environment: Mapping[str, str],
+        still_ours: Callable[[], Awaitable[None]] | None = None,
         *,
         project: Path | None = None,
         repository: Path | None = None,
     ) -> None:
         """`project` is the project's own folder, `repository` what git keeps of `directory`, where that is another."""
         self.directory = directory
+        self._still_ours = still_ours
         self.project = project or directory
         self._repository = repository or directory / ".git"
         self._environment = {
@@ -174,6 +177,8 @@ class Workspace:
         await self._git("add", "-A")
         if not await self.has_changed(since):
             return None
+        if self._still_ours is not None:
+            await self._still_ours()
         text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
         return await self._describe(message)

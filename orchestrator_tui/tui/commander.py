@@ -58,6 +58,7 @@ class Commander:
             "skip": self._skip,
             "config": self._config,
             "theme": self._theme,
+            "workers": self._workers,
             "replay": self._replay,
             "help": self._help,
             "quit": self._quit,
@@ -179,6 +180,11 @@ class Commander:
         from orchestrator_tui.tui.screens.permissions import PermissionsPage
 
         self._shell.open_page(PermissionsPage(self._shell.context, self.project(call).id))
+
+    async def _workers(self, call: Call) -> None:
+        from orchestrator_tui.tui.screens.workers import WorkersPage
+
+        self._shell.open_page(WorkersPage(self._shell.context))
 
     async def _replay(self, call: Call) -> None:
         from orchestrator_tui.tui.screens.replay import ReplayPage

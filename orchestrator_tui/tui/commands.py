@@ -92,6 +92,7 @@ COMMANDS: tuple[Command, ...] = (
         "settings",
     ),
     Command("theme", "Choose other colours.", (Argument("name", Kind.THEME),), ("themes",), "theme"),
+    Command("workers", "Show the workers of a cluster, and what each of them runs."),
     Command("replay", "Play what happened in a project once more.", _NAMED_PROJECT),
     Command("help", "Show all commands and keys.", (Argument("command", Kind.COMMAND),), ("h", "?"), "help"),
     Command("quit", "Leave the dashboard.", aliases=("exit", "q"), action="quit"),

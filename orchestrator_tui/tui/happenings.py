@@ -118,6 +118,7 @@ def _said(event: Event, names: Names) -> Said | None:
             | events.SandboxChecked()
             | events.TakeoverAwaited()
             | events.StopRequested()
+            | events.QueueChanged()
             | events.StopProgressed()
             | events.PhaseStatusChanged()
             | events.PhaseProgressed()
@@ -178,6 +179,7 @@ def _of_phase(
     | events.SandboxChecked
     | events.TakeoverAwaited
     | events.StopRequested
+    | events.QueueChanged
     | events.StopProgressed
     | events.PhaseStatusChanged
     | events.PhaseProgressed
@@ -214,6 +216,8 @@ def _of_phase(
             return Said(Kind.PHASE, _ASKS, words.takeover(event.owner, event.seconds))
         case events.StopRequested():
             return Said(Kind.PHASE, _QUIET, f"asked {words.owner(event.owner)} to stop it")
+        case events.QueueChanged():
+            return Said(Kind.PHASE, _QUIET, words.queue(event.queued))
         case events.StopProgressed():
             return Said(Kind.PHASE, _QUIET, stop_step(event), detail="\n".join(event.details))
         case events.SandboxChecked():

@@ -55,6 +55,7 @@ def questions(project_id: str, item_id: str, artifact_id: str, commit: str) -> M
     project = {"project_id": project_id}
     return {
         "snapshot": [{}, {"limit": 1}, {"before": 2}, {"before": 1}],
+        "workers": [{}],
         "find_project": [{"reference": "1"}, {"reference": "demo"}, {"reference": project_id[:8]}],
         "projects": [{}, {"after": 1}, {"limit": 1}],
         "overview": [project],

@@ -65,6 +65,14 @@ def test_a_server_says_where_and_how() -> None:
     )
 
 
+def test_a_worker_says_how_many_projects_it_runs_and_one_is_drained_by_its_name() -> None:
+    assert cli.parse(["--worker"]) == cli.Work()
+    assert cli.parse(["--worker", "--concurrency", "2"]) == cli.Work(concurrency=2)
+    assert cli.parse(["--workers", "--json"]) == cli.UseWorkers(options=cli.Options(json=True))
+    afar = cli.Options(connect="http://a")
+    assert cli.parse(["--drain", "box-7", "--connect", "http://a"]) == cli.UseWorkers(drain="box-7", options=afar)
+
+
 def test_tokens_are_made_with_the_narrowest_scope_unless_another_is_named() -> None:
     assert cli.parse(["token", "create", "ada"]) == cli.ManageTokens(action="create", name="ada", scope="read")
     made = cli.parse(["token", "create", "ada", "--scope", "admin"])
@@ -102,6 +110,12 @@ def test_json_output_is_never_interactive() -> None:
     "arguments",
     [
         "--idea x --idea-file y",
+        "--worker --serve",
+        "--worker --connect http://a",
+        "--worker --concurrency 0",
+        "--concurrency 2",
+        "--workers --drain box-7",
+        "--drain box-7 --stop",
         "--status --resume",
         "--status --idea x",
         "--status --rehearsal",

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.machine import allowed
 from tests.crash.child import COVERED, OWNED_ELSEWHERE, live_once
@@ -155,33 +157,38 @@ async def outcome_of(url: str) -> tuple[Outcome, Sequence[Recorded]]:
     """What became of the project in this database, and all its events."""
     async with open_store(url) as store:
         (project,) = await store.list_projects()
-        outcome = Outcome()
-        items = await store.list_items(project.id, limit=5000)
-        outcome.items = Counter((item.title, item.status.value) for item in items)
-        for item in items:
-            comments = await store.list_comments(item.id)
-            outcome.handoffs.update((item.title, one.content) for one in comments if one.author == "developer")
-        directory = Path(project.directory)
-        outcome.files = files_of(directory)
-        outcome.commits = Counter(git(directory, "log", "--format=%s").splitlines())
-        recorded = await store.events(limit=100_000)
-        outcome.approvals = approvals_in(recorded)
-        sessions = await store.list_sessions(project.id, limit=5000)
-        state = await store.pipeline_state(project.id)
-        problems = outcome.problems
-        if project.status is not PipelineStatus.COMPLETED:
-            problems.append(f"the project is {project.status}")
-        ended = (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED)
-        problems += [f"{one.phase} is {one.status}" for one in state.phases.values() if one.status not in ended]
-        problems += [f"{item.key} is {item.status}" for item in items if item.status is not WorkItemStatus.DONE]
-        problems += [
-            f"session {one.session_number} still runs" for one in sessions if one.status is AgentStatus.RUNNING
-        ]
-        problems += [f"{one.title} still waits" for one in await store.open_requests(project.id)]
-        problems += [] if state.owner is None else [f"{state.owner} still has it"]
-        problems += [f"uncommitted: {line}" for line in git(directory, "status", "--porcelain").splitlines()]
-        problems += broken_history(recorded)
+        outcome, recorded = await outcome_in(store, project)
+        outcome.problems += gaps(recorded)
         return outcome, recorded
+
+
+async def outcome_in(store: Store, project: Project) -> tuple[Outcome, Sequence[Recorded]]:
+    """What became of one of the projects in a store, and all its events."""
+    outcome = Outcome()
+    items = await store.list_items(project.id, limit=5000)
+    outcome.items = Counter((item.title, item.status.value) for item in items)
+    for item in items:
+        comments = await store.list_comments(item.id)
+        outcome.handoffs.update((item.title, one.content) for one in comments if one.author == "developer")
+    directory = Path(project.directory)
+    outcome.files = files_of(directory)
+    outcome.commits = Counter(git(directory, "log", "--format=%s").splitlines())
+    recorded = await store.events(project_id=project.id, limit=100_000)
+    outcome.approvals = approvals_in(recorded)
+    sessions = await store.list_sessions(project.id, limit=5000)
+    state = await store.pipeline_state(project.id)
+    problems = outcome.problems
+    if project.status is not PipelineStatus.COMPLETED:
+        problems.append(f"the project is {project.status}")
+    ended = (PhaseStatus.COMPLETED, PhaseStatus.SKIPPED)
+    problems += [f"{one.phase} is {one.status}" for one in state.phases.values() if one.status not in ended]
+    problems += [f"{item.key} is {item.status}" for item in items if item.status is not WorkItemStatus.DONE]
+    problems += [f"session {one.session_number} still runs" for one in sessions if one.status is AgentStatus.RUNNING]
+    problems += [f"{one.title} still waits" for one in await store.open_requests(project.id)]
+    problems += [] if state.owner is None else [f"{state.owner} still has it"]
+    problems += [f"uncommitted: {line}" for line in git(directory, "status", "--porcelain").splitlines()]
+    problems += impossible(recorded)
+    return outcome, recorded
 
 
 def approvals_in(recorded: Sequence[Recorded]) -> Counter[str]:
@@ -192,14 +199,25 @@ def approvals_in(recorded: Sequence[Recorded]) -> Counter[str]:
 
 
 def broken_history(recorded: Sequence[Recorded]) -> Iterator[str]:
-    """What the stored events say that cannot be."""
+    """What all the stored events of one project say that cannot be."""
+    yield from gaps(recorded)
+    yield from impossible(recorded)
+
+
+def gaps(recorded: Sequence[Recorded]) -> Iterator[str]:
+    """What is missing among all the events of a store."""
     expected = 1
-    status: dict[str, object] = {}
-    begun: set[str] = set()
     for one in recorded:
         if one.seq != expected:
             yield f"event {one.seq} where {expected} should be"
         expected = one.seq + 1
+
+
+def impossible(recorded: Sequence[Recorded]) -> Iterator[str]:
+    """What the events of one project say that cannot be."""
+    status: dict[str, object] = {}
+    begun: set[str] = set()
+    for one in recorded:
         match one.event:
             case events.PipelineStatusChanged(old=old, new=new):
                 name = "pipeline"

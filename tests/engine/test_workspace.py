@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import DirectoryUnusable, PhaseFailed
+from orchestrator_tui.domain.errors import DirectoryUnusable, LeaseLost, PhaseFailed
 from orchestrator_tui.engine.workspace import Workspace
 
 
@@ -28,6 +28,17 @@ async def test_a_commit_names_its_item_and_counts_its_lines(workspace: Workspace
     assert await workspace.head() == commit.hash
     assert await workspace.commit_of("item-1") == commit.hash
     assert await workspace.commit_of("item-2") is None
+
+
+async def test_nothing_is_committed_once_another_process_has_the_project(workspace: Workspace) -> None:
+    async def lost() -> None:
+        raise LeaseLost
+
+    (workspace.directory / "a.txt").write_text("one\n")
+    late = Workspace(workspace.directory, workspace._environment, lost)
+    with pytest.raises(LeaseLost):
+        await late.commit("TASK-1: A file", item_id="item-1")
+    assert await workspace.head() is None
 
 
 async def test_nothing_to_commit_makes_no_commit(workspace: Workspace) -> None:

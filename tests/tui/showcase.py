@@ -22,12 +22,14 @@ from orchestrator_tui.domain.records import (
     InputRequest,
     Project,
     ProjectOverview,
+    RunByWorker,
     SessionLog,
     Snapshot,
     SyncState,
+    WorkerRecord,
     WorkItem,
 )
-from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
+from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.budget import uses
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.forecast import forecast, passed
@@ -183,6 +185,26 @@ class Showcase:
     async def overview(self, project_id: str) -> ProjectOverview:
         self._reach()
         return self._overview(self._stories[project_id])
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        one = WorkerRecord(
+            id="11111111-1111-4111-8111-111111111111",
+            name="build-1-4711",
+            process="process 4711 on build-1 since 1",
+            concurrency=3,
+            load=0.7,
+            started_at=NOON,
+            heartbeat=NOON,
+            projects=tuple(
+                RunByWorker(project_id=story.id, number=story.project.number, name=story.project.name)
+                for story in self._stories.values()
+                if story.project.status is PipelineStatus.RUNNING
+            ),
+        )
+        other = replace(
+            one, id="22222222-2222-4222-8222-222222222222", name="build-2-815", draining=True, load=0.1, projects=()
+        )
+        return [one, other]
 
     async def bounds(self, project_id: str) -> Bounds:
         story, overview = self._stories[project_id], await self.overview(project_id)

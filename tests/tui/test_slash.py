@@ -61,7 +61,7 @@ def test_every_command_of_the_design_is_there_once() -> None:
         "/projects", "/status [id]", "/resume <id>", "/stop [id]", "/approve", "/reject [words]", "/edit",
         "/view [phase]", "/logs [agent]", "/items [item]", "/sync [id]", "/note <words>", "/interrupt [agent]",
         "/permissions [id]", "/diff [item]", "/cost [id]", "/limit [change]", "/retry [hint]", "/skip",
-        "/config [setting] [value]", "/theme [name]", "/replay <id>", "/help [command]", "/quit",
+        "/config [setting] [value]", "/theme [name]", "/workers", "/replay <id>", "/help [command]", "/quit",
     ]  # fmt: skip
     names = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(names) == len(set(names))

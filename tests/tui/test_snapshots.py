@@ -176,6 +176,7 @@ SCENES: Mapping[str, Scene] = {
     "phase-sessions": scene(*PHASE, press("2"), sees("aggregator")),
     "phase-history": scene(*PHASE, press("3"), sees("No database server")),
     "cost": scene(command("/cost"), sees("By phase")),
+    "workers": scene(command("/workers"), sees("build-1", "drained")),
     "history": scene(press("escape", "h"), sees("editor.py")),
     "replay": scene(
         command("/replay 7"), sees("events"), press("space", *["right"] * 8, "left"), sees("implement running")

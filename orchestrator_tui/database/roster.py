@@ -1,0 +1,92 @@
+"""The workers of a cluster, and the projects that there are for them, on SQLite or PostgreSQL."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from orchestrator_tui.database.ledger import Read, Write
+from orchestrator_tui.database.models import pipeline_states, projects, workers
+from orchestrator_tui.database.runner import Runner
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
+from orchestrator_tui.domain.statuses import PipelineStatus
+
+_AT_WORK = (PipelineStatus.RUNNING.value, PipelineStatus.STOPPING.value)
+
+
+class SqlRoster:
+    """The roster beside a store; `read` asks a question in a transaction, `write` opens one that commits."""
+
+    def __init__(self, read: Read, write: Write) -> None:
+        self._read = read
+        self._write = write
+
+    async def join(self, worker: WorkerRecord) -> None:
+        values = asdict(worker)
+        del values["projects"]
+        async with self._write() as runner:
+            await runner.run(delete(workers).where(workers.c.id == worker.id))
+            await runner.run(insert(workers).values(values))
+
+    async def beat(self, worker_id: str, load: float) -> bool | None:
+        beaten = update(workers).where(workers.c.id == worker_id).values(heartbeat=now(), load=load)
+        async with self._write() as runner:
+            draining: bool | None = (await runner.run(beaten.returning(workers.c.draining))).scalar_one_or_none()
+            return draining
+
+    async def leave(self, worker_id: str) -> None:
+        async with self._write() as runner:
+            await runner.run(delete(workers).where(workers.c.id == worker_id))
+
+    async def forget(self, before: datetime) -> None:
+        async with self._write() as runner:
+            await runner.run(delete(workers).where(workers.c.heartbeat < before))
+
+    async def drain(self, worker_id: str) -> None:
+        async with self._write() as runner:
+            drained = await runner.run(update(workers).where(workers.c.id == worker_id).values(draining=True))
+            if drained.rowcount == 0:
+                raise KeyError(worker_id)
+
+    async def workers(self) -> Sequence[WorkerRecord]:
+        found: Sequence[WorkerRecord] = await self._read(_workers)
+        return found
+
+    async def wanted(self) -> Sequence[Wanted]:
+        found: Sequence[Wanted] = await self._read(_wanted)
+        return found
+
+
+async def _workers(runner: Runner) -> Sequence[WorkerRecord]:
+    owned = (
+        select(pipeline_states.c.owner, projects.c.id, projects.c.number, projects.c.name)
+        .select_from(pipeline_states.join(projects))
+        .where(projects.c.status.in_(_AT_WORK), pipeline_states.c.owner.is_not(None))
+        .order_by(projects.c.number)
+    )
+    of_owner: dict[str, list[RunByWorker]] = {}
+    for row in await runner.run(owned):
+        one = RunByWorker(project_id=row.id, number=row.number, name=row.name)
+        of_owner.setdefault(row.owner, []).append(one)
+    found = await runner.run(select(workers).order_by(workers.c.name, workers.c.id))
+    return [WorkerRecord(**row._mapping, projects=tuple(of_owner.get(row.process, ()))) for row in found]
+
+
+async def _wanted(runner: Runner) -> Sequence[Wanted]:
+    column = pipeline_states.c
+    query = (
+        select(
+            column.project_id,
+            projects.c.status,
+            column.queued_at,
+            column.owner,
+            column.epoch,
+            column.heartbeat,
+        )
+        .select_from(pipeline_states.join(projects))
+        .where(or_(projects.c.status.in_(_AT_WORK), column.queued_at.is_not(None)))
+        .order_by(projects.c.number)
+    )
+    return [Wanted(**{**row._mapping, "status": PipelineStatus(row.status)}) for row in await runner.run(query)]

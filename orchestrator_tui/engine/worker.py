@@ -1,0 +1,252 @@
+"""A worker of a cluster: takes projects from the queue, runs them by the engine of its process, and sees to those whose
+worker has fallen silent."""
+
+import asyncio
+import logging
+import math
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from orchestrator_tui.cluster.base import QueuedJob
+from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain import events, owner
+from orchestrator_tui.domain.clock import now
+from orchestrator_tui.domain.errors import (
+    AlreadyOwned,
+    LeaseLost,
+    OrchestratorError,
+    StaleState,
+    StoreUnavailable,
+)
+from orchestrator_tui.domain.records import Wanted, WorkerRecord
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from orchestrator_tui.engine.cluster import AT_WORK, Cluster
+from orchestrator_tui.engine.rest import Bell
+from orchestrator_tui.engine.runs import Runs
+
+PUT_AGAIN_SECONDS = 10.0
+"""How long a project that waits is left in peace after it was put into the queue from here."""
+
+REMEMBERED = timedelta(hours=1)
+"""How long a worker that fell silent is still told of."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerOptions:
+    """How a worker shows that it is there, and when others count as gone: see `ClusterSettings`."""
+
+    heartbeat_seconds: float
+    stall_seconds: float
+
+
+class Worker:
+    """Runs at most `record.concurrency` projects at a time. The queue only says whose turn it is: a project runs where
+    its lease is, and whatever becomes of its job, it is put into the queue again while nobody runs it."""
+
+    def __init__(
+        self, record: WorkerRecord, store: Store, runs: Runs, cluster: Cluster, options: WorkerOptions
+    ) -> None:
+        self.record = record
+        self._store = store
+        self._runs = runs
+        self._cluster = cluster
+        self._options = options
+        self._bell = Bell()
+        self._draining = asyncio.Event()
+        self._jobs = set[asyncio.Task[None]]()
+        self._put_at: dict[str, float] = {}
+
+    async def run(self, ended: asyncio.Event, hurry: asyncio.Event) -> None:
+        """Work until `ended` is set; then hand over what runs, at safe points, and leave. Once `hurry` is set no safe
+        point is waited for. A worker that is drained hands over too, and waits for its end without work."""
+        async with self._cluster.queue.listening(self._bell.ring):
+            tasks = [
+                asyncio.create_task(self._repeat(self._show_up), name="worker-heartbeat"),
+                asyncio.create_task(self._repeat(self._look_around), name="worker-look"),
+                asyncio.create_task(self._take(), name="worker-take"),
+            ]
+            try:
+                await _first(ended.wait(), self._draining.wait())
+                await self._hand_over(hurry)
+                await ended.wait()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await self._leave()
+
+    async def _hand_over(self, hurry: asyncio.Event) -> None:
+        self._draining.set()
+        self._bell.ring()
+        try:
+            await self._runs.hand_over(self._runs.start_if_waiting, hurry)
+        except OrchestratorError as error:
+            # The others find what is left here by themselves.
+            logger.warning("not every project could be handed over: %s", error.line())
+
+    async def _leave(self) -> None:
+        """No job is this worker's any more, so that others need not wait until it counts as gone."""
+        for job in self._jobs:
+            job.cancel()
+        await asyncio.gather(*self._jobs, return_exceptions=True)
+        with suppress(StoreUnavailable):
+            await self._cluster.queue.leave()
+            await self._store.roster.leave(self.record.id)
+
+    # What there is to do
+
+    async def _take(self) -> None:
+        while not self._draining.is_set():
+            ticket = self._bell.ticket()
+            job = await self._taken() if len(self._jobs) < self.record.concurrency else None
+            if job is None:
+                await self._bell.after(ticket, self._options.heartbeat_seconds)
+                continue
+            task = asyncio.create_task(self._work(job), name=f"job-{job.project_id[:8]}")
+            self._jobs.add(task)
+            task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._jobs.discard(task)
+        self._bell.ring()
+
+    async def _taken(self) -> QueuedJob | None:
+        try:
+            return await self._cluster.queue.take()
+        except StoreUnavailable:
+            return None
+        except Exception:
+            logger.exception("no job could be taken")
+            return None
+
+    async def _work(self, job: QueuedJob) -> None:
+        try:
+            await self._carry_out(job.project_id)
+        except (AlreadyOwned, LeaseLost, StaleState) as error:
+            # Who has it sees to it; once they fall silent it comes into the queue again.
+            logger.info("%s does not run here: %s", job.project_id, error.message)
+        except StoreUnavailable as error:
+            logger.warning("%s: %s", job.project_id, error.message)
+        except Exception as error:
+            await self._give_up(job.project_id, error)
+        await self._until_stored(lambda: self._cluster.queue.finish(job))
+
+    async def _carry_out(self, project_id: str) -> None:
+        state = await self._store.pipeline_state(project_id)
+        if state.queued_at is None and state.status not in AT_WORK:
+            return
+        ran = not self._draining.is_set() and await self._runs.carry_out(project_id)
+        if ran:
+            return
+        if self._draining.is_set():
+            await self._put(project_id)
+            return
+        if state.queued_at is None:
+            return
+        async with self._store.transaction() as unit:
+            if await unit.unqueue_project(project_id, since=state.queued_at):
+                unit.record(project_id, events.QueueChanged(queued=False))
+
+    async def _give_up(self, project_id: str, error: Exception) -> None:
+        """It cannot run here: say so, and do not try the same again for ever."""
+        logger.error("%s cannot run", project_id, exc_info=error)
+        told = error if isinstance(error, OrchestratorError) else OrchestratorError("The project cannot be run.")
+        # Somebody else may have it by now, or it was deleted.
+        with suppress(OrchestratorError):
+            project = await self._store.find_project(project_id)
+            async with self._runs.holding(project) as store, store.transaction() as unit:
+                state = await unit.pipeline(project_id)
+                await unit.unqueue_project(project_id)
+                unit.record(project_id, events.ErrorOccurred(title=told.title, message=told.message, hint=told.hint))
+                if state.status is PipelineStatus.RUNNING:
+                    failed = PipelineStatus.FAILED
+                    reason = PauseReason.ERROR.value
+                    await unit.set_pipeline_status(project_id, state.status, failed, shutdown_reason=reason)
+                    unit.record(
+                        project_id, events.PipelineStatusChanged(old=state.status, new=failed, reason=told.message)
+                    )
+
+    async def _until_stored(self, store: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await store()
+                return
+            except (StoreUnavailable, StaleState):
+                await asyncio.sleep(self._options.heartbeat_seconds)
+
+    # Signs of life
+
+    async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Do it with every heartbeat, as far as the database is there."""
+        while True:
+            try:
+                await step()
+            except StoreUnavailable as error:
+                self._cluster.silence.forget()
+                logger.debug("the worker waits for the database: %s", error.message)
+            except Exception:
+                logger.exception("what a worker does with every heartbeat failed")
+            await asyncio.sleep(self._options.heartbeat_seconds)
+
+    async def _show_up(self) -> None:
+        load = _load()
+        draining = await self._store.roster.beat(self.record.id, load)
+        if draining is None:
+            self.record = replace(self.record, load=load, heartbeat=now(), draining=self._draining.is_set())
+            await self._store.roster.forget(now() - REMEMBERED)
+            # Last: until it is there, all of this is done again.
+            await self._cluster.queue.join()
+            await self._store.roster.join(self.record)
+            self._bell.ring()
+        elif draining:
+            self._draining.set()
+        await self._cluster.queue.beat()
+
+    async def _look_around(self) -> None:
+        """Put back what others left: the jobs of workers that are gone, and projects that nobody runs."""
+        revived = await self._cluster.queue.revive(self._options.stall_seconds)
+        wanted = await self._store.roster.wanted()
+        self._cluster.silence.look(wanted)
+        left = [one for one in wanted if self._is_left(one)]
+        moment = time.monotonic()
+        for one in left:
+            if one.status in AT_WORK or moment - self._put_at.get(one.project_id, -math.inf) >= PUT_AGAIN_SECONDS:
+                await self._put(one.project_id)
+                self._put_at[one.project_id] = moment
+        waiting = {one.project_id for one in left}
+        self._put_at = {project_id: at for project_id, at in self._put_at.items() if project_id in waiting}
+        if revived or left:
+            self._bell.ring()
+
+    async def _put(self, project_id: str) -> None:
+        priority = self._cluster.priority_of(await self._store.find_project(project_id))
+        await self._cluster.queue.put(project_id, priority)
+
+    def _is_left(self, one: Wanted) -> bool:
+        if one.status not in AT_WORK:
+            # Who put it there also put it into the queue, or was about to.
+            return one.queued_at is not None and (now() - one.queued_at).total_seconds() > self._options.stall_seconds
+        if one.owner is None or owner.is_gone(one.owner):
+            return True
+        return one.owner != self.record.process and self._cluster.silence.seconds(one) >= self._options.stall_seconds
+
+
+async def _first(*awaited: Awaitable[object]) -> None:
+    """Wait until one of them is done; the others are cancelled."""
+    tasks = [asyncio.ensure_future(one) for one in awaited]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _load() -> float:
+    return os.getloadavg()[0] / (os.cpu_count() or 1)

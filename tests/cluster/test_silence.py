@@ -1,0 +1,57 @@
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from orchestrator_tui.domain.records import Wanted
+from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine.silence import Silence
+from tests.tui.stage import NOON
+
+AT_WORK = Wanted(
+    project_id="a", status=PipelineStatus.RUNNING, queued_at=None, owner="somebody", epoch=1, heartbeat=NOON
+)
+
+
+@dataclass
+class Watch:
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def looked(*looks: tuple[float, Wanted]) -> float:
+    """The silence of the last one, after looks at those moments."""
+    watch = Watch()
+    silence = Silence(watch)
+    for watch.seconds, wanted in looks:
+        silence.look([wanted])
+    return silence.seconds(looks[-1][1])
+
+
+def test_silence_counts_from_the_moment_a_sign_of_life_was_first_seen_here() -> None:
+    assert looked((0, AT_WORK), (2, AT_WORK), (4, AT_WORK)) == 4
+
+
+def test_a_heartbeat_or_another_owner_ends_it() -> None:
+    assert looked((0, AT_WORK), (2, replace(AT_WORK, heartbeat=NOON + timedelta(seconds=1)))) == 0
+    assert looked((0, AT_WORK), (2, replace(AT_WORK, epoch=2))) == 0
+
+
+def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now() -> None:
+    watch = Watch()
+    silence = Silence(watch)
+    assert silence.seconds(AT_WORK) == 0
+    silence.look([AT_WORK])
+    watch.seconds = 2
+    silence.look([AT_WORK])
+    assert silence.seconds(replace(AT_WORK, epoch=2)) == 0
+
+
+def test_what_happened_while_the_database_was_away_is_held_against_nobody() -> None:
+    watch = Watch()
+    silence = Silence(watch)
+    silence.look([AT_WORK])
+    silence.forget()
+    for watch.seconds in (10, 12):
+        silence.look([AT_WORK])
+    assert silence.seconds(AT_WORK) == 2

@@ -1,0 +1,45 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator_tui import cli
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.console import workers
+from orchestrator_tui.domain.errors import SettingsError, UsageError
+from orchestrator_tui.domain.records import RunByWorker
+from orchestrator_tui.work import work
+from tests.api.test_workers import worker
+from tests.running import launch
+from tests.tui.stage import NOON
+
+
+async def test_a_worker_is_refused_where_projects_are_not_left_to_workers(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not left to workers"):
+        await work(cli.Work(), launch(tmp_path / "home", None))
+
+
+async def test_a_cluster_needs_a_database_that_several_machines_can_reach(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="PostgreSQL"):
+        async with open_engine(launch(tmp_path / "home", None, cluster={"enabled": True})):
+            """It does not come to this."""
+
+
+def test_workers_are_told_with_what_they_run_and_how_they_stand() -> None:
+    runs = RunByWorker(project_id="a", number=3, name="links")
+    one, silent, drained = worker("one-7"), worker("silent-7"), worker("drained-7")
+    told = workers.lines(
+        [
+            replace(one, projects=(runs,)),
+            replace(silent, heartbeat=NOON.replace(hour=11)),
+            replace(drained, draining=True),
+        ],
+        NOON,
+    )
+    assert told == [
+        "one-7: runs 1 of 3, load 0.5",
+        "  3  links",
+        "silent-7: runs 0 of 3, load 0.5, silent for 1h00m",
+        "drained-7: drained",
+    ]
+    assert workers.lines([], NOON) == ["No worker is there."]

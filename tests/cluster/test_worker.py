@@ -1,0 +1,137 @@
+from collections.abc import AsyncIterator
+from pathlib import Path
+from shutil import rmtree
+
+import pytest
+
+from orchestrator_tui.compose import open_engine
+from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.domain import events
+from orchestrator_tui.domain.commands import StopProject
+from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from tests.cluster.clusters import part_of_cluster, until_completed, working
+from tests.conftest import PostgresForTests
+from tests.engine.test_hand_over import Patient
+from tests.lives import light_scenario
+from tests.replay_runtime import ReplayRuntime
+from tests.running import Watched
+
+
+@pytest.fixture
+async def start(postgres: PostgresForTests, tmp_path: Path) -> AsyncIterator[Launch]:
+    async with postgres.migrated_database() as url:
+        yield part_of_cluster(tmp_path / "home", url)
+
+
+@pytest.fixture
+def patient() -> Patient:
+    return Patient(light_scenario(1))
+
+
+@pytest.fixture
+def quick() -> ReplayRuntime:
+    return ReplayRuntime(light_scenario(1))
+
+
+def owners(run: Watched) -> list[str]:
+    return [event.owner for event in run.all(events.LeaseTaken)]
+
+
+async def test_a_worker_runs_what_a_front_end_without_one_was_asked_for(start: Launch, quick: ReplayRuntime) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        assert (await run.project()).status is PipelineStatus.NOT_STARTED
+        assert (await front.overview(run.project_id)).state.queued_at is not None
+        async with working(start, quick, "one") as one:
+            await until_completed(run)
+            assert owners(run) == [one.process]
+    assert [event.queued for event in run.all(events.QueueChanged)] == [True]
+
+
+async def test_a_worker_that_ends_hands_over_to_another_at_a_safe_point(start: Launch, patient: Patient) -> None:
+    async with open_engine(start, runtime=patient) as front, working(start, patient, "one") as one:
+        run = Watched(engine=front)
+        await run.create()
+        await patient.begun.wait()
+        async with working(start, patient, "two") as two:
+            one.ended.set()
+            await run.until(lambda event: isinstance(event, events.LeaseTaken) and event.owner == two.process)
+            patient.go_on.set()
+            await until_completed(run)
+    assert owners(run) == [one.process, two.process]
+    reasons = [event.reason for event in run.all(events.PipelineStatusChanged)]
+    assert reasons == [None, PauseReason.HAND_OVER, None, None]
+
+
+async def test_a_drained_worker_gives_everything_away_and_takes_nothing_more(start: Launch, patient: Patient) -> None:
+    async with open_engine(start, runtime=patient) as front, working(start, patient, "one") as one:
+        run = Watched(engine=front)
+        await run.create()
+        await patient.begun.wait()
+        await front._store.roster.drain(one.worker.record.id)
+        patient.go_on.set()
+        await run.until(
+            lambda event: isinstance(event, events.PipelineStatusChanged) and event.reason == PauseReason.HAND_OVER
+        )
+        async with working(start, patient, "two") as two:
+            await until_completed(run)
+            known = await front._store.roster.workers()
+    assert owners(run) == [one.process, two.process]
+    assert {(worker.process, worker.draining) for worker in known} == {(one.process, True), (two.process, False)}
+
+
+async def test_a_stop_reaches_the_worker_that_has_the_project(start: Launch, patient: Patient) -> None:
+    async with open_engine(start, runtime=patient) as front, working(start, patient, "one"):
+        run = Watched(engine=front)
+        await run.create()
+        await patient.begun.wait()
+        await front.submit(StopProject(project_id=run.project_id))
+        assert await run.until_rest() is PipelineStatus.STOPPED
+
+
+async def test_a_project_that_still_waits_for_a_worker_can_be_stopped(start: Launch, quick: ReplayRuntime) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        await front.submit(StopProject(project_id=run.project_id))
+        assert (await front.overview(run.project_id)).state.queued_at is None
+        other = Watched(engine=front)
+        await other.create(name="other")
+        async with working(start, quick, "one"):
+            await until_completed(other)
+        assert (await run.project()).status is PipelineStatus.NOT_STARTED
+
+
+async def test_a_project_that_cannot_run_says_why_and_waits_no_more(start: Launch, quick: ReplayRuntime) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        rmtree((await run.project()).directory)
+        async with working(start, quick, "one"):
+            told = await run.until(lambda event: isinstance(event, events.ErrorOccurred))
+            assert isinstance(told, events.ErrorOccurred)
+            assert "folder" in told.message
+        assert (await front.overview(run.project_id)).state.queued_at is None
+        assert (await run.project()).status is PipelineStatus.NOT_STARTED
+
+
+async def test_a_worker_runs_so_many_at_a_time_and_what_is_most_urgent_first(
+    start: Launch, quick: ReplayRuntime
+) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        later = Watched(engine=front)
+        await later.create(name="later")
+    urgent_start = part_of_cluster(start.paths.data, start.environ["DATABASE_URL"], priority=5)
+    async with open_engine(urgent_start, runtime=quick) as front:
+        urgent = Watched(engine=front)
+        await urgent.create(name="urgent")
+        async with working(start, quick, "one", concurrency=1):
+            await until_completed(Watched(engine=front, project_id=later.project_id))
+        told = [
+            (one.project_id, one.event.new)
+            for one in await front.events()
+            if isinstance(one.event, events.PipelineStatusChanged)
+        ]
+    running, completed = PipelineStatus.RUNNING, PipelineStatus.COMPLETED
+    assert told == [(one.project_id, status) for one in (urgent, later) for status in (running, completed)]

@@ -1,0 +1,83 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.records import Project, RunByWorker, WorkerRecord
+from orchestrator_tui.domain.statuses import PipelineStatus
+
+OWNER = "process 7 on box since 1"
+
+
+def worker(**fields: object) -> WorkerRecord:
+    moment = now()
+    values = {"id": new_id(), "name": "box-7", "process": OWNER, "concurrency": 2, "load": 0.5}
+    return WorkerRecord(**{**values, "started_at": moment, "heartbeat": moment, **fields})  # type: ignore[arg-type]
+
+
+async def test_a_worker_joins_beats_and_leaves(store: SqlStore) -> None:
+    roster = store.roster
+    one, other = worker(), worker(name="box-8")
+    for joining in (one, other):
+        await roster.join(joining)
+    assert await roster.workers() == [one, other]
+    assert await roster.beat(one.id, 0.7) is False
+    beaten = (await roster.workers())[0]
+    assert (beaten.load, beaten.heartbeat > one.heartbeat) == (0.7, True)
+    await roster.leave(other.id)
+    assert [found.id for found in await roster.workers()] == [one.id]
+    assert await roster.beat(other.id, 0.0) is None
+
+
+async def test_a_worker_learns_with_its_heartbeat_that_it_is_to_drain(store: SqlStore) -> None:
+    one = worker()
+    await store.roster.join(one)
+    await store.roster.drain(one.id)
+    assert await store.roster.beat(one.id, 0.0) is True
+    with pytest.raises(KeyError):
+        await store.roster.drain(new_id())
+
+
+async def test_workers_that_fell_silent_long_ago_are_forgotten(store: SqlStore) -> None:
+    old, new = worker(heartbeat=now() - timedelta(hours=2)), worker(name="new-1")
+    for joining in (old, new):
+        await store.roster.join(joining)
+    await store.roster.forget(now() - timedelta(hours=1))
+    assert await store.roster.workers() == [new]
+
+
+async def test_a_worker_is_told_with_the_projects_that_it_runs(store: SqlStore, project: Project) -> None:
+    one = worker()
+    await store.roster.join(one)
+    async with store.transaction() as unit:
+        await unit.take_lease(project.id, OWNER)
+        await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+    run = RunByWorker(project_id=project.id, number=project.number, name=project.name)
+    assert await store.roster.workers() == [replace(one, projects=(run,))]
+
+
+async def test_a_project_waits_for_a_worker_until_it_runs(store: SqlStore, project: Project) -> None:
+    assert await store.roster.wanted() == []
+    async with store.transaction() as unit:
+        assert await unit.queue_project(project.id)
+        assert not await unit.queue_project(project.id)
+    (wanted,) = await store.roster.wanted()
+    assert (wanted.project_id, wanted.status, wanted.owner) == (project.id, PipelineStatus.NOT_STARTED, None)
+    assert wanted.queued_at is not None
+    async with store.transaction() as unit:
+        await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+    (wanted,) = await store.roster.wanted()
+    assert (wanted.status, wanted.queued_at) == (PipelineStatus.RUNNING, None)
+
+
+async def test_only_the_wait_that_was_seen_is_ended(store: SqlStore, project: Project) -> None:
+    async with store.transaction() as unit:
+        await unit.queue_project(project.id)
+    seen = (await store.pipeline_state(project.id)).queued_at
+    assert seen is not None
+    async with store.transaction() as unit:
+        assert not await unit.unqueue_project(project.id, since=seen - timedelta(seconds=1))
+        assert await unit.unqueue_project(project.id, since=seen)
+        assert not await unit.unqueue_project(project.id)
