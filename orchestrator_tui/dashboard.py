@@ -87,7 +87,8 @@ def farewell(project: ProjectView | None, connect: str | None = None, *, in_back
     if connect and project.status in AT_WORK:
         return f"{one_line(project.name, 60)} goes on. Look at it with: {cli.PROGRAM} --connect {connect}\n"
     where = f" at {title(project.current_phase)}" if project.current_phase else ""
-    rests = " waits for you" if project.waits_for_person else f": {title(project.status)}"
+    waits = project.status is PipelineStatus.PAUSED and project.waits_for_person
+    rests = " waits for you" if waits else f": {title(project.status)}"
     return (
         f"{one_line(project.name, 60)}{rests}{where}. "
         f"Go on with: {cli.PROGRAM} --resume {project.number}{f' --connect {connect}' if connect else ''}\n"

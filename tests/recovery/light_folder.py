@@ -6,13 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.verify import Verdict, Verifier
-from orchestrator_tui.engine.workspace import Commit, Workspace
+from orchestrator_tui.engine.workspace import Commit
 from tests.recovery.troubled import BROKEN
 
 
-class LightWorkspace(Workspace):
+class LightWorkspace(Checkout):
     """Commits are names of files that count as kept; what a run leaves stays for the next, as in a repository."""
 
     kept: Mapping[Path, set[str]] = defaultdict(set)

@@ -85,7 +85,7 @@ def independent(scenario: Scenario) -> Scenario:
 async def test_a_night_of_faults_ends_with_everything_done_or_blocked_with_a_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compose, "Workspace", LightWorkspace)
+    monkeypatch.setattr(compose, "Checkout", LightWorkspace)
     monkeypatch.setattr(compose, "Verifier", LightVerifier)
     monkeypatch.setattr(compose, "Mirror", NoMirror)
     monkeypatch.setattr(compose, "end_leftovers", lambda *_: 0)

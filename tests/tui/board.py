@@ -32,6 +32,7 @@ from orchestrator_tui.tui.setup import GoOn, Setup
 from orchestrator_tui.tui.view import ProjectView
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, launch
+from tests.tui.clients import usual
 from tests.tui.stage import WIDE, text_of, until
 
 PATIENCE = 120.0
@@ -173,7 +174,7 @@ async def board(
     clock: Callable[[], datetime] = now,
     runtime: AgentRuntime | None = None,
     environ: Mapping[str, str] | None = None,
-    opening: Callable[[OpenClient], OpenClient] = lambda open_client: open_client,
+    opening: Callable[[OpenClient], OpenClient] = usual,
     reached: Contact | None = Contact.OPEN,
     notifications: bool = False,
     **given: Any,

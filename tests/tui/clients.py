@@ -1,5 +1,6 @@
 """The two clients of an engine that a dashboard may have: the engine in its process, or one behind a server."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -47,6 +48,9 @@ def far(open_client: OpenClient) -> OpenClient:
 
     return opened
 
+
+usual = far if os.environ.get("DASHBOARD_CLIENT") == "far" else here
+"""What boards open their engine through that are not told: every flow can be run on either client."""
 
 on_both_clients = pytest.mark.parametrize("client", [here, far])
 """Runs a flow twice; it opens its board with `opening=client`."""

@@ -1,6 +1,7 @@
 import pytest
 
 from orchestrator_tui.dashboard import farewell
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.statuses import PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.tui.view import ProjectView
 
@@ -21,6 +22,7 @@ def test_what_waits_for_a_person_is_not_said_to_be_paused_alone(in_background: b
 
 
 def test_what_is_kept_running_is_said_to_go_on() -> None:
-    handed_over = project(PipelineStatus.PAUSED, reason=PauseReason.HAND_OVER)
+    handed_over = project(PipelineStatus.PAUSED, reason=PauseReason.HAND_OVER, resumes_at=now())
     assert farewell(handed_over, in_background=True).startswith("demo goes on in the background.")
-    assert farewell(project(PipelineStatus.STOPPED)).startswith("demo: stopped at ideation.")
+    stopped = project(PipelineStatus.STOPPED, waiting={"r": RequestKind.APPROVAL})
+    assert farewell(stopped).startswith("demo: stopped at ideation."), "its person stopped it before they answered"
