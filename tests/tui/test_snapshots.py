@@ -49,6 +49,11 @@ def types(text: str) -> Step:
     return lambda it, client: it.type(text)
 
 
+async def at_rest(it: Board, client: Showcase) -> None:
+    """What was in a log before its pane is left is no news of it."""
+    await settled(it.pilot, resting=lambda: resting(it.app))
+
+
 async def loses_the_database(it: Board, client: Showcase) -> None:
     await client.break_down()
     await it.shows("is kept; it is tried again")
@@ -127,9 +132,9 @@ SCENES: Mapping[str, Scene] = {
     "first-run": scene(sees("No credentials"), empty=True),
     "first-run-with-credentials": scene(sees("Credentials for Claude were found"), empty=True, has_credentials=True),
     "implementers": scene(more_implementers),
-    "zoomed-log": scene(command("/logs agent-46"), press("z"), sees("generation")),
-    "log-search": scene(command("/logs agent-46"), press("ctrl+f"), types("clock"), sees("1 of")),
-    "log-filter": scene(command("/logs agent-46"), press("f"), sees("1 ✓ words")),
+    "zoomed-log": scene(at_rest, command("/logs agent-46"), press("z"), sees("generation")),
+    "log-search": scene(at_rest, command("/logs agent-46"), press("ctrl+f"), types("clock"), sees("1 of")),
+    "log-filter": scene(at_rest, command("/logs agent-46"), press("f"), sees("1 ✓ words")),
     "completion": scene(types("/re"), sees("/replay")),
     "input-error": scene(types("/resume 9"), press("enter"), sees("There is no project '9'")),
     "database-gone": scene(loses_the_database),
