@@ -13,7 +13,7 @@ from orchestrator_tui.backends.json_file import disk, lock, tracker
 from orchestrator_tui.config.files import write_atomic
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id
-from orchestrator_tui.domain.errors import TrackerUnusable
+from orchestrator_tui.domain.errors import LeaseLost, TrackerUnusable
 from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
 from tests.backends.bench import bench
@@ -399,6 +399,15 @@ async def test_a_second_writer_is_refused_and_told_who_the_first_is(here: Bench)
         with pytest.raises(TrackerUnusable, match=r"work_items\.json is being written by process"):
             async with opened(here):
                 raise AssertionError("both write the file")
+    async with opened(here):
+        assert len(content_of(here)["items"]) == 3
+
+
+async def test_who_asks_a_tracker_whose_run_has_ended_does_not_keep_the_file_from_the_next(here: Bench) -> None:
+    async with opened(here) as ended:
+        pass
+    with pytest.raises(LeaseLost):
+        await ended.sync(here.project_id)
     async with opened(here):
         assert len(content_of(here)["items"]) == 3
 

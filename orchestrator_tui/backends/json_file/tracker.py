@@ -78,7 +78,7 @@ class JsonTracker(MirroredTracker):
         self._journal = Journal(self._file.with_suffix(".journal"))
         self._turn = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._ready = False
+        self._ready = self._closed = False
         self._failing = False
         self._seen: disk.Mark | None = None
         self._written: list[str] | None = None
@@ -182,8 +182,9 @@ class JsonTracker(MirroredTracker):
                 with suppress(LeaseLost, StoreUnavailable):
                     await self._reconciled()
         finally:
-            self._ready = False
-            self._lock.give_back()
+            async with self._turn:
+                self._ready, self._closed = False, True
+                self._lock.give_back()
 
     async def _look(self) -> None:
         """Take in an edit that nothing has reported yet, before something is decided by the items."""
@@ -220,6 +221,9 @@ class JsonTracker(MirroredTracker):
     async def _prepare(self) -> None:
         if self._ready:
             return
+        if self._closed:
+            # Whoever still asks the tracker of a run that has just ended would hold the file for ever.
+            raise LeaseLost
         if not self._folder.parent.is_dir():
             raise FileNotFoundError(None, "the project's folder is gone")
         await asyncio.to_thread(self._folder.mkdir, exist_ok=True)
