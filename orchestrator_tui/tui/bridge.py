@@ -1,17 +1,18 @@
 """From the engine's stream of events to the dashboard: folded one by one, told to the screens once a frame."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
-from orchestrator_tui.domain.ownership import as_it_is, is_dead
+from orchestrator_tui.domain.ownership import AT_WORK, ITS_PROCESS_IS_GONE, as_it_is, is_dead
 from orchestrator_tui.domain.records import Snapshot
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.feed import Feed
-from orchestrator_tui.tui.view import Dashboard, died, fold, introduced, joined
+from orchestrator_tui.tui.view import Dashboard, ProjectView, died, fold, introduced, joined
 
 FRAMES = 10
 """A second: how often at most the screens are told what happened."""
@@ -115,14 +116,31 @@ class Bridge:
             pause = min(2 * pause, LONGEST_RETRY_SECONDS)
 
     async def _watch_owners(self) -> None:
-        """A process that was killed tells nobody: what it ran is looked after."""
+        """A process that was killed tells nobody: what it ran is looked after. Of processes of a server's machine only
+        the server knows; it is asked about projects that nothing was heard of since the last look."""
+        heard: Mapping[str, int] = {}
         while True:
             await asyncio.sleep(OWNERS_SECONDS)
+            at_work = [one for one in self.dashboard.projects.values() if one.status in AT_WORK]
+            gone = [one for one in at_work if is_dead(one.owner, one.status)]
+            gone += await self._said_to_be_gone([one for one in at_work if heard.get(one.id) == one.seq])
+            heard = {one.id: one.seq for one in at_work}
             projects = self.dashboard.projects
-            gone = {one.id: died(one) for one in projects.values() if is_dead(one.owner, one.status)}
-            if gone:
-                self.dashboard = replace(self.dashboard, projects={**projects, **gone})
+            dead = {one.id: died(one) for one in gone if projects.get(one.id) is one}
+            if dead:
+                self.dashboard = replace(self.dashboard, projects={**projects, **dead})
                 self._changed.set()
+
+    async def _said_to_be_gone(self, quiet: Sequence[ProjectView]) -> Sequence[ProjectView]:
+        found: list[ProjectView] = []
+        # Whoever cannot answer now is asked again.
+        with suppress(OrchestratorError):
+            for one in quiet:
+                assert self.client is not None
+                state = (await self.client.overview(one.id)).state
+                if state.shutdown_reason == ITS_PROCESS_IS_GONE:
+                    found.append(one)
+        return found
 
     async def _follow_once(self, client: EngineClient) -> None:
         self._streamed = False

@@ -110,9 +110,10 @@ async def test_a_project_whose_process_was_killed_is_stopped_everywhere_and_work
         await it.until(lambda: it.app.return_code == 0)
 
 
-async def test_a_process_that_is_killed_while_one_looks_on_is_seen_to_be_gone(tmp_path: Path) -> None:
+@on_both_clients
+async def test_a_process_that_is_killed_while_one_looks_on_is_seen_to_be_gone(client: Opening, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    async with board(home) as it, running_elsewhere(home, "far") as program:
+    async with board(home, opening=client) as it, running_elsewhere(home, "far") as program:
         await it.shows("far", "running", "analyst")
         program.kill()
         await it.shows("□ stopped", "its process is gone")
