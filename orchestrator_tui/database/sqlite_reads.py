@@ -74,7 +74,11 @@ class SqliteReads:
                 self._watch = self._connect()
                 # Nobody waits here for a file that is locked as a whole.
                 self._watch.execute("PRAGMA busy_timeout = 0")
-            return _version(self._watch)
+            try:
+                return _version(self._watch)
+            except sqlite3.OperationalError:
+                # Locked as a whole for a moment: the question itself waits, and its answer is good for this once.
+                return object()
 
     def version_now(self) -> object | None:
         # A look into memory that is shared with whoever else has the file open: some millionths of a second.
