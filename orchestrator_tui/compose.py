@@ -65,7 +65,6 @@ from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
-from orchestrator_tui.engine.silence import Silence
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher
 from orchestrator_tui.engine.worker import Worker, WorkerOptions
@@ -271,7 +270,7 @@ async def _cluster(launch: Launch, settings: Settings, store: SqlStore) -> Clust
     def priority_of(project: Project) -> int:
         return launch.settings(project.config.get("settings", {})).cluster.priority
 
-    return Cluster(queue=await open_queue(store), silence=Silence(), priority_of=priority_of)
+    return Cluster(queue=await open_queue(store), priority_of=priority_of)
 
 
 def _heartbeat_seconds(settings: Settings) -> float:
