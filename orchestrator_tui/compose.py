@@ -1,21 +1,17 @@
 """The one composition root: settings and environment in, an engine with everything it needs out."""
 
 import asyncio
-import logging
-import os
-import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.environment import (
     PROJECT_ID,
-    AccountEndpoint,
     config_folder,
     marks,
     tool_environment,
@@ -27,7 +23,6 @@ from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker, require_tracker
-from orchestrator_tui.config.folders import nearest, writable
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.paths import Paths
@@ -36,54 +31,44 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.database.waiting import wait_for
-from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
-from orchestrator_tui.domain.errors import CredentialsMissing, DiskFull, SettingsError, UsageError
+from orchestrator_tui.domain.clock import Clock, SystemClock
+from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.records import Lease, Project, WorkerRecord
+from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.accounts import AccountLimits
 from orchestrator_tui.engine.allowances import Budget
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
-from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.conversation import Words
 from orchestrator_tui.engine.counsel import CounselParts
-from orchestrator_tui.engine.courier import Courier, OnTried
+from orchestrator_tui.engine.courier import OnTried
 from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.hearing import Heard, told
-from orchestrator_tui.engine.heartbeat import BEATS
 from orchestrator_tui.engine.instructions import settle
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.recovery import Pauses
-from orchestrator_tui.engine.room import require_room
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import RunOptions, Runs
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher
-from orchestrator_tui.engine.worker import Worker, WorkerOptions
+from orchestrator_tui.engine.worker import Worker
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
-from orchestrator_tui.prompts import PromptTemplate, check_prompts, load_phase_prompt, prompt_folders
+from orchestrator_tui.preflight import new_projects_folder, require_runnable
+from orchestrator_tui.prompts import prompt_folders, prompt_renderer
+from orchestrator_tui.receivers import tell_receivers
+from orchestrator_tui.runtimes import Runtimes
 from orchestrator_tui.sandboxes import Sandboxes
-
-logger = logging.getLogger(__name__)
-
-DEFAULT_SCENARIO = "markdown-checker"
-
-
-def missing_database(launch: Launch) -> Path | None:
-    """The SQLite file of this start when there is none yet, or none any more."""
-    if launch.connect or read_secrets(launch.environ).database_url or launch.paths.database.exists():
-        return None
-    return launch.paths.database
+from orchestrator_tui.workers import make_worker, open_cluster
 
 
 @asynccontextmanager
@@ -163,40 +148,6 @@ class Service:
     worker: Callable[[int | None], Worker] | None
 
 
-def new_projects_folder(launch: Launch) -> Path:
-    """The folder that new projects are made in.
-
-    Raises:
-        SettingsError.
-    """
-    return launch.settings().project.workspace or launch.paths.workspace
-
-
-async def lacking_credentials(launch: Launch) -> str:
-    """What keeps real sessions from being started, or ""."""
-    secrets = read_secrets(launch.environ)
-    if launch.scenario or secrets.claude_code_oauth_token or secrets.anthropic_api_key:
-        return ""
-    return CredentialsMissing().message
-
-
-async def lacking_folder(launch: Launch) -> str:
-    """What keeps new projects from getting a folder and from being stored, or ""."""
-    return await asyncio.to_thread(_lacking_folder, launch)
-
-
-def _lacking_folder(launch: Launch) -> str:
-    folder = new_projects_folder(launch)
-    if not writable(folder):
-        return "The folder of new projects cannot be written."
-    try:
-        for one in (nearest(folder), launch.paths.data):
-            require_room(one)
-    except DiskFull as full:
-        return full.message
-    return ""
-
-
 @asynccontextmanager
 async def open_service(
     launch: Launch,
@@ -218,22 +169,25 @@ async def open_service(
         await stack.enter_async_context(Watcher(store, bus))
         mirror = await stack.enter_async_context(Mirror(store, bus))
         clock = clock or SystemClock()
-        await _tell_outside(launch, settings, store, bus, stack, on_webhook, strict=wakes)
-        house = _House(launch, settings, store, bus, mirror, stack, runtime, clock)
+        await tell_receivers(launch, settings, store, bus, stack, on_webhook, strict=wakes)
+        rules = ProjectRules()
+        sandboxes = Sandboxes(launch, stack)
+        runtimes = Runtimes(launch=launch, stack=stack, store=store, rules=rules, sandboxes=sandboxes, only=runtime)
+        house = _House(launch, settings, store, bus, mirror, rules, sandboxes, runtimes, clock)
         options = EngineOptions(
             workspace=new_projects_folder(launch),
             config={"settings": dict(launch.overrides), "scenario": launch.scenario_reference},
-            preflight=house.preflight,
+            preflight=partial(require_runnable, launch, runtimes, sandboxes),
             workspace_of=house.workspace_of,
             settings=settings,
             new_tracker=house.new_tracker,
             open_tracker=house.open_tracker,
             hide=read_secrets(launch.environ).mask_tokens,
         )
-        cluster = await _cluster(launch, settings, store) if settings.cluster.enabled else None
+        cluster = await open_cluster(launch, store) if settings.cluster.enabled else None
         how = RunOptions(
             end_leftovers=partial(_end_leftovers, launch.paths),
-            account_of=house.account_of,
+            account_of=lambda project: runtimes.account_of(rehearsal=project.rehearsal),
             lease_seconds=settings.run.lease_seconds if cluster is None else settings.cluster.stall_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
             cluster=cluster,
@@ -244,90 +198,8 @@ async def open_service(
         yield Service(
             engine=LocalEngine(store, bus, runs, options),
             ledger=store.ledger,
-            worker=None if cluster is None else partial(_worker, settings, store, runs, cluster),
+            worker=None if cluster is None else partial(make_worker, settings, store, runs, cluster),
         )
-
-
-async def _cluster(launch: Launch, settings: Settings, store: SqlStore) -> Cluster:
-    """The queue in the database, and what is watched of those who run projects.
-
-    Raises:
-        SettingsError: there can be none.
-        StoreUnavailable: the database cannot be used.
-    """
-    if store.connect is None:
-        raise SettingsError(
-            "cluster.enabled needs a PostgreSQL database that is reached without a pooler.",
-            hint="Name one in DATABASE_URL, or leave cluster.enabled out.",
-        )
-    try:
-        # Imported when it is needed: few starts are part of a cluster.
-        from orchestrator_tui.cluster.queue import open_queue
-    except ImportError as error:
-        hint = 'Install it: pip install "orchestrator-tui[cluster]".'
-        raise SettingsError("cluster.enabled needs the extra orchestrator-tui[cluster].", hint=hint) from error
-
-    def priority_of(project: Project) -> int:
-        return launch.settings(project.config.get("settings", {})).cluster.priority
-
-    return Cluster(queue=await open_queue(store), priority_of=priority_of)
-
-
-def _heartbeat_seconds(settings: Settings) -> float:
-    """Often enough for two to get lost before a worker counts as gone."""
-    return min(settings.cluster.heartbeat_seconds, settings.cluster.stall_seconds / BEATS)
-
-
-def _worker(settings: Settings, store: Store, runs: Runs, cluster: Cluster, concurrency: int | None) -> Worker:
-    """A worker of this process that runs so many projects at a time, or as many as the settings say."""
-    moment = now()
-    record = WorkerRecord(
-        id=new_id(),
-        name=f"{socket.gethostname() or 'localhost'}-{os.getpid()}",
-        process=runs.owner,
-        concurrency=concurrency or settings.cluster.concurrency,
-        load=0.0,
-        started_at=moment,
-        heartbeat=moment,
-    )
-    how = WorkerOptions(heartbeat_seconds=_heartbeat_seconds(settings), stall_seconds=settings.cluster.stall_seconds)
-    return Worker(record, store, runs, cluster, how)
-
-
-async def _tell_outside(
-    launch: Launch,
-    settings: Settings,
-    store: SqlStore,
-    bus: Bus,
-    stack: AsyncExitStack,
-    on_tried: OnTried,
-    *,
-    strict: bool,
-) -> None:
-    """Have the webhooks' receivers told until `stack` is closed: after the runs, whose ends they hear of, too.
-
-    Raises:
-        SettingsError: one of them cannot be reached as it is written; unless `strict`, nobody is told then.
-    """
-    webhooks = settings.webhooks
-    if not webhooks.receivers:
-        return
-    # Imported when it is needed.
-    from orchestrator_tui.webhooks.sending import open_receivers
-
-    hide = read_secrets(launch.environ).mask
-    try:
-        receivers = await stack.enter_async_context(open_receivers(webhooks.receivers, launch.environ, hide))
-    except SettingsError as error:
-        if strict:
-            raise
-        # Whoever only looks at a project needs no key of a receiver.
-        logger.warning("nobody is told of anything from here: %s", error.line())
-        return
-    give_up = timedelta(hours=webhooks.give_up_hours)
-    await stack.enter_async_context(
-        Courier(store.places, store.find_project, bus, receivers, give_up=give_up, on_tried=on_tried)
-    )
 
 
 class _House:
@@ -340,42 +212,22 @@ class _House:
         store: Store,
         bus: Bus,
         mirror: Mirror,
-        stack: AsyncExitStack,
-        runtime: AgentRuntime | None,
+        rules: ProjectRules,
+        sandboxes: Sandboxes,
+        runtimes: Runtimes,
         clock: Clock,
     ) -> None:
         self._launch = launch
         self._store = store
         self._bus = bus
         self._mirror = mirror
-        self._stack = stack
-        self._runtime_of_all = runtime
+        self._rules = rules
+        self._sandboxes = sandboxes
+        self._runtimes = runtimes
         self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
-        # A session's start takes most of a second of a core.
-        self._starts = asyncio.Semaphore(os.cpu_count() or 1)
         self._account_limits = AccountLimits(clock)
-        self._runtimes: dict[str | None, AgentRuntime] = {}
-        self._rules = ProjectRules()
-        self._sandboxes = Sandboxes(launch, stack)
         self._hide = read_secrets(launch.environ).mask_tokens
-
-    async def preflight(self, rehearsal: bool, config: Mapping[str, Any]) -> None:
-        """Refuse what could not run, before anything is made; `config` is what is stored with the project.
-
-        Raises:
-            SettingsError, PromptBroken, ScenarioBroken, CredentialsMissing, SandboxMissing.
-        """
-        check_prompts(prompt_folders(self._launch.paths))
-        if not rehearsal and self._launch.scenario is not None:
-            raise UsageError(
-                "Only rehearsals are built here: it was started with --rehearsal.",
-                hint='Make it a rehearsal ("rehearsal": true in a request), or start without --rehearsal.',
-            )
-        scenario = str(config.get("scenario") or DEFAULT_SCENARIO) if rehearsal else None
-        settings = self._launch.settings(config.get("settings", {}))
-        await self._runtime(scenario, settings)
-        (await self._sandboxes.decide(settings, rehearsal=rehearsal)).require()
 
     @asynccontextmanager
     async def open_run(self, project: Project, lease: Lease, stop: StopOrder) -> AsyncIterator[Run]:
@@ -386,12 +238,11 @@ class _House:
                 f"{project.name} was made by real sessions and cannot go on as a rehearsal.",
                 hint="Resume it without --rehearsal.",
             )
-        scenario = str(project.config.get("scenario") or DEFAULT_SCENARIO) if project.rehearsal else None
-        runtime = await self._runtime(scenario, settings)
+        runtime = await self._runtimes.of(settings, project.config, rehearsal=project.rehearsal)
         self._rules.set(Path(project.directory), settings.permissions)
         environment = self._environment(project)
         confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
-        render = _renderer(prompt_folders(self._launch.paths))
+        render = prompt_renderer(prompt_folders(self._launch.paths))
         store = self._store.fenced(lease, stop.giving_up)
 
         async def still_ours() -> None:
@@ -521,66 +372,10 @@ class _House:
         """The folder of a project."""
         return Checkout(Path(project.directory), self._environment(project))
 
-    def account_of(self, project: Project) -> str:
-        """Whose account pays for a project's sessions; "" for none."""
-        if self._runtime_of_all is not None:
-            return self._runtime_of_all.account
-        return "" if project.rehearsal else AccountEndpoint(self._launch.environ).account
-
     def _environment(self, project: Project) -> dict[str, str]:
         """What git and the project's check run in."""
         tools = tool_environment(self._launch.environ, rehearsal=project.rehearsal, paths=self._launch.paths)
         return within(Path(project.directory)) | tools | marks(project.id)
-
-    async def _runtime(self, scenario: str | None, settings: Settings) -> AgentRuntime:
-        """The sessions' runtime: one for the real model, one for each scenario played."""
-        if self._runtime_of_all is not None:
-            return self._runtime_of_all
-        if scenario not in self._runtimes:
-            if scenario is None:
-                self._runtimes[None] = self._account_runtime(settings)
-            else:
-                self._runtimes[scenario] = await self._scripted_runtime(scenario, settings)
-        return self._runtimes[scenario]
-
-    def _account_runtime(self, settings: Settings) -> AgentRuntime:
-        secrets = read_secrets(self._launch.environ)
-        if not secrets.claude_code_oauth_token and not secrets.anthropic_api_key:
-            raise CredentialsMissing
-        # Imported when the first project needs it: it costs about a second.
-        from orchestrator_tui.agents.claude import ClaudeRuntime
-
-        return ClaudeRuntime(
-            AccountEndpoint(self._launch.environ),
-            paths=self._launch.paths,
-            parent_environ=self._launch.environ,
-            api_retries=settings.agent.api_retries,
-            starts=self._starts,
-            judge=self._rules.judge,
-            transcripts=self._store,
-            sandbox_of=self._sandboxes.of_agents,
-            hide=self._hide,
-        )
-
-    async def _scripted_runtime(self, scenario: str, settings: Settings) -> AgentRuntime:
-        from orchestrator_tui.agents.claude import ClaudeRuntime
-        from orchestrator_tui.agents.rehearsal.scenario import load_scenario, shipped_scenario
-        from orchestrator_tui.agents.rehearsal.server import RehearsalServer
-
-        path = Path(scenario) if scenario.startswith("/") else shipped_scenario(scenario)
-        loaded = await asyncio.to_thread(load_scenario, path)
-        server = await self._stack.enter_async_context(RehearsalServer(loaded))
-        return ClaudeRuntime(
-            server.endpoint,
-            paths=self._launch.paths,
-            parent_environ=self._launch.environ,
-            api_retries=settings.agent.api_retries,
-            starts=self._starts,
-            judge=self._rules.judge,
-            transcripts=self._store,
-            sandbox_of=self._sandboxes.of_agents,
-            hide=self._hide,
-        )
 
 
 def _end_leftovers(paths: Paths, project_id: str) -> int:
@@ -592,14 +387,3 @@ def _end_leftovers(paths: Paths, project_id: str) -> int:
 
 def _sayer(render: PromptRenderer) -> Callable[[Sequence[Heard]], str]:
     return lambda said: render("common", "person_says", words=[told(one) for one in said])
-
-
-def _renderer(folders: tuple[Path, ...]) -> PromptRenderer:
-    load: Callable[[str, str], PromptTemplate] = cache(
-        lambda phase, name: load_phase_prompt(phase, name, folders=folders)
-    )
-
-    def render(phase: str, name: str, /, **variables: Any) -> str:
-        return load(phase, name).render(**variables)
-
-    return render

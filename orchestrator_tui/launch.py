@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator_tui import background, cli, compose, start
+from orchestrator_tui import background, cli, compose, preflight, start
 from orchestrator_tui.adapters.console import ConsoleAdapter
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.adapters.review import InputEnded
@@ -58,7 +58,7 @@ def launch(invocation: Launched) -> int:
 
 
 async def _carry_out(invocation: Launched, given: Launch) -> int:
-    if not isinstance(invocation, cli.StartProject | cli.ImportFolder) and (lost := compose.missing_database(given)):
+    if not isinstance(invocation, cli.StartProject | cli.ImportFolder) and (lost := preflight.missing_database(given)):
         # Only to look must not make an empty one, where somebody may be about to put theirs back.
         if isinstance(invocation, cli.ShowStatus) and invocation.reference is None:
             _print(_status_text([], invocation, {}))

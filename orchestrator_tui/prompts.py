@@ -3,9 +3,9 @@
 import difflib
 import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -115,6 +115,21 @@ def load_phase_prompt(phase: str, name: str, *, folders: Sequence[Path] | None =
     return PromptTemplate(
         phase=phase, name=name, path=Path(template.filename or file), folders=places, _template=template
     )
+
+
+def prompt_renderer(folders: Sequence[Path]) -> Callable[..., str]:
+    """What renders `<phase>/<name>.md` with variables; a prompt stays what it was when it was first asked for.
+
+    It raises PromptBroken.
+    """
+    load: Callable[[str, str], PromptTemplate] = cache(
+        lambda phase, name: load_phase_prompt(phase, name, folders=folders)
+    )
+
+    def render(phase: str, name: str, /, **variables: Any) -> str:
+        return load(phase, name).render(**variables)
+
+    return render
 
 
 def check_prompts(folders: Sequence[Path], known: Mapping[str, frozenset[str]] = PROMPT_VARIABLES) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from functools import partial
 from pathlib import Path
 
-from orchestrator_tui import cli, compose, start
+from orchestrator_tui import cli, compose, preflight, start
 from orchestrator_tui.api.base import Limits, Options
 from orchestrator_tui.api.routes.parts import House
 from orchestrator_tui.api.routes.watching import look
@@ -89,11 +89,11 @@ async def serve(wanted: cli.Serve, launch: Launch) -> int:
             house = House(
                 options=Options(
                     hosts=address.hosts | local_names(scheme, address.port) | local_names_of(address.origin),
-                    workspace=compose.new_projects_folder(launch),
+                    workspace=preflight.new_projects_folder(launch),
                     checks={
-                        "credentials": partial(compose.lacking_credentials, launch),
+                        "credentials": partial(preflight.lacking_credentials, launch),
                         "sandbox": outlook.lacking,
-                        "workspace": partial(compose.lacking_folder, launch),
+                        "workspace": partial(preflight.lacking_folder, launch),
                     },
                     notes={"sandbox": outlook.note},
                     mask=read_secrets(launch.environ).mask,

@@ -9,7 +9,7 @@ from orchestrator_tui.database.connection import Database
 from orchestrator_tui.database.runner import Runner, connected
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 
-HEAD = "0011_cluster"
+HEAD = "0012_lapsed"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do; it only has to be the same in every process.
 _LOCK = 7_203_411_908

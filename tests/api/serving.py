@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from orchestrator_tui import compose
+from orchestrator_tui import preflight
 from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.api.access import mint
@@ -79,7 +79,7 @@ async def served(
         address = address_of(listening, "127.0.0.1", None)
         options = Options(
             hosts=address.hosts | local_names("http", address.port),
-            workspace=compose.new_projects_folder(start),
+            workspace=preflight.new_projects_folder(start),
             checks=checks or {},
             mask=read_secrets(start.environ).mask,
             limits=limits,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_tui import compose
+from orchestrator_tui import compose, preflight
 from orchestrator_tui.api.base import Options
 from orchestrator_tui.api.routes.parts import House
 from orchestrator_tui.api.routes.watching import look
@@ -98,7 +98,7 @@ async def test_a_folder_for_projects_that_cannot_be_written_is_told(tmp_path: Pa
     (tmp_path / "file").touch()
     for folder, fine in ((tmp_path / "file" / "workspace", False), (tmp_path / "workspace", True)):
         start = launch(tmp_path / "home", None, project={"workspace": str(folder)})
-        assert (await compose.lacking_folder(start) == "") is fine
+        assert (await preflight.lacking_folder(start) == "") is fine
 
 
 async def test_a_server_for_rehearsals_builds_nothing_else_and_says_what_to_send(tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ async def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     start = launch(tmp_path / "home", None, project={"workspace": str(tmp_path / "not" / "yet")})
     full: set[Path] = set()
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk(free=0 if Path(folder) in full else 10**9))
-    assert await compose.lacking_folder(start) == ""
+    assert await preflight.lacking_folder(start) == ""
     for folder in (tmp_path, start.paths.data):
         full = {folder}
-        assert await compose.lacking_folder(start) == f"{folder}: the disk is full."
+        assert await preflight.lacking_folder(start) == f"{folder}: the disk is full."
 
 
 def disk(free: int) -> SimpleNamespace:

@@ -221,7 +221,7 @@ def test_only_to_look_makes_no_database_where_a_lost_one_was(environ: Mapping[st
 def test_what_nobody_planned_for_is_one_line_that_names_the_log(environ: Mapping[str, str], tmp_path: Path) -> None:
     logs = tmp_path / "home" / "logs"
     breaking = (
-        "import sys; from orchestrator_tui import compose; compose.missing_database = None;"
+        "import sys; from orchestrator_tui import preflight; preflight.missing_database = None;"
         "from orchestrator_tui.__main__ import main; sys.exit(main(['--status']))"
     )
     told = subprocess.run(

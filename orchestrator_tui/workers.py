@@ -1,0 +1,61 @@
+"""Puts together what makes a process part of a cluster: the queue in the database, and a worker that runs projects."""
+
+import os
+import socket
+
+from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.config.loader import Settings
+from orchestrator_tui.database.repository import SqlStore
+from orchestrator_tui.domain.clock import new_id, now
+from orchestrator_tui.domain.errors import SettingsError
+from orchestrator_tui.domain.records import Project, WorkerRecord
+from orchestrator_tui.engine.cluster import Cluster
+from orchestrator_tui.engine.heartbeat import BEATS
+from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.worker import Worker, WorkerOptions
+
+
+async def open_cluster(launch: Launch, store: SqlStore) -> Cluster:
+    """The queue in the database, and how urgent a project is in it.
+
+    Raises:
+        SettingsError: there can be none.
+        StoreUnavailable: the database cannot be used.
+    """
+    if store.connect is None:
+        raise SettingsError(
+            "cluster.enabled needs a PostgreSQL database that is reached without a pooler.",
+            hint="Name one in DATABASE_URL, or leave cluster.enabled out.",
+        )
+    try:
+        # Imported when it is needed: few starts are part of a cluster.
+        from orchestrator_tui.cluster.queue import open_queue
+    except ImportError as error:
+        hint = 'Install it: pip install "orchestrator-tui[cluster]".'
+        raise SettingsError("cluster.enabled needs the extra orchestrator-tui[cluster].", hint=hint) from error
+
+    def priority_of(project: Project) -> int:
+        return launch.settings(project.config.get("settings", {})).cluster.priority
+
+    return Cluster(queue=await open_queue(store), priority_of=priority_of)
+
+
+def make_worker(settings: Settings, store: SqlStore, runs: Runs, cluster: Cluster, concurrency: int | None) -> Worker:
+    """A worker of this process that runs so many projects at a time, or as many as the settings say."""
+    moment = now()
+    record = WorkerRecord(
+        id=new_id(),
+        name=f"{socket.gethostname() or 'localhost'}-{os.getpid()}",
+        process=runs.owner,
+        concurrency=concurrency or settings.cluster.concurrency,
+        load=0.0,
+        started_at=moment,
+        heartbeat=moment,
+    )
+    how = WorkerOptions(heartbeat_seconds=_heartbeat_seconds(settings), stall_seconds=settings.cluster.stall_seconds)
+    return Worker(record, store, runs, cluster, how)
+
+
+def _heartbeat_seconds(settings: Settings) -> float:
+    """Often enough for two to get lost before a worker counts as gone."""
+    return min(settings.cluster.heartbeat_seconds, settings.cluster.stall_seconds / BEATS)
