@@ -62,6 +62,7 @@ def translated(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        # Drivers raise what they like; what is none of theirs goes on as it is.
         ours = _translation(error, place)
         if ours is None:
             raise

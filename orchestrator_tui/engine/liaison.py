@@ -95,6 +95,7 @@ class Liaison:
             except LeaseLost:
                 return
             except Exception:
+                # The edge of a task: it is tried again with the next ring.
                 logger.exception("what a person said could not be passed on")
             await bell.after(ticket, UNTOLD_SECONDS)
 

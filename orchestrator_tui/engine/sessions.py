@@ -233,6 +233,7 @@ class Sessions:
             await self._end(task, account, AgentStatus.FAILED, error.message)
             raise
         except BaseException as error:
+            # Its record must not say that it is at work, whatever ended it.
             await self._end(task, account, AgentStatus.FAILED, type(error).__name__)
             raise
         finally:

@@ -52,8 +52,8 @@ class MergeQueue:
         message: str,
         attempts: Attempts,
         *,
-        conversation: Conversation | None = None,
-        expected: WorkItemStatus = WorkItemStatus.IN_PROGRESS,
+        conversation: Conversation | None,
+        expected: WorkItemStatus,
     ) -> str | Objection | None:
         """The commit of an item whose work passed the check in its own folder, once main is at it; or why it cannot
         be, with the files as they are to be worked on. None when the item is not what is `expected` any more.
