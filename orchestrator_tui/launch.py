@@ -310,11 +310,11 @@ async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front
 async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
     async with compose.open_client(given) as engine:
         project = await pick.to_stop(engine, invocation.reference)
+        front.interrupts.go_on = go_on = status.resume_command(project, given.connect)
         stopping = asyncio.create_task(Past(engine, front.view, project).stop(), name="stop")
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
         rests = stopping.result()
-        go_on = status.resume_command(project, given.connect)
         await front.view.notice([f"{project.name}: {rests.value}. Go on with: {go_on}"])
         return 0
 
