@@ -38,6 +38,7 @@ AGAIN_SECONDS = 5.0
 _CHANGES = (
     events.ProjectCreated,
     events.ProjectImported,
+    events.ProjectMoved,
     events.PipelineStatusChanged,
     events.PhaseStatusChanged,
     events.ArtifactStored,

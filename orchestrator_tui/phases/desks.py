@@ -90,7 +90,7 @@ class SharedDesk(Desk):
         workspace = self.services.workspace
         commit = await workspace.commit(self._message, item_id=self._item.id, since=await self.base())
         if commit is not None:
-            self.services.tell(self._given, self.services.committed(self._given, commit, self._item))
+            self.services.tell(self._given, commit.made(self._item))
         return await workspace.head()
 
     async def keep(self, commit: str | None) -> None:

@@ -122,7 +122,7 @@ class MergeQueue:
         await self._services.log.flush()
         async with self._services.store.transaction() as unit:
             await unit.save_pipeline(self._given.project.id, last_successful_step=verified(commit.hash))
-            unit.record(self._given.project.id, self._services.committed(self._given, commit, item))
+            unit.record(self._given.project.id, commit.made(item))
         await worktree.brought_in(rebased)
         return True
 

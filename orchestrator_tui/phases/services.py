@@ -182,17 +182,6 @@ class Services:
             self.workspace.require_room()
         return verdict
 
-    def committed(self, given: PhaseInput, commit: Commit, item: WorkItem | None = None) -> events.CommitMade:
-        """The event of a commit."""
-        return events.CommitMade(
-            commit=commit.hash,
-            message=commit.message,
-            work_item_id=item.id if item else None,
-            files=commit.files,
-            insertions=commit.insertions,
-            deletions=commit.deletions,
-        )
-
     async def commit(self, given: PhaseInput, message: str, *, phase: PhaseName | None = None) -> Commit | None:
         """Commit what is in the folder, with its event, as the newest verified state. With `phase` the commit says that
         the work of this round of it is done; see `committed_answer`."""
@@ -219,7 +208,7 @@ class Services:
         async with self.store.transaction() as unit:
             await unit.save_pipeline(given.project.id, last_successful_step=verified(head))
             if commit is not None:
-                unit.record(given.project.id, self.committed(given, commit))
+                unit.record(given.project.id, commit.made())
 
     def tell(self, given: PhaseInput, *happened: Event) -> None:
         """Add events of this project."""
