@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -40,6 +40,9 @@ from orchestrator_tui.engine.shortening import shorten
 A = TypeVar("A", bound=BaseModel)
 
 PLANNING_TOOLS = ("Read", "Glob", "Grep")
+Failing = Callable[[UnitOfWork, AgentFailed], Awaitable[None]]
+"""Part of the transaction that stores that a session failed: what else is known by that."""
+
 WORKING_TOOLS = ("Read", "Write", "Edit", "Glob", "Grep", "Bash")
 SUMMARY = 1_000
 
@@ -160,8 +163,8 @@ class Sessions:
         return answer_of(last, answer)
 
     @asynccontextmanager
-    async def open(self, task: Task) -> AsyncIterator[Conversation]:
-        """A conversation for `task`; its record is closed however it ends.
+    async def open(self, task: Task, failing: Failing | None = None) -> AsyncIterator[Conversation]:
+        """A conversation for `task`; its record is closed however it ends, when it fails together with `failing`.
 
         Raises:
             AgentFailed: the session could not be started.
@@ -188,7 +191,7 @@ class Sessions:
                 used_up=partial(self._account_limits.reached, limits) if limits else None,
             )
             try:
-                async with self._kept(task, guard, allowance, seat) as conversation:
+                async with self._kept(task, guard, allowance, seat, failing) as conversation:
                     yield conversation
             finally:
                 self._budget.close(allowance)
@@ -196,7 +199,9 @@ class Sessions:
             seat.give()
 
     @asynccontextmanager
-    async def _kept(self, task: Task, guard: Guard, allowance: Allowance, seat: Seat) -> AsyncIterator[Conversation]:
+    async def _kept(
+        self, task: Task, guard: Guard, allowance: Allowance, seat: Seat, failing: Failing | None
+    ) -> AsyncIterator[Conversation]:
         """The conversation, within the life of its record."""
         account = await self._started(task, guard)
         self._accounts[account.log.id] = account
@@ -224,10 +229,11 @@ class Sessions:
             raise
         except AgentFailed as error:
             limit = guard.reached or (await self._share_used_up(error, allowance))
-            status = AgentStatus.FAILED if limit is None else AgentStatus.INTERRUPTED
-            await self._end(task, account, status, (limit or error).message)
             if limit is not None:
+                await self._end(task, account, AgentStatus.INTERRUPTED, limit.message)
                 raise limit from error
+            also = None if failing is None else partial(_told_failure, failing, error)
+            await self._end(task, account, AgentStatus.FAILED, error.message, also)
             raise
         except OrchestratorError as error:
             await self._end(task, account, AgentStatus.FAILED, error.message)
@@ -359,7 +365,14 @@ class Sessions:
             )
         account.log, account.hearing = log, Hearing((*answers, *notes))
 
-    async def _end(self, task: Task, account: Account, status: AgentStatus, error: str | None) -> None:
+    async def _end(
+        self,
+        task: Task,
+        account: Account,
+        status: AgentStatus,
+        error: str | None,
+        also: Callable[[UnitOfWork], Awaitable[None]] | None = None,
+    ) -> None:
         await self._log.flush()
         ended = replace(
             account.log,
@@ -388,6 +401,12 @@ class Sessions:
                     seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
+            if also is not None:
+                await also(unit)
+
+
+async def _told_failure(failing: Failing, error: AgentFailed, unit: UnitOfWork) -> None:
+    await failing(unit, error)
 
 
 def _summary(account: Account) -> str:

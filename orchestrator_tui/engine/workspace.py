@@ -356,6 +356,14 @@ class Workspace:
             await asyncio.to_thread(patch.unlink, missing_ok=True)
             raise
 
+    def is_full(self) -> bool:
+        """Whether there is hardly any room left."""
+        try:
+            self.require_room()
+        except DiskFull:
+            return True
+        return False
+
     def require_room(self) -> None:
         """Raises DiskFull when there is hardly any room left."""
         room.require_room(self.directory)

@@ -18,7 +18,7 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
-from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions
+from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Failing, Sessions
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
@@ -92,8 +92,9 @@ class Services:
         )
 
     @asynccontextmanager
-    async def conversation(self, task: Task) -> AsyncIterator[Conversation]:
+    async def conversation(self, task: Task, failing: Failing | None = None) -> AsyncIterator[Conversation]:
         """The conversation about `task` that was interrupted, with the files as its agent left them; else a new one.
+        When it fails, `failing` is part of the transaction that stores it.
 
         Raises:
             AgentFailed: the session could not be started.
@@ -103,11 +104,11 @@ class Services:
         async with AsyncExitStack() as stack:
             conversation = None
             if interrupted and await self.sessions.can_go_on(interrupted, task.directory):
-                conversation = await self._resumed(stack, task, interrupted)
+                conversation = await self._resumed(stack, task, interrupted, failing)
             if conversation is None:
                 if interrupted:
                     task = await self._following(task, interrupted)
-                conversation = await stack.enter_async_context(self.sessions.open(task))
+                conversation = await stack.enter_async_context(self.sessions.open(task, failing))
             yield conversation
 
     async def _following(self, task: Task, interrupted: SessionLog) -> Task:
@@ -128,7 +129,9 @@ class Services:
         )
         return replace(task, hint=f"{task.hint}\n\n{told}".strip())
 
-    async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:
+    async def _resumed(
+        self, stack: AsyncExitStack, task: Task, interrupted: SessionLog, failing: Failing | None
+    ) -> Conversation | None:
         patch = await self._set_aside(task, interrupted)
         files = "The files of the project are as they were."
         if patch is not None:
@@ -139,7 +142,7 @@ class Services:
             resume_prompt = f"{resume_prompt}\n\n{task.hint}"
         try:
             return await stack.enter_async_context(
-                self.sessions.open(replace(task, resume=interrupted, resume_prompt=resume_prompt))
+                self.sessions.open(replace(task, resume=interrupted, resume_prompt=resume_prompt), failing)
             )
         except AgentFailed as error:
             if error.kind != "resume":
