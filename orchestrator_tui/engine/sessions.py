@@ -18,7 +18,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
 from orchestrator_tui.domain.errors import AgentFailed, LimitReached, MustWait, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
+from orchestrator_tui.domain.records import AgentSnapshot, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.troubles import Trouble
@@ -103,6 +103,14 @@ class Sessions:
         """
         if limit := await self._budget.is_used_up(Place(phase=phase)):
             raise limit
+
+    async def limit_of_item(
+        self, phase: PhaseName, find: Callable[[], Awaitable[WorkItem | None]]
+    ) -> LimitReached | None:
+        """The limit by which nothing is left for the item that `find` finds; it is only asked where items have any."""
+        if not await self._budget.limits_items() or (item := await find()) is None:
+            return None
+        return await self._budget.is_used_up(Place(phase=phase, item_id=item.id, item_key=item.key))
 
     async def settle(self) -> None:
         """Let no session and no tool call begin any more; returns when none is under way."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
@@ -18,7 +19,7 @@ from orchestrator_tui.phases.desks import Desk, OwnDesk, SharedDesk, make_ready
 from orchestrator_tui.phases.item_work import ItemWork
 from orchestrator_tui.phases.merge_queue import MergeQueue
 from orchestrator_tui.phases.repair import Repair
-from orchestrator_tui.phases.scheduling import claim_next
+from orchestrator_tui.phases.scheduling import claim_next, find_next
 from orchestrator_tui.phases.services import Services, content_of
 
 
@@ -100,6 +101,12 @@ class ImplementPhase(Phase):
         if (await tracker.get_progress_summary(given.project.id)).todo:
             # Before one is claimed: an item that nothing can be done at has nothing to tell either.
             await self._services.sessions.require_budget(self.name)
+        upcoming = partial(find_next, tracker, given.project.id, self.name, running)
+        if limit := await self._services.sessions.limit_of_item(self.name, upcoming):
+            if not running:
+                raise limit
+            # Those at work come to their end first.
+            return None
         return await claim_next(tracker, given.project.id, self.name, running)
 
     async def still_holds(self, input_data: PhaseInput) -> bool:

@@ -22,7 +22,7 @@ async def claim_next(
     """The next ready item that collides with none of `running`, claimed; None when there is none for now."""
     if not any(map(scope_of, running)):
         return await tracker.get_next_work_item(project_id, phase)
-    while (chosen := next_item(await all_items(tracker, project_id), running, phase)) is not None:
+    while (chosen := await find_next(tracker, project_id, phase, running)) is not None:
         # The tracker takes in first what people have changed.
         await tracker.get_work_item(chosen.id)
         with suppress(StaleState):
@@ -30,6 +30,13 @@ async def claim_next(
                 chosen.id, {"status": WorkItemStatus.IN_PROGRESS}, expected=WorkItemStatus.TODO, reason="claimed"
             )
     return None
+
+
+async def find_next(
+    tracker: WorkTracker, project_id: str, phase: PhaseName, running: Sequence[WorkItem]
+) -> WorkItem | None:
+    """The item that `claim_next` would claim now."""
+    return next_item(await all_items(tracker, project_id), running, phase)
 
 
 def next_item(items: Iterable[WorkItem], running: Iterable[WorkItem], phase: PhaseName) -> WorkItem | None:
