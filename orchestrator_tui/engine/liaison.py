@@ -51,7 +51,7 @@ class Liaison:
 
     def counsel(self, account: Account) -> SessionCounsel:
         """What the agent of a session can turn to."""
-        return SessionCounsel(self._parts, account.task, account.log.id, account.hearing)
+        return SessionCounsel(self._parts, account.task, account.log.id, account.hearing, account.guard.leave)
 
     @asynccontextmanager
     async def at_work(self, project_id: str, find: Callable[[str], Account | None]) -> AsyncIterator[None]:

@@ -16,7 +16,14 @@ from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequ
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
-from orchestrator_tui.domain.errors import AgentFailed, LimitReached, MustWait, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import (
+    AgentFailed,
+    AnswerAwaited,
+    LimitReached,
+    MustWait,
+    OrchestratorError,
+    StoreUnavailable,
+)
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import AgentSnapshot, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
@@ -177,6 +184,7 @@ class Sessions:
         Raises:
             AgentFailed: the session could not be started.
             LimitReached: nothing is left for it, or it has used what it was given; its conversation can go on.
+            AnswerAwaited: it has waited for a person for too long beside others; its conversation can go on.
             MustWait: the account's usage limit is used up, as this session found or another one.
             DiskFull: its work could not be kept.
         """
@@ -229,8 +237,9 @@ class Sessions:
         except asyncio.CancelledError:
             await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
             raise
-        except (StoreUnavailable, MustWait, LimitReached) as error:
-            # Its conversation goes on once what it does can be kept again, the API answers again, or more may be used.
+        except (StoreUnavailable, MustWait, LimitReached, AnswerAwaited) as error:
+            # Its conversation goes on once what it does can be kept again, the API answers again, more may be used, or
+            # a person has answered.
             await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
             if isinstance(error, MustWait) and error is not guard.reached:
                 await self._tell_account(error)

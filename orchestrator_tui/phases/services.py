@@ -18,6 +18,7 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Failing, Sessions
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
@@ -37,7 +38,8 @@ FILES_ARE_AWAY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """What a phase may use. `workspace` is the folder that is worked in, `checkout` the project's own."""
+    """What a phase may use. `workspace` is the folder that is worked in, `checkout` the project's own. `bell` rings
+    when there is something new that a run has to heed."""
 
     store: Store
     sessions: Sessions
@@ -46,6 +48,7 @@ class Services:
     checkout: Checkout
     verifier: Verifier
     log: EventLog
+    bell: Bell
 
     def task(
         self,
