@@ -100,6 +100,7 @@ def _check_policy(asked: cli.CheckPolicy) -> int:
     except OrchestratorError as error:
         report(error, as_json=asked.options.json)
     except Exception as error:
+        # Whoever asked counts on one of its exit codes.
         broken = OrchestratorError(f"The command could not be checked: {error}.", hint="Agents would be denied it.")
         report(broken, as_json=asked.options.json)
     return USAGE

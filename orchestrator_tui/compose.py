@@ -312,6 +312,7 @@ class _House:
                     hide=self._hide,
                 ),
                 log=log,
+                bell=liaison.bell,
             )
             parts = PipelineParts(
                 store=store,

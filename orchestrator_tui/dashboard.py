@@ -49,6 +49,7 @@ def open_dashboard(invocation: Invocation) -> int:
     except (OrchestratorError, BrokenPipeError):
         raise
     except Exception as error:
+        # The edge of the program.
         from orchestrator_tui import start
 
         raise start.told(error, opening.launch) from error

@@ -10,7 +10,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +31,8 @@ from orchestrator_tui.domain.text import clean
 OLDEST_GIT = (2, 25)
 ENOUGH_BYTES = 1_000_000_000
 DATABASE_SECONDS = 15.0
+STEPS_BETWEEN_LOOKS = 100_000
+"""Of SQLite's machine, until it is looked at the clock again."""
 PROGRAM_SECONDS = 30.0
 SMALLEST = (80, 24)
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.\d+)?")
@@ -177,15 +181,33 @@ def _database(launch: Launch, database: DatabaseSettings) -> Finding:
         return Finding("database", State.FAIL, f"{file.parent} cannot be written", hint)
     if not file.exists():
         return Finding("database", State.OK, f"{file} is made by the first project")
-    connection = sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=DATABASE_SECONDS)
-    try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        hint = "Move the file away and build projects again: orchestrator-tui import FOLDER."
-        return Finding("database", State.FAIL, f"{file}: {error}", hint)
-    finally:
-        connection.close()
-    return Finding("database", State.OK, str(file))
+    return Finding("database", State.OK, f"{file}{_checked(file)}")
+
+
+def _checked(file: Path) -> str:
+    """What there is to add about a database file that can be used, or "".
+
+    Raises:
+        OrchestratorError: it cannot be used, as a start would say it.
+        sqlite3.Error: nobody has planned for that.
+    """
+    place, deadline = f"The database {file}", time.monotonic() + DATABASE_SECONDS
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=DATABASE_SECONDS)) as connection:
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+        try:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                return ", too large to be looked at as a whole"
+            # Imported here: it is needed for the words of what is rarely wrong.
+            from orchestrator_tui.database.failures import explain
+
+            raise explain(error, place) or error from error
+    if found != "ok":
+        from orchestrator_tui.database.failures import damaged
+
+        raise damaged(place)
+    return ""
 
 
 async def _reach(url: str, settings: DatabaseSettings) -> None:

@@ -35,7 +35,7 @@ from orchestrator_tui.domain.commands import (
     SyncTracker,
 )
 from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
-from orchestrator_tui.domain.events import ProjectImported
+from orchestrator_tui.domain.events import ProjectImported, ProjectMoved
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview, permissions_of
@@ -147,12 +147,18 @@ async def _step_in(invocation: cli.StepIn, engine: EngineClient) -> str:
 async def _import(invocation: cli.ImportFolder, given: Launch) -> str:
     """Build a project again; returns what there is to say about it."""
     async with compose.open_client(given) as engine:
-        project_id = await engine.submit(ImportProject(directory=str(_folder(invocation, given))))
+        before = (await engine.snapshot(limit=1)).seq
+        folder = str(_folder(invocation, given))
+        project_id = await engine.submit(ImportProject(directory=folder, new_repository=invocation.new_repository))
         overview = await engine.overview(project_id)
-        told = next(r.event for r in await engine.events(project_id=project_id) if isinstance(r.event, ProjectImported))
-    if invocation.options.json:
-        return json.dumps(status.imported_json(overview, told, now()), ensure_ascii=False) + "\n"
-    return "\n".join(status.imported(overview, told, now())) + "\n"
+        happened = [one.event for one in await engine.events(after_seq=before, project_id=project_id)]
+    told = next((event for event in happened if isinstance(event, ProjectImported | ProjectMoved)), None)
+    if isinstance(told, ProjectImported):
+        as_json, lines = status.imported_json(overview, told, now()), status.imported(overview, told, now())
+    else:
+        as_json, lines = status.as_json(overview, now()), status.taken_up(overview, told, now())
+        as_json = {"type": "moved" if told is not None else "new_repository", **as_json}
+    return (json.dumps(as_json, ensure_ascii=False) if invocation.options.json else "\n".join(lines)) + "\n"
 
 
 async def _use_tracker(invocation: cli.UseTracker, engine: EngineClient) -> tuple[str, int]:
@@ -310,11 +316,11 @@ async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front
 async def _stop(invocation: cli.StopRunning, given: Launch, front: Front) -> int:
     async with compose.open_client(given) as engine:
         project = await pick.to_stop(engine, invocation.reference)
+        front.interrupts.go_on = go_on = status.resume_command(project, given.connect)
         stopping = asyncio.create_task(Past(engine, front.view, project).stop(), name="stop")
         if not await _unless_interrupted(stopping, front):
             return INTERRUPTED
         rests = stopping.result()
-        go_on = status.resume_command(project, given.connect)
         await front.view.notice([f"{project.name}: {rests.value}. Go on with: {go_on}"])
         return 0
 

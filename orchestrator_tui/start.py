@@ -71,6 +71,7 @@ def in_words(launch: Launch, invocation: Invocation) -> Iterator[None]:
     except (OrchestratorError, BrokenPipeError):
         raise
     except Exception as error:
+        # The edge of the program.
         raise told(error, launch) from error
 
 

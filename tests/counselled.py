@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,10 +36,17 @@ DONE = structured(status="done", summary="Done.", notes="")
 
 def scenario(*turns: Mapping[str, Any], items: int = 2) -> Scenario:
     """The light one; its first developer plays `turns`, writes a file and is done."""
-    rest = (write("extra.txt", "more"), DONE)
-    table = answer("implement", "developer", *turns, *rest, subject="item00001", attempt=1)
+    return scenario_of({"item00001": turns}, items=items)
+
+
+def scenario_of(turns: Mapping[str, Sequence[Mapping[str, Any]]], *, items: int) -> Scenario:
+    """The light one; the first developer of each of these items plays its turns, writes a file and is done."""
+    answers = [
+        answer("implement", "developer", *own, write(f"{item}.txt", "more"), DONE, subject=item, attempt=1)
+        for item, own in turns.items()
+    ]
     usage = {"input_tokens": 10, "output_tokens": 1}
-    tables = {"name": "t", "title": "t", "idea": "i", "project_name": "p", "usage": usage, "answers": [table]}
+    tables = {"name": "t", "title": "t", "idea": "i", "project_name": "p", "usage": usage, "answers": answers}
     first = scenario_from(tables, folder=Path(), source="test")
     light = light_scenario(items)
     return replace(light, answers=(*first.answers, *light.answers))
@@ -102,6 +109,8 @@ class CounselledSession:
                 try:
                     await asyncio.wait({calling, cut}, return_when=asyncio.FIRST_COMPLETED)
                     if not calling.done():
+                        calling.cancel()
+                        await asyncio.gather(calling, return_exceptions=True)
                         yield TurnEnded(text="", structured=None, usage=self.usage, error_kind="interrupted")
                         return
                     output = calling.result()

@@ -322,6 +322,7 @@ class ClaudeSession:
                     # What it keeps of the conversation comes before the end of the turn.
                     await self._over.wait()
             except Exception:
+                # The SDK has no base class for what can go wrong here, and the session is over either way.
                 if not heard:
                     # It does not listen any more: nobody waits for it.
                     await asyncio.to_thread(end_leftovers, AGENT_ID, self._agent_id)

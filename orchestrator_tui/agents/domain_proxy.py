@@ -121,7 +121,7 @@ async def _both_ways(*ways: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -
     """Passes on what comes, until both ends have said all or one of them breaks."""
     async with asyncio.TaskGroup() as group:
         for source, target in ways:
-            group.create_task(_pump(source, target))
+            group.create_task(_pump(source, target), name="domain-proxy")
 
 
 async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

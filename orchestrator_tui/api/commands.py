@@ -169,6 +169,7 @@ class Commands:
                 command = replace(command, idea=check_idea(command.idea))
             concerned = await self._client.submit(command)
         except Exception as error:
+            # It is the command's outcome, kept with it and logged, whatever it is.
             return Outcome(status=status_of(error), body=wire.dumps(problem_of(error)).decode())
         what = "worker_id" if isinstance(command, DrainWorker) else "project_id"
         return Outcome(status=200, body=wire.dumps({what: concerned}).decode())

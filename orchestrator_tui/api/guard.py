@@ -64,6 +64,7 @@ class Guard:
             await self._check(scope)
             await self._app(scope, body.receive, guarded)
         except Exception as error:
+            # Whatever it is, there is an answer, as long as none has begun.
             if begun:
                 raise
             refusal, body.refusal = body.refusal or error, None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator_tui.config.settings import SettingsModel
-from orchestrator_tui.database.base import Store
+from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain.errors import WebhookRejected
 from orchestrator_tui.domain.records import Comment, ItemCounts, Project, SyncState, WorkItem
 from orchestrator_tui.domain.statuses import PhaseName, WorkItemStatus
@@ -109,6 +109,17 @@ class WorkTracker(ABC):
     @abstractmethod
     async def add_comment(self, item_id: str, content: str, *, author: str) -> Comment:
         """Leave a note on an item."""
+
+    @abstractmethod
+    async def note_in(
+        self, unit: UnitOfWork, item_id: str, metadata: Mapping[str, Any], content: str, *, author: str
+    ) -> WorkItem:
+        """As part of a transaction of the caller's, merge `metadata` over what is there, and leave a note on the item
+        unless `content` is empty. `noted` follows, once that is committed."""
+
+    @abstractmethod
+    def noted(self, item: WorkItem) -> None:
+        """What `note_in` has made of an item is committed."""
 
     @abstractmethod
     async def list_comments(self, item_id: str) -> Sequence[Comment]:

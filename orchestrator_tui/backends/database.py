@@ -90,6 +90,20 @@ class DatabaseTracker(WorkTracker):
         self.changed([item])
         return comment
 
+    async def note_in(
+        self, unit: UnitOfWork, item_id: str, metadata: Mapping[str, Any], content: str, *, author: str
+    ) -> WorkItem:
+        item = await unit.update_item(item_id, {"metadata": metadata})
+        comment = await unit.add_comment(item_id, content, author=author) if content else None
+        if comment is not None:
+            unit.record(item.project_id, comment_event(item, comment))
+            await self.also(unit, [item], comment)
+        await self.also(unit, [item])
+        return item
+
+    def noted(self, item: WorkItem) -> None:
+        self.changed([item])
+
     async def list_comments(self, item_id: str) -> Sequence[Comment]:
         return await self._store.list_comments(item_id)
 

@@ -61,6 +61,11 @@ def _check_words(given: argparse.Namespace) -> None:
         raise UsageError(
             "--remove takes back a command that was allowed.", hint=f"{PROGRAM} {PERMISSIONS} ID --remove PATTERN"
         )
+    if given.new_repository and given.words[:1] != [IMPORT]:
+        raise UsageError(
+            "--new-repository is about a project whose .git is lost.",
+            hint=f"{PROGRAM} {IMPORT} FOLDER --new-repository",
+        )
     if TOKEN not in given.words[:1]:
         _need(given, ("scope",), False, f"{TOKEN} create", "is what a new token allows")
     if not given.words:

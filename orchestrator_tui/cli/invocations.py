@@ -114,9 +114,10 @@ class ShowLogs:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportFolder:
-    """Build a project again from its folder."""
+    """Build a project again from its folder; `new_repository` begins its repository anew."""
 
     folder: str
+    new_repository: bool = False
     options: Options = Options()
 
 

@@ -40,7 +40,7 @@ examples:
   orchestrator-tui --steer "Use SQLite."              say it to the agent at work
   orchestrator-tui --resume 1 --request-changes "Leave out the web page."
   orchestrator-tui doctor                             whether this machine has what a run needs
-  orchestrator-tui import ~/projects/mdcheck          a project that the database lost
+  orchestrator-tui import ~/projects/mdcheck          a project that the database lost, or that you moved
   orchestrator-tui policy check 'git push'            may agents run this here, and why
   orchestrator-tui tracker status 1                   where its work items are kept
   orchestrator-tui tracker move 1 --to json           keep them in a file in its folder
@@ -134,6 +134,11 @@ def _add_continue(group: Any) -> None:
     group.add_argument("--dry-run", action="store_true", help=f"with {TRACKER} move: only say what would be done")
     group.add_argument(
         "--force", action="store_true", help=f"with {TRACKER} move: also when the present tracker cannot be reached"
+    )
+    group.add_argument(
+        "--new-repository",
+        action="store_true",
+        help=f"with {IMPORT}: the project's .git is lost; go on in a new one with the files as they are",
     )
     group.add_argument("--remove", metavar="PATTERN", help=f"with {PERMISSIONS}: no longer allow this command")
     group.add_argument("--approve", action="store_true", help="with --resume: say yes to what waits for you")

@@ -144,7 +144,7 @@ def _invocation(given: argparse.Namespace) -> Invocation:
         _, action, *name = given.words
         return ManageTokens(action=action, name="".join(name), scope=given.scope or SCOPES[0], options=options)
     if given.words:
-        return ImportFolder(folder=given.words[1], options=options)
+        return ImportFolder(folder=given.words[1], new_repository=given.new_repository, options=options)
     if given.status is not None:
         return ShowStatus(reference=given.status or None, options=options)
     if given.stop is not None:

@@ -106,6 +106,8 @@ def fold(state: ConsoleState, recorded: Recorded) -> ConsoleState:
             return replace(
                 state, number=event.number, name=event.name, directory=event.directory, rehearsal=event.rehearsal
             )
+        case events.ProjectMoved():
+            return replace(state, directory=event.new)
         case events.PipelineStatusChanged():
             return replace(state, status=event.new, reason=event.reason)
         case events.PhaseStatusChanged() | events.PhaseProgressed():

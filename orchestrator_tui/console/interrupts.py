@@ -19,7 +19,9 @@ HURRY_SECONDS = 2.0
 
 class Interrupts:
     """Takes the signals over while the context is open. `wanted` is set once somebody wants an orderly end, `forced`
-    by the second signal: what is stored is then left within two seconds. A third one, or Ctrl-\\, leaves at once."""
+    by the second signal: what is stored is then left within two seconds. A third one, or Ctrl-\\, leaves at once.
+
+    `before_leaving` is called then, and `go_on` told: the command that goes on with what is left, once there is one."""
 
     def __init__(self) -> None:
         self.wanted = asyncio.Event()
@@ -27,6 +29,7 @@ class Interrupts:
         self.exit_code = INTERRUPTED
         self._taken: Sequence[signal.Signals] = ()
         self.before_leaving: Callable[[], None] = lambda: None
+        self.go_on = ""
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -69,6 +72,7 @@ class Interrupts:
         """End the process now, whatever is still at work: what is stored is enough to go on from."""
         self.before_leaving()
         end_leftovers(RUN_ID, THIS_RUN)
-        sys.stderr.write("Leaving at once. The stored state is enough to resume from.\n")
+        how = f" Go on with: {self.go_on}" if self.go_on else ""
+        sys.stderr.write(f"Leaving at once. The stored state is enough to resume from.{how}\n")
         sys.stderr.flush()
         os._exit(INTERRUPTED)

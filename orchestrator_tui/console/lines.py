@@ -62,6 +62,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
     match event:
         case events.ProjectCreated() | events.ProjectImported():
             return _created(event)
+        case events.ProjectMoved():
+            return ((words.project_moved(event.new), Kind.PLAIN),)
         case events.PipelineStatusChanged():
             return _pipeline(event)
         case events.PhaseStatusChanged():

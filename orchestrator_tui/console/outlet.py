@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from orchestrator_tui.domain.first import first_of
+
 Job = Callable[[], None]
 
 BACKLOG = 1_000
@@ -47,7 +49,7 @@ class Outlet:
         """Have `job` run after all earlier ones; waits while too many are waiting."""
         while len(self._jobs) >= self._backlog and not self._hurried.is_set():
             self._room.clear()
-            await _first_of(self._room, self._hurried)
+            await first_of(room=self._room, hurry=self._hurried)
         if len(self._jobs) < self._backlog and self.error is None:
             self._put(job)
 
@@ -55,7 +57,7 @@ class Outlet:
         """Wait until everything posted so far was run; for two seconds at most once somebody is in a hurry."""
         done = asyncio.Event()
         self._put(lambda: self._tell(done.set))
-        await _first_of(done, self._hurried)
+        await first_of(drained=done, hurry=self._hurried)
         if not done.is_set():
             try:
                 await asyncio.wait_for(done.wait(), LAST_SECONDS)
@@ -95,12 +97,3 @@ class Outlet:
         # A reader may stay stuck for longer than the loop lives.
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback)
-
-
-async def _first_of(*happenings: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in happenings]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

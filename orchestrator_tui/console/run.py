@@ -11,6 +11,7 @@ from orchestrator_tui.adapters.broker import Broker
 from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.console.fold import ConsoleState, fold
 from orchestrator_tui.console.interrupts import Interrupts
+from orchestrator_tui.console.status import resume_command
 from orchestrator_tui.console.summary import summary, what_next
 from orchestrator_tui.console.tracker import at_the_end
 from orchestrator_tui.console.view import View
@@ -81,17 +82,21 @@ class Run:
     async def start(self, command: Command) -> int:
         """Create a project with `command` and follow it; returns the exit code."""
         self._state = ConsoleState(seq=(await self._engine.snapshot(limit=1)).seq)
-        self._project_id = await self._engine.submit(command)
+        await self._take_on(await self._engine.submit(command))
         return await self._follow(self._drive())
 
     async def resume(self, project_id: str, answer: Command | None) -> int:
         """Give `answer` to what waits, if there is one, then go on with the project; returns the exit code."""
-        self._project_id = project_id
+        await self._take_on(project_id)
         self._opening = True
         await self._read_history()
         if self._state.rehearsal:
             await self._view.say([words.REHEARSAL])
         return await self._follow(self._drive_on(answer))
+
+    async def _take_on(self, project_id: str) -> None:
+        self._project_id = project_id
+        self._interrupts.go_on = resume_command(await self._engine.find_project(project_id), self._connect)
 
     async def _follow(self, driving: Coroutine[Any, Any, Ending]) -> int:
         """Watch, ask and heed signals at the same time; whichever comes to an end first ends the run."""

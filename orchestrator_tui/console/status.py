@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator_tui.domain import limit_words, standing, words
-from orchestrator_tui.domain.events import ProjectImported
+from orchestrator_tui.domain.events import ProjectImported, ProjectMoved
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
 from orchestrator_tui.domain.records import Project, ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
@@ -79,6 +79,16 @@ def imported(overview: ProjectOverview, told: ProjectImported, at: datetime) -> 
 def imported_json(overview: ProjectOverview, told: ProjectImported, at: datetime) -> dict[str, Any]:
     """The project as JSON-safe data, with what was found out about its items."""
     return {"type": "imported", **as_json(overview, at), "by_commit": told.by_commit, "requeued": told.requeued}
+
+
+def taken_up(overview: ProjectOverview, told: ProjectMoved | None, at: datetime) -> list[str]:
+    """Where a known project lies now, or how its repository was begun anew, and how it stands."""
+    number = overview.project.number
+    if told is not None:
+        line = f"Project {number} lies in {folder(overview)} now."
+    else:
+        line = f"Project {number} goes on in a new repository: its files as they are are the first commit."
+    return [line, "", *detail(overview, at)]
 
 
 def folder(overview: ProjectOverview) -> str:

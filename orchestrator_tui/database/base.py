@@ -70,6 +70,14 @@ class UnitOfWork(Protocol):
         """
         ...
 
+    async def move_project(self, project_id: str, old: str, new: str) -> None:
+        """The project's folder is `new` from now on.
+
+        Raises:
+            StaleState: it was not `old` any more.
+        """
+        ...
+
     async def pipeline(self, project_id: str) -> PipelineState:
         """The state, locked until the transaction ends. Raises KeyError when there is none."""
         ...

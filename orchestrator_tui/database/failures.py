@@ -10,6 +10,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from orchestrator_tui.domain.errors import StaleState, StoreRefused, StoreUnavailable
 
+_RESTORE = (
+    "Restore a backup, or move the file away and build each project again from its folder: "
+    "orchestrator-tui import FOLDER."
+)
 _SQLITE: tuple[tuple[str, str, str], ...] = (
     ("SQLITE_BUSY", "another process keeps it locked", "Wait until that process is done, or end it, and try again."),
     ("SQLITE_LOCKED", "another process keeps it locked", "Wait until that process is done, or end it, and try again."),
@@ -18,8 +22,8 @@ _SQLITE: tuple[tuple[str, str, str], ...] = (
     ("SQLITE_PERM", "it cannot be written", "Check the permissions of the file and of its folder."),
     ("SQLITE_FULL", "the disk is full", "Make room on the disk and try again."),
     ("SQLITE_IOERR", "the disk reports an error", "Check the disk and the room left on it."),
-    ("SQLITE_NOTADB", "it is not a database", "Move the file away to start with an empty one, or restore a backup."),
-    ("SQLITE_CORRUPT", "it is damaged", "Move the file away to start with an empty one, or restore a backup."),
+    ("SQLITE_NOTADB", "it is not a database", _RESTORE),
+    ("SQLITE_CORRUPT", "it is damaged", _RESTORE),
 )
 
 _SLOW = "Check what keeps the server busy; database.statement_timeout_seconds says how long is too long."
@@ -62,6 +66,7 @@ def translated(place: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        # Drivers raise what they like; what is none of theirs goes on as it is.
         ours = _translation(error, place)
         if ours is None:
             raise
@@ -90,6 +95,11 @@ def explain(error: BaseException, place: str) -> StoreUnavailable | StaleState |
     if isinstance(error, sqlite3.Error):
         return _explain_sqlite(error, place)
     return _explain_postgres(error, place)
+
+
+def damaged(place: str) -> StoreUnavailable:
+    """What is said of an SQLite file whose parts do not fit each other."""
+    return StoreUnavailable(f"{place}: it is damaged.", hint=_RESTORE)
 
 
 def _explain_sqlite(error: sqlite3.Error, place: str) -> StoreUnavailable | StaleState | None:

@@ -242,6 +242,15 @@ class PipelineWrites(Writes):
         (row,) = await self._runner.run(select(projects.c.config).where(projects.c.id == project_id))
         await self._set_project(project_id, config=to_plain(change(row.config)))
 
+    async def move_project(self, project_id: str, old: str, new: str) -> None:
+        moved = await self._runner.run(
+            update(projects)
+            .where(projects.c.id == project_id, projects.c.directory == old)
+            .values(directory=new, updated_at=now())
+        )
+        if moved.rowcount == 0:
+            raise StaleState(f"The project does not lie in {old} any more.")
+
     async def _set_project(self, project_id: str, **values: Any) -> None:
         await self._runner.run(update(projects).where(projects.c.id == project_id).values(**values, updated_at=now()))
 

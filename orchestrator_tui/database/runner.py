@@ -83,6 +83,7 @@ async def _give_back(connection: AsyncConnection) -> None:
     try:
         await connection.close()
     except Exception:
+        # Nothing is lost with it: what it was in the middle of has failed already.
         with suppress(Exception):
             await connection.invalidate()
             await connection.close()

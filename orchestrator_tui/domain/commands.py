@@ -21,9 +21,13 @@ class CreateProject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportProject:
-    """Build a project again from its folder, an absolute path; it rests until it is resumed."""
+    """Build a project again from its folder, an absolute path; it rests until it is resumed. A known one whose folder
+    was moved there is told so.
+
+    With `new_repository` its repository is lost, and begun anew with the files as they are."""
 
     directory: str
+    new_repository: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

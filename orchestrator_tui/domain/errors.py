@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from orchestrator_tui.domain.statuses import PauseReason
 from orchestrator_tui.domain.troubles import Trouble
 
 
@@ -289,9 +290,16 @@ class DecisionAwaited(OrchestratorError):
 
     title = "Decision"
 
-    def __init__(self, message: str, *, requests: frozenset[str]) -> None:
+    def __init__(self, message: str, *, requests: frozenset[str], reason: PauseReason = PauseReason.ERROR) -> None:
         super().__init__(message)
         self.requests = requests
+        self.reason = reason
+
+
+class AnswerAwaited(OrchestratorError):
+    """An agent has waited for a person for so long that its work item makes room for others."""
+
+    title = "Question"
 
 
 class ToolRefused(OrchestratorError):

@@ -57,6 +57,14 @@ class ProjectImported:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectMoved:
+    """A person has moved the project's folder, and told where it is now."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PipelineStatusChanged:
     """With `resumes_at` it goes on by itself then."""
 
@@ -467,6 +475,7 @@ class ErrorOccurred:
 Event = (
     ProjectCreated
     | ProjectImported
+    | ProjectMoved
     | PipelineStatusChanged
     | LeaseTaken
     | SandboxChecked

@@ -24,7 +24,7 @@ async def finish(work: Awaitable[T]) -> T:
     if _protected.get():
         # Part of a larger piece of work that is finished as a whole: nobody cancels its task.
         return await work
-    task = asyncio.ensure_future(_run(work))
+    task = asyncio.create_task(_run(work), name="finish")
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
@@ -33,6 +33,7 @@ async def finish(work: Awaitable[T]) -> T:
             # Also when the work ended in the same turn of the loop: a cancellation must never be lost.
             cancelled = error
         except BaseException:
+            # What the work itself raised is told below.
             break
     if cancelled is None:
         return task.result()

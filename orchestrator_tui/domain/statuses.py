@@ -88,6 +88,10 @@ class RequestKind(StrEnum):
     ERROR_DECISION = "error_decision"
 
 
+ASKED_BY_AGENTS = frozenset({RequestKind.CLARIFICATION, RequestKind.PERMISSION})
+"""What agents ask while they are at work."""
+
+
 class RequestStatus(StrEnum):
     OPEN = "open"
     ANSWERED = "answered"

@@ -205,6 +205,11 @@ def conflict(field: str, ours: str, theirs: str, key: str = "") -> str:
     return f"{fields([field])}{of} was changed on both sides: a person's {theirs!r} counts, not {ours!r}"
 
 
+def project_moved(directory: str) -> str:
+    """What is told when a person has moved the project's folder."""
+    return f"the project lies in {directory} now"
+
+
 def moved(old: str, new: str, items: int) -> str:
     """What is told when a project's items are kept in another tracker from now on."""
     return f"{items} work {'item' if items == 1 else 'items'} moved from tracker {old} to {new}"

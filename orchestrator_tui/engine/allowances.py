@@ -142,6 +142,11 @@ class Budget:
         allowance, project = await self._measured(place)
         return self._limit_reached(self._uses(allowance), place, project)
 
+    async def limits_items(self) -> bool:
+        """Whether any limit is one of each work item."""
+        limits = limits_of(await self._store.find_project(self._project_id), self._settings)
+        return any(scope is Scope.ITEM for scope, _ in limits)
+
     def reached(self, allowance: Allowance) -> LimitUse | None:
         """The limit that a running session has come to, as far as is known here."""
         return budget.reached(self._uses(allowance), WHILE_RUNNING)

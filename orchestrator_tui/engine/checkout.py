@@ -13,7 +13,8 @@ from typing import Any
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.worktrees import WORKTREES
+from orchestrator_tui.domain.worktrees import WORKTREES, worktree_folder
+from orchestrator_tui.engine.statefile import write_inside
 from orchestrator_tui.engine.workspace import NOTES_FOLDER, Commit, Workspace
 from orchestrator_tui.engine.worktree import BRANCHES, Rebased, Worktree
 
@@ -74,6 +75,16 @@ class Checkout(Workspace):
             await self._git("branch", "-q", "-D", branch)
         with suppress(OSError):
             await asyncio.to_thread(self.worktrees.rmdir)
+
+    async def take_along_worktrees(self, old: Path) -> None:
+        """Take what git keeps of worktrees of items for ours, whose project lay in `old` before."""
+        await asyncio.to_thread(self._take_along, old)
+
+    def _take_along(self, old: Path) -> None:
+        for kept in (self._repository / "worktrees").glob("*"):
+            if kept.is_symlink() or _place(kept) != worktree_folder(old, kept.name) / ".git":
+                continue
+            write_inside(kept / "gitdir", f"{self._worktree(kept.name).directory / '.git'}\n".encode())
 
     async def open_worktree(self, key: str) -> Worktree:
         """A fresh worktree for an item, on the commit that its unfinished work was begun on, if there is some; else on
@@ -175,11 +186,7 @@ class Checkout(Workspace):
 
     def _is_ours(self, key: str) -> bool:
         """Whether what git keeps under this name is of a worktree of an item; others belong to a person."""
-        try:
-            place = Path((self._repository / "worktrees" / key / "gitdir").read_text().strip())
-        except (OSError, UnicodeDecodeError):
-            return False
-        return place == self._worktree(key).directory / ".git"
+        return _place(self._repository / "worktrees" / key) == self._worktree(key).directory / ".git"
 
     def _remove(self, worktree: Worktree) -> None:
         """Also what git would leave alone: a worktree that it was killed over, or whose files cannot be read."""
@@ -203,6 +210,14 @@ class Checkout(Workspace):
                 copy = there / document.relative_to(self.notes)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(document, copy)
+
+
+def _place(kept: Path) -> Path | None:
+    """Where the worktree lies that git keeps something of in the folder `kept`."""
+    try:
+        return Path((kept / "gitdir").read_text().strip())
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _remove_tree(folder: Path) -> None:

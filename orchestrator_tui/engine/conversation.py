@@ -306,7 +306,7 @@ class Conversation:
             AgentFailed: it gives no sign of life: no token, no call, no result, no change of a file.
         """
         seconds, since = detection.patience(self._stall_seconds, self._account.running.values()), now()
-        coming = asyncio.ensure_future(anext(outputs))
+        coming = asyncio.create_task(_following(outputs), name="agent-output")
         try:
             while True:
                 try:
@@ -447,6 +447,10 @@ class Conversation:
             )
             self._delta = ""
             self._delta_at = time.monotonic()
+
+
+async def _following(outputs: AsyncIterator[AgentOutput]) -> AgentOutput:
+    return await anext(outputs)
 
 
 def answer_of(session: SessionLog | None, answer: type[A]) -> A | None:

@@ -14,11 +14,12 @@ from orchestrator_tui.config.settings import AutonomySettings
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import new_id, now
-from orchestrator_tui.domain.errors import ToolRefused
+from orchestrator_tui.domain.errors import AnswerAwaited, ToolRefused
 from orchestrator_tui.domain.records import InputRequest, WorkItem, permissions_of
 from orchestrator_tui.domain.statuses import Autonomy, Choice, PauseReason, RequestKind, RequestStatus
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.domain.words import title
+from orchestrator_tui.domain.worktrees import project_of
 from orchestrator_tui.engine.assumptions import note_assumption
 from orchestrator_tui.engine.conversation import Task
 from orchestrator_tui.engine.eventlog import EventLog
@@ -57,12 +58,21 @@ class CounselParts:
 class SessionCounsel(Counsel):
     """The counsel of one session."""
 
-    def __init__(self, parts: CounselParts, task: Task, agent_id: str, hearing: Hearing) -> None:
+    def __init__(
+        self,
+        parts: CounselParts,
+        task: Task,
+        agent_id: str,
+        hearing: Hearing,
+        leave: Callable[[AnswerAwaited], None],
+    ) -> None:
+        """`leave` ends the session at a safe point, so that its item makes room for others."""
         self._parts = parts
         self._store = parts.store
         self._task = task
         self._agent_id = agent_id
         self._hearing = hearing
+        self._leave = leave
         self._left = {"question": MOST_QUESTIONS, "note": MOST_COMMENTS, "report": MOST_REPORTS}
 
     @property
@@ -120,7 +130,8 @@ class SessionCounsel(Counsel):
         return answer
 
     async def _answered(self, request: InputRequest, reason: PauseReason) -> InputRequest:
-        """The request once it is answered. When patience ends first, the run comes to rest, and this waits for that."""
+        """The request once it is answered. When patience ends first, and this waits for that, an item that is worked on
+        beside others makes room for them; else the run comes to rest."""
         asked = await self._open(request)
         if asked.status is not RequestStatus.OPEN:
             return asked
@@ -128,7 +139,10 @@ class SessionCounsel(Counsel):
             async with asyncio.timeout(self.patience_seconds):
                 return await self._look_until_answered(asked)
         except TimeoutError:
-            self._parts.rest.want(reason)
+            if self._task.item is not None and project_of(self._task.directory) != self._task.directory:
+                self._leave(AnswerAwaited(f"A person is asked: {asked.title}"))
+            else:
+                self._parts.rest.want(reason)
             await asyncio.Event().wait()
             raise
 

@@ -49,14 +49,14 @@ from orchestrator_tui.domain.records import (
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
-from orchestrator_tui.engine import answers, bounds, tracking
+from orchestrator_tui.engine import answers, bounds, relocation, tracking
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.cluster import drain
 from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
-from orchestrator_tui.engine.importing import import_project
+from orchestrator_tui.engine.importing import checked_folder, import_project
 from orchestrator_tui.engine.instructions import step_in
 from orchestrator_tui.engine.runs import PassOn, Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
@@ -109,8 +109,8 @@ class LocalEngine(EngineClient):
                 project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
                 await self._begin(project)
                 return project.id
-            case ImportProject(directory=directory):
-                return await import_project(self._store, Path(directory), workspace_of=self._options.workspace_of)
+            case ImportProject():
+                return await self._import(command)
             case ResumeProject(project_id=project_id, if_waiting=True):
                 await self._runs.start_if_waiting(project_id)
                 return project_id
@@ -146,6 +146,12 @@ class LocalEngine(EngineClient):
                 return await drain(self._store.roster, worker)
             case _:
                 assert_never(command)
+
+    async def _import(self, command: ImportProject) -> str:
+        folder = await asyncio.to_thread(checked_folder, Path(command.directory))
+        workspace_of, anew = self._options.workspace_of, command.new_repository
+        known = await relocation.take_up(self._runs, folder, workspace_of=workspace_of, new_repository=anew)
+        return known or await import_project(self._store, folder, workspace_of=workspace_of, new_repository=anew)
 
     async def _begin(self, project: Project) -> None:
         """Start a project that was just made.

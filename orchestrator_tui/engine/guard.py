@@ -1,4 +1,5 @@
-"""Ends a running session at a safe point once its or its account's limit is reached, and tells what comes near."""
+"""Ends a running session at a safe point once its or its account's limit is reached, or it is to make room for others;
+tells what comes near."""
 
 import asyncio
 import math
@@ -6,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from orchestrator_tui.agents.base import AgentSession
-from orchestrator_tui.domain.errors import LimitReached, MustWait
+from orchestrator_tui.domain.errors import AnswerAwaited, LimitReached, MustWait
 from orchestrator_tui.domain.events import Event
 from orchestrator_tui.engine.allowances import Allowance, Budget
 
@@ -38,14 +39,18 @@ class Guard:
         self._used_up = used_up
         self._session: AgentSession | None = None
         self._looking = False
-        self.reached: LimitReached | MustWait | None = None
+        self._leaving = asyncio.Event()
+        self.reached: LimitReached | MustWait | AnswerAwaited | None = None
 
     @asynccontextmanager
     async def watching(self, session: AgentSession) -> AsyncIterator[None]:
         """Look at the clock and at the account as well, as long as this lasts."""
         self._session = session
         self._allowance.used = lambda: session.usage
-        tasks = [asyncio.create_task(self._watch_clock(), name="limits-clock")]
+        tasks = [
+            asyncio.create_task(self._watch_clock(), name="limits-clock"),
+            asyncio.create_task(self._leave_when_told(session), name="leaves-for-others"),
+        ]
         if self._used_up is not None:
             tasks.append(asyncio.create_task(self._watch_account(self._used_up), name="limits-account"))
         try:
@@ -69,6 +74,16 @@ class Guard:
         finally:
             self._looking = False
 
+    def leave(self, error: AnswerAwaited) -> None:
+        """Have the session ended for this, its conversation kept."""
+        if self.reached is None:
+            self.reached = error
+            self._leaving.set()
+
+    async def _leave_when_told(self, session: AgentSession) -> None:
+        await self._leaving.wait()
+        await self._end(session)
+
     def tell_near(self) -> None:
         """Tell of limits that have come near."""
         for warning in self._budget.warnings(self._allowance):
@@ -78,7 +93,7 @@ class Guard:
         """Nothing more is asked of an agent whose limit is reached.
 
         Raises:
-            LimitReached, MustWait: it is.
+            LimitReached, MustWait: it is. AnswerAwaited: it is to make room for others.
         """
         await self.look()
         if self.reached is not None:

@@ -31,9 +31,11 @@ from orchestrator_tui.domain.records import Comment, Dossier, PipelineState, Pro
 from orchestrator_tui.domain.statuses import PhaseStatus, PipelineStatus, RequestStatus, WorkItemStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import statefile
+from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.creation import all_projects
+from orchestrator_tui.engine.relocation import begin_repository
 from orchestrator_tui.engine.settling import IMPORTED, Settled, interrupted, settled
-from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace, verified_commit
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace, verified, verified_commit
 from orchestrator_tui.phases.artifacts import stored_event
 
 LONGEST_SILENCE = 300.0
@@ -43,14 +45,15 @@ _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 _DOCUMENTS = ("requirements.md", "architecture.md", "work_items.md")
 _OWN_CONFIG = ("settings", "scenario", "backend", "leaving")
 
-WorkspaceOf = Callable[[Project], Workspace]
+WorkspaceOf = Callable[[Project], Checkout]
 
 
-async def import_project(store: Store, directory: Path, *, workspace_of: WorkspaceOf) -> str:
-    """Store the project whose folder `directory` is, as it rests; returns its id.
+async def import_project(store: Store, folder: Path, *, workspace_of: WorkspaceOf, new_repository: bool = False) -> str:
+    """Store the project whose `folder`, a checked one, this is, as it rests; returns its id. With `new_repository` its
+    own is lost, and another is begun with the files as they are.
 
     Raises:
-        DirectoryUnusable: there is no such folder, it cannot be written, or its repository is gone.
+        DirectoryUnusable: its repository is gone; or a new one is wanted, and there is one.
         StateFileMissing, StateFileDamaged: the message says what git still has, the hint what to do.
         ProjectKnown: it is in the database already.
         AlreadyOwned: a process still runs it, from another database.
@@ -58,7 +61,6 @@ async def import_project(store: Store, directory: Path, *, workspace_of: Workspa
     """
     if shutil.which("git") is None:
         raise ToolMissing("git", hint="Install git and try again; the commits of the project are read with it.")
-    folder = await asyncio.to_thread(_checked_folder, directory)
     projects = await all_projects(store)
     _refuse_known(projects, folder, None)
     try:
@@ -68,7 +70,12 @@ async def import_project(store: Store, directory: Path, *, workspace_of: Workspa
     _refuse_known(projects, folder, dossier.project.id)
     _refuse_running(dossier.state)
     project = _renamed(dossier.project, folder, {known.slug for known in projects})
-    return await _store_project(store, replace(dossier, project=project), workspace_of(project))
+    workspace = workspace_of(project)
+    if new_repository:
+        await begin_repository(workspace)
+        dossier = replace(dossier, state=replace(dossier.state, last_successful_step=verified(None)))
+    await workspace.take_along_worktrees(Path(dossier.project.directory))
+    return await _store_project(store, replace(dossier, project=project), workspace)
 
 
 async def _store_project(store: Store, dossier: Dossier, workspace: Workspace) -> str:
@@ -106,7 +113,12 @@ async def _set_aside(workspace: Workspace, dossier: Dossier, known: Settled, mom
     return patch.name if patch else None
 
 
-def _checked_folder(directory: Path) -> Path:
+def checked_folder(directory: Path) -> Path:
+    """The folder of a project, without links on its way.
+
+    Raises:
+        DirectoryUnusable: there is no such folder, or it cannot be written.
+    """
     try:
         folder = directory.resolve()
     except (OSError, RuntimeError) as error:
@@ -150,7 +162,9 @@ def _refuse_known(projects: Sequence[Project], folder: Path, project_id: str | N
             continue
         resume = f"orchestrator-tui --resume {project.number}"
         where = "" if same_folder else f", with the folder {project.directory}"
-        hint = f"{resume} goes on with it." if same_folder else f"Move the folder back there; then {resume} goes on."
+        hint = f"{resume} goes on with it."
+        if not same_folder:
+            hint = f"{resume} goes on there. To go on here, move that folder away first, then import this one."
         raise ProjectKnown(
             f"{folder} is project {project.number} ({one_line(project.name, 60)}) of this database already{where}.",
             number=project.number,

@@ -51,7 +51,7 @@ class Liaison:
 
     def counsel(self, account: Account) -> SessionCounsel:
         """What the agent of a session can turn to."""
-        return SessionCounsel(self._parts, account.task, account.log.id, account.hearing)
+        return SessionCounsel(self._parts, account.task, account.log.id, account.hearing, account.guard.leave)
 
     @asynccontextmanager
     async def at_work(self, project_id: str, find: Callable[[str], Account | None]) -> AsyncIterator[None]:
@@ -95,6 +95,7 @@ class Liaison:
             except LeaseLost:
                 return
             except Exception:
+                # The edge of a task: it is tried again with the next ring.
                 logger.exception("what a person said could not be passed on")
             await bell.after(ticket, UNTOLD_SECONDS)
 

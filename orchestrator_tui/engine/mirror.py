@@ -38,6 +38,7 @@ AGAIN_SECONDS = 5.0
 _CHANGES = (
     events.ProjectCreated,
     events.ProjectImported,
+    events.ProjectMoved,
     events.PipelineStatusChanged,
     events.PhaseStatusChanged,
     events.ArtifactStored,
@@ -169,6 +170,7 @@ class Mirror:
             await asyncio.to_thread(_write, kept, dossier)
             kept.read_at = moment
         except Exception as error:
+            # Whatever keeps one file from being written keeps neither the project's run nor other files.
             self._tell(project_id, kept, error)
             if is_full(error):
                 self._changed.add(project_id)

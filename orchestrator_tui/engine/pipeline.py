@@ -314,7 +314,7 @@ class Pipeline:
             await self._change_phase(unit, phase.phase, PhaseStatus.RUNNING, PhaseStatus.PENDING, reason=error.message)
             waits = error.requests <= still
             if waits:
-                await self._rest(unit, PipelineStatus.PAUSED, PauseReason.ERROR)
+                await self._rest(unit, PipelineStatus.PAUSED, error.reason)
         await self.mirror()
         return not waits
 

@@ -16,11 +16,11 @@ from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StaleSt
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import (
+    ASKED_BY_AGENTS,
     AgentStatus,
     PauseReason,
     PhaseStatus,
     PipelineStatus,
-    RequestKind,
     WorkItemStatus,
 )
 from orchestrator_tui.engine import machine, shutdown
@@ -47,9 +47,6 @@ _STARTABLE = (
     PipelineStatus.FAILED,
     PipelineStatus.COMPLETED,
 )
-
-
-_ASKED_BY_AGENTS = frozenset({RequestKind.CLARIFICATION, RequestKind.PERMISSION})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +150,7 @@ class Run:
         async with self.store.transaction() as unit:
             state = await unit.pipeline(self.project.id)
             asked = {request.kind for request in await unit.open_requests(self.project.id)}
-            rests = state.status is not PipelineStatus.RUNNING or bool(asked & _ASKED_BY_AGENTS)
+            rests = state.status is not PipelineStatus.RUNNING or bool(asked & ASKED_BY_AGENTS)
             if state.status is PipelineStatus.RUNNING and rests:
                 await self._change_status(unit, state.status, PipelineStatus.PAUSED, rest.reason.value)
         await self.pipeline.mirror()

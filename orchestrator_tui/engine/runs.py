@@ -366,6 +366,7 @@ class Runs:
             except StoreUnavailable as error:
                 await self._tell_trouble(project, error)
             except Exception as error:
+                # The edge of a task: a run that nobody planned to break ends, and other projects go on.
                 logger.exception("the run of %s broke", project.slug)
                 await self._tell(turn.run, error)
                 return

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -16,9 +16,16 @@ from orchestrator_tui.agents.base import AgentRuntime, AgentSession, SessionRequ
 from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import Clock, SystemClock, new_id, now
-from orchestrator_tui.domain.errors import AgentFailed, LimitReached, MustWait, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import (
+    AgentFailed,
+    AnswerAwaited,
+    LimitReached,
+    MustWait,
+    OrchestratorError,
+    StoreUnavailable,
+)
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import AgentSnapshot, SessionLog
+from orchestrator_tui.domain.records import AgentSnapshot, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.troubles import Trouble
@@ -40,6 +47,9 @@ from orchestrator_tui.engine.shortening import shorten
 A = TypeVar("A", bound=BaseModel)
 
 PLANNING_TOOLS = ("Read", "Glob", "Grep")
+Failing = Callable[[UnitOfWork, AgentFailed], Awaitable[None]]
+"""Part of the transaction that stores that a session failed: what else is known by that."""
+
 WORKING_TOOLS = ("Read", "Write", "Edit", "Glob", "Grep", "Bash")
 SUMMARY = 1_000
 
@@ -101,6 +111,14 @@ class Sessions:
         if limit := await self._budget.is_used_up(Place(phase=phase)):
             raise limit
 
+    async def limit_of_item(
+        self, phase: PhaseName, find: Callable[[], Awaitable[WorkItem | None]]
+    ) -> LimitReached | None:
+        """The limit by which nothing is left for the item that `find` finds; it is only asked where items have any."""
+        if not await self._budget.limits_items() or (item := await find()) is None:
+            return None
+        return await self._budget.is_used_up(Place(phase=phase, item_id=item.id, item_key=item.key))
+
     async def settle(self) -> None:
         """Let no session and no tool call begin any more; returns when none is under way."""
         self._closing = True
@@ -160,12 +178,13 @@ class Sessions:
         return answer_of(last, answer)
 
     @asynccontextmanager
-    async def open(self, task: Task) -> AsyncIterator[Conversation]:
-        """A conversation for `task`; its record is closed however it ends.
+    async def open(self, task: Task, failing: Failing | None = None) -> AsyncIterator[Conversation]:
+        """A conversation for `task`; its record is closed however it ends, when it fails together with `failing`.
 
         Raises:
             AgentFailed: the session could not be started.
             LimitReached: nothing is left for it, or it has used what it was given; its conversation can go on.
+            AnswerAwaited: it has waited for a person for too long beside others; its conversation can go on.
             MustWait: the account's usage limit is used up, as this session found or another one.
             DiskFull: its work could not be kept.
         """
@@ -188,7 +207,7 @@ class Sessions:
                 used_up=partial(self._account_limits.reached, limits) if limits else None,
             )
             try:
-                async with self._kept(task, guard, allowance, seat) as conversation:
+                async with self._kept(task, guard, allowance, seat, failing) as conversation:
                     yield conversation
             finally:
                 self._budget.close(allowance)
@@ -196,7 +215,9 @@ class Sessions:
             seat.give()
 
     @asynccontextmanager
-    async def _kept(self, task: Task, guard: Guard, allowance: Allowance, seat: Seat) -> AsyncIterator[Conversation]:
+    async def _kept(
+        self, task: Task, guard: Guard, allowance: Allowance, seat: Seat, failing: Failing | None
+    ) -> AsyncIterator[Conversation]:
         """The conversation, within the life of its record."""
         account = await self._started(task, guard)
         self._accounts[account.log.id] = account
@@ -216,23 +237,26 @@ class Sessions:
         except asyncio.CancelledError:
             await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
             raise
-        except (StoreUnavailable, MustWait, LimitReached) as error:
-            # Its conversation goes on once what it does can be kept again, the API answers again, or more may be used.
+        except (StoreUnavailable, MustWait, LimitReached, AnswerAwaited) as error:
+            # Its conversation goes on once what it does can be kept again, the API answers again, more may be used, or
+            # a person has answered.
             await self._end(task, account, AgentStatus.INTERRUPTED, error.message)
             if isinstance(error, MustWait) and error is not guard.reached:
                 await self._tell_account(error)
             raise
         except AgentFailed as error:
             limit = guard.reached or (await self._share_used_up(error, allowance))
-            status = AgentStatus.FAILED if limit is None else AgentStatus.INTERRUPTED
-            await self._end(task, account, status, (limit or error).message)
             if limit is not None:
+                await self._end(task, account, AgentStatus.INTERRUPTED, limit.message)
                 raise limit from error
+            also = None if failing is None else partial(_told_failure, failing, error)
+            await self._end(task, account, AgentStatus.FAILED, error.message, also)
             raise
         except OrchestratorError as error:
             await self._end(task, account, AgentStatus.FAILED, error.message)
             raise
         except BaseException as error:
+            # Its record must not say that it is at work, whatever ended it.
             await self._end(task, account, AgentStatus.FAILED, type(error).__name__)
             raise
         finally:
@@ -358,7 +382,14 @@ class Sessions:
             )
         account.log, account.hearing = log, Hearing((*answers, *notes))
 
-    async def _end(self, task: Task, account: Account, status: AgentStatus, error: str | None) -> None:
+    async def _end(
+        self,
+        task: Task,
+        account: Account,
+        status: AgentStatus,
+        error: str | None,
+        also: Callable[[UnitOfWork], Awaitable[None]] | None = None,
+    ) -> None:
         await self._log.flush()
         ended = replace(
             account.log,
@@ -387,6 +418,12 @@ class Sessions:
                     seconds=round(time.monotonic() - account.began, 3),
                 ),
             )
+            if also is not None:
+                await also(unit)
+
+
+async def _told_failure(failing: Failing, error: AgentFailed, unit: UnitOfWork) -> None:
+    await failing(unit, error)
 
 
 def _summary(account: Account) -> str:

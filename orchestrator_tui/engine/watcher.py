@@ -59,6 +59,7 @@ class Watcher:
                 except StoreUnavailable as error:
                     self._bus.fail(error)
                 except Exception:
+                    # The edge of a task: all who follow events here depend on it, so it looks again.
                     logger.exception("what other processes stored could not be read")
                 await self._bell.after(ticket, TOLD_SECONDS if hears() else LOOK_SECONDS)
 

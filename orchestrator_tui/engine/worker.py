@@ -22,6 +22,7 @@ from orchestrator_tui.domain.errors import (
     StaleState,
     StoreUnavailable,
 )
+from orchestrator_tui.domain.first import first_of
 from orchestrator_tui.domain.records import PipelineState, Wanted, WorkerRecord
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.cluster import AT_WORK, Cluster
@@ -74,7 +75,7 @@ class Worker:
                 asyncio.create_task(self._take(), name="worker-take"),
             ]
             try:
-                await _first(ended.wait(), self._draining.wait())
+                await first_of(end=ended, drain=self._draining)
                 await self._hand_over(hurry)
                 await ended.wait()
             finally:
@@ -251,17 +252,6 @@ class Worker:
     def _may_follow(self, one: Wanted | PipelineState) -> bool:
         """Whether the lease of a project at work can be taken here."""
         return one.owner in (None, self.record.process) or one.lapsed or owner.is_gone(one.owner)
-
-
-async def _first(*awaited: Awaitable[object]) -> None:
-    """Wait until one of them is done; the others are cancelled."""
-    tasks = [asyncio.ensure_future(one) for one in awaited]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _load() -> float:

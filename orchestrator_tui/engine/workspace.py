@@ -13,9 +13,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import DirectoryUnusable, DiskFull, PhaseFailed
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import CommitEntry
+from orchestrator_tui.domain.records import CommitEntry, WorkItem
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import process, room
 from orchestrator_tui.engine.statefile import STATE_FILE, write_inside
@@ -60,6 +61,17 @@ class Commit:
     files: int
     insertions: int
     deletions: int
+
+    def made(self, item: WorkItem | None = None) -> events.CommitMade:
+        """The event of it."""
+        return events.CommitMade(
+            commit=self.hash,
+            message=self.message,
+            work_item_id=item.id if item else None,
+            files=self.files,
+            insertions=self.insertions,
+            deletions=self.deletions,
+        )
 
 
 class Workspace:
@@ -114,13 +126,16 @@ class Workspace:
         """
         if not self.directory.is_dir():
             raise DirectoryUnusable(
-                self.directory, "the project's folder is gone", hint="Move it back, or start a new project."
+                self.directory,
+                "the project's folder is gone",
+                hint="Move it back, or say where it is now: orchestrator-tui import FOLDER.",
             )
         if verified is not None and (await self._run("cat-file", "-e", f"{verified}^{{commit}}")).exit_code != 0:
             raise DirectoryUnusable(
                 self.directory,
                 f"the project's repository is gone or is another one: it has no commit {verified[:12]}",
-                hint="Put the project's .git folder back, or start a new project.",
+                hint="Put the project's .git folder back. If it is lost, its files can go on in a new repository: "
+                f"orchestrator-tui import {self.directory} --new-repository",
             )
 
     async def mend(self) -> None:
@@ -340,6 +355,14 @@ class Workspace:
         except BaseException:
             await asyncio.to_thread(patch.unlink, missing_ok=True)
             raise
+
+    def is_full(self) -> bool:
+        """Whether there is hardly any room left."""
+        try:
+            self.require_room()
+        except DiskFull:
+            return True
+        return False
 
     def require_room(self) -> None:
         """Raises DiskFull when there is hardly any room left."""

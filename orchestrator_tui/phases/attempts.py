@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 from pydantic import BaseModel
 
 from orchestrator_tui.backends.base import ATTEMPTS, WorkTracker
-from orchestrator_tui.database.base import Store
+from orchestrator_tui.database.base import Store, UnitOfWork
 from orchestrator_tui.domain import codec, events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AgentFailed, GaveUp, LimitReached
@@ -63,13 +63,26 @@ Check = Callable[[A, Conversation], Awaitable[Objection | None]]
 """Looks at an answer; None takes it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Failure:
+    """A failed attempt, with what is `told` of it where its task is, and what the next attempt is shown in `detail`."""
+
+    attempt: Attempt
+    told: str
+    detail: str
+
+
 class Book(Protocol):
     """Where the failed attempts at one task are kept."""
 
     async def read(self) -> Sequence[Attempt]: ...
 
-    async def write(self, attempts: Sequence[Attempt], told: str) -> None:
+    async def write(self, unit: UnitOfWork, attempts: Sequence[Attempt], told: str) -> None:
         """Keep these; `told` is what is said about the newest, empty when there is none."""
+        ...
+
+    def written(self) -> None:
+        """What was kept last is committed."""
         ...
 
 
@@ -86,26 +99,32 @@ class PhaseBook:
         phase = state.phases[state.current_phase] if state.current_phase else None
         return [one for one in phase.attempts if one.task == self.task] if phase else []
 
-    async def write(self, attempts: Sequence[Attempt], told: str) -> None:
-        async with self.store.transaction() as unit:
-            kept = [replace(one, task=self.task) for one in attempts]
-            await unit.save_attempts(self.project_id, self.task, kept)
+    async def write(self, unit: UnitOfWork, attempts: Sequence[Attempt], told: str) -> None:
+        kept = [replace(one, task=self.task) for one in attempts]
+        await unit.save_attempts(self.project_id, self.task, kept)
+
+    def written(self) -> None:
+        """Nobody else keeps them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ItemBook:
     """Of a work item, in its metadata; what failed is also a comment."""
 
     tracker: WorkTracker
     item: WorkItem
+    _written: WorkItem | None = None
 
     async def read(self) -> Sequence[Attempt]:
         return attempts_of(await self.tracker.get_work_item(self.item.id))
 
-    async def write(self, attempts: Sequence[Attempt], told: str) -> None:
-        if told:
-            await self.tracker.add_comment(self.item.id, told, author=ENGINE)
-        await self.tracker.update_work_item(self.item.id, {"metadata": {ATTEMPTS: codec.to_plain(list(attempts))}})
+    async def write(self, unit: UnitOfWork, attempts: Sequence[Attempt], told: str) -> None:
+        kept = {ATTEMPTS: codec.to_plain(list(attempts))}
+        self._written = await self.tracker.note_in(unit, self.item.id, kept, told, author=ENGINE)
+
+    def written(self) -> None:
+        if self._written is not None:
+            self.tracker.noted(self._written)
 
 
 def attempts_of(item: WorkItem) -> list[Attempt]:
@@ -129,6 +148,7 @@ class Attempts:
         )
         self._output = ""
         self._failed: list[Attempt] = []
+        self._kept: tuple[AgentFailed, _Failure] | None = None
 
     @property
     def number(self) -> int:
@@ -164,20 +184,38 @@ class Attempts:
             except AgentFailed as error:
                 if error.trouble in HOPELESS or isinstance(error, GaveUp):
                     raise
-                told = f"The session failed: {error.message}"
-                await self._fail(
-                    error.trouble, error.message, told, evidence=error.message, detail=error.summary, can_hear=False
-                )
+                await self._fail(self._kept_with(error) or self._of_session(error))
                 continue
             if taken is not None:
                 if self._failed:
-                    await self._book.write([], "")
+                    async with self._services.store.transaction() as unit:
+                        await self._book.write(unit, [], "")
+                    self._book.written()
                 return taken
+
+    async def _failing(self, unit: UnitOfWork, error: AgentFailed) -> None:
+        """What a failed session means for its task is stored together with its end."""
+        hopeless = error.trouble in HOPELESS or isinstance(error, GaveUp)
+        if hopeless or error.kind == "resume" or self._services.workspace.is_full():
+            return
+        failure = self._of_session(error)
+        await self._store(unit, failure)
+        self._kept = error, failure
+
+    def _kept_with(self, error: AgentFailed) -> "_Failure | None":
+        """What was stored with a session's end; None when nothing was."""
+        return self._kept[1] if self._kept is not None and self._kept[0] is error else None
+
+    def _of_session(self, error: AgentFailed) -> "_Failure":
+        told = f"The session failed: {error.message}"
+        return self._failure(
+            error.trouble, error.message, told, evidence=error.message, detail=error.summary, can_hear=False
+        )
 
     async def _session(self, answer: type[A], check: Check[A]) -> A | None:
         """The answer a session came to; None when another has to follow."""
         task = self._next_task()
-        async with self._services.conversation(task) as conversation:
+        async with self._services.conversation(task, self._failing) as conversation:
             prompt, kind, given = conversation.opening, "task", await conversation.given(answer)
             while True:
                 objection = None
@@ -196,12 +234,14 @@ class Attempts:
                 given = None
                 told = "\n\n".join(dict.fromkeys((objection.problem, objection.output[-OUTPUT_IN_REPORT:]))).strip()
                 await self._fail(
-                    objection.trouble,
-                    objection.problem,
-                    told,
-                    evidence=objection.output or objection.problem,
-                    detail=objection.output or conversation.summary(),
-                    can_hear=True,
+                    self._failure(
+                        objection.trouble,
+                        objection.problem,
+                        told,
+                        evidence=objection.output or objection.problem,
+                        detail=objection.output or conversation.summary(),
+                        can_hear=True,
+                    )
                 )
                 if self._failed[-1].then is not Rung.HINT:
                     return None
@@ -242,13 +282,23 @@ class Attempts:
             detail=detail,
         )
 
-    async def _fail(
+    async def _fail(self, failure: "_Failure") -> None:
+        """Take in that an attempt failed, and store it unless that was done with the end of its session."""
+        if self._kept is None or self._kept[1] is not failure:
+            # What fails on a full disk is no fault of the work.
+            self._services.workspace.require_room()
+            await self._services.log.flush()
+            async with self._services.store.transaction() as unit:
+                await self._store(unit, failure)
+        self._book.written()
+        self._failed.append(failure.attempt)
+        self._output = failure.detail
+
+    def _failure(
         self, trouble: Trouble, problem: str, told: str, *, evidence: str, detail: str, can_hear: bool
-    ) -> None:
-        """Store that an attempt failed, and what follows it. Two failures with like `evidence` are the same; `detail`
-        is what the next attempt is shown."""
-        # What fails on a full disk is no fault of the work.
-        self._services.workspace.require_room()
+    ) -> "_Failure":
+        """A failed attempt, and what follows it. Two failures with like `evidence` are the same; `detail` is what the
+        next attempt is shown."""
         rung = self._failed[-1].then if self._failed else None
         name = signature(f"{trouble} {evidence}")
         then = self._ladder.after(self._failed, trouble, name, self._task.model, can_hear=can_hear)
@@ -261,20 +311,22 @@ class Attempts:
             problem=one_line(problem, 300),
             at=now(),
         )
-        self._failed.append(attempt)
-        self._output = detail
-        await self._book.write(self._failed, told)
-        task = self._task
-        self._services.tell(
-            self._given,
+        return _Failure(attempt=attempt, told=told, detail=detail)
+
+    async def _store(self, unit: UnitOfWork, failure: "_Failure") -> None:
+        """Before anything follows it."""
+        task, attempt, number = self._task, failure.attempt, self.number
+        await self._book.write(unit, [*self._failed, attempt], failure.told)
+        unit.record(
+            self._given.project.id,
             events.AttemptFailed(
                 phase=task.phase,
                 role=task.role,
-                trouble=trouble,
+                trouble=attempt.trouble,
                 problem=attempt.problem,
-                then=then,
-                number=len(self._failed),
-                most=max(self.most, len(self._failed)),
+                then=attempt.then,
+                number=number,
+                most=max(self.most, number),
                 work_item_id=task.item.id if task.item else None,
                 work_item_key=task.item.key if task.item else None,
             ),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from orchestrator_tui.domain.errors import LeaseLost, OrchestratorError, StoreUnavailable
+from orchestrator_tui.domain.errors import AnswerAwaited, LeaseLost, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.records import WorkItem
 
 
@@ -29,26 +29,33 @@ class Crew:
         """Have an item worked on."""
         self._tasks[asyncio.create_task(_done(work), name=f"item-{item.key}")] = item
 
-    async def one_is_done(self) -> None:
-        """Returns once one of the items is. When one fails the others come to their end first, unless nothing may be
-        done any more, or nobody knows what is wrong.
+    async def one_is_done(self, news: Awaitable[None] | None = None) -> None:
+        """Returns once one of the items is, or has made room for others, or `news` come. When one fails the others come
+        to their end first, unless nothing may be done any more, or nobody knows what is wrong.
 
         Raises:
             Exception: what the first one raised, or what is worse.
         """
-        failures = await self._first()
+        failures = await self._first(news)
         while failures and self._tasks and not any(map(_ends_all, failures)):
             failures += await self._first()
         if failures:
             raise next(filter(_ends_all, failures), failures[0])
 
-    async def _first(self) -> list[BaseException]:
-        """What was raised by those that are done now, at least one."""
-        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        found = [task.exception() for task in self._tasks if task in ended]
+    async def _first(self, news: Awaitable[None] | None = None) -> list[BaseException]:
+        """What was raised by those that are done now, at least one unless `news` came first."""
+        waits = [asyncio.create_task(_done(news), name="news")] if news is not None else []
+        try:
+            await asyncio.wait([*self._tasks, *waits], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        ended = [task for task in self._tasks if task.done()]
         for task in ended:
             del self._tasks[task]
-        return [error for error in found if error is not None]
+        found = [task.exception() for task in ended]
+        return [error for error in found if error is not None and not isinstance(error, AnswerAwaited)]
 
 
 def _ends_all(error: BaseException) -> bool:

@@ -44,15 +44,11 @@ class Desk(ABC):
         """The commit that the work is told against, also what the agent has committed by itself."""
 
     @abstractmethod
-    async def objection(
-        self,
-        attempts: Attempts,
-        conversation: Conversation | None = None,
-        *,
-        expected: WorkItemStatus = WorkItemStatus.IN_PROGRESS,
-    ) -> Objection | None:
+    async def objection(self, attempts: Attempts, conversation: Conversation | None) -> Objection | None:
         """Why work that passes the check here cannot become part of the project as it is; None when nothing speaks
-        against it, or when the item is not what is `expected` any more."""
+        against it, or when the item's status was changed meanwhile.
+
+        It is that of the agent in the `conversation`; None for work on an item that a person calls done."""
 
     @abstractmethod
     async def commit(self) -> str | None:
@@ -87,20 +83,14 @@ class SharedDesk(Desk):
     async def base(self) -> str | None:
         return await self._repair.last_green(self._given)
 
-    async def objection(
-        self,
-        attempts: Attempts,
-        conversation: Conversation | None = None,
-        *,
-        expected: WorkItemStatus = WorkItemStatus.IN_PROGRESS,
-    ) -> Objection | None:
+    async def objection(self, attempts: Attempts, conversation: Conversation | None) -> Objection | None:
         return None
 
     async def commit(self) -> str | None:
         workspace = self.services.workspace
         commit = await workspace.commit(self._message, item_id=self._item.id, since=await self.base())
         if commit is not None:
-            self.services.tell(self._given, self.services.committed(self._given, commit, self._item))
+            self.services.tell(self._given, commit.made(self._item))
         return await workspace.head()
 
     async def keep(self, commit: str | None) -> None:
@@ -147,13 +137,7 @@ class OwnDesk(Desk):
     async def base(self) -> str | None:
         return await self._worktree.base()
 
-    async def objection(
-        self,
-        attempts: Attempts,
-        conversation: Conversation | None = None,
-        *,
-        expected: WorkItemStatus = WorkItemStatus.IN_PROGRESS,
-    ) -> Objection | None:
+    async def objection(self, attempts: Attempts, conversation: Conversation | None) -> Objection | None:
         brought = await self._queue.bring_in(
             self._item,
             self.services,
@@ -161,7 +145,7 @@ class OwnDesk(Desk):
             self._message,
             attempts,
             conversation=conversation,
-            expected=expected,
+            expected=WorkItemStatus.DONE if conversation is None else WorkItemStatus.IN_PROGRESS,
         )
         if isinstance(brought, Objection):
             return brought

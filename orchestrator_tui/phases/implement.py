@@ -1,16 +1,18 @@
 """Implement: one session an item, as many items at a time as the settings and the machine allow."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from orchestrator_tui.backends.base import WorkTracker
 from orchestrator_tui.config.settings import ImplementSettings, PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import DecisionAwaited, PhaseFailed
-from orchestrator_tui.domain.records import PhaseResult, WorkItem
-from orchestrator_tui.domain.statuses import Pattern, PhaseName, PhaseStatus
+from orchestrator_tui.domain.records import InputRequest, PhaseResult, WorkItem
+from orchestrator_tui.domain.statuses import ASKED_BY_AGENTS, Pattern, PauseReason, PhaseName, PhaseStatus, RequestKind
 from orchestrator_tui.engine.capacity import Capacity
+from orchestrator_tui.engine.watcher import UNTOLD_SECONDS
 from orchestrator_tui.phases.base import Phase, PhaseInput
 from orchestrator_tui.phases.crew import Crew
 from orchestrator_tui.phases.decisions import Decisions, leave_out
@@ -18,7 +20,7 @@ from orchestrator_tui.phases.desks import Desk, OwnDesk, SharedDesk, make_ready
 from orchestrator_tui.phases.item_work import ItemWork
 from orchestrator_tui.phases.merge_queue import MergeQueue
 from orchestrator_tui.phases.repair import Repair
-from orchestrator_tui.phases.scheduling import claim_next
+from orchestrator_tui.phases.scheduling import claim_next, find_next
 from orchestrator_tui.phases.services import Services, content_of
 
 
@@ -57,17 +59,27 @@ class ImplementPhase(Phase):
         decisions = Decisions(self._services, work_tracker)
         async with Crew() as crew:
             while True:
+                ticket = self._services.bell.ticket()
                 # Before an item is looked for: what is decided after that is decided for the next run.
                 waiting = await decisions.act(given.project.id)
-                item = await self._next(given, work_tracker, crew.items)
+                asked = await self._asked(given) if most > 1 else {}
+                item = await self._next(given, work_tracker, crew.items, asked)
                 if item is not None:
                     crew.begin(item, work(item))
                 elif not crew.items:
                     break
                 if item is None or len(crew.items) == most:
-                    await crew.one_is_done()
+                    # An answer lets an item be taken up again while others are worked on.
+                    news = self._services.bell.after(ticket, UNTOLD_SECONDS) if asked and item is None else None
+                    await crew.one_is_done(news)
                     if not crew.items:
                         await queue.make_green()
+        if asked:
+            raise DecisionAwaited(
+                "All others are done: what is left waits for a person's answers.",
+                requests=waiting | {request.id for request in asked.values()},
+                reason=_reason(asked.values()),
+            )
         result = await self._result(given, work_tracker, waiting)
         await checkout.end_worktrees()
         if most > 1:
@@ -94,13 +106,28 @@ class ImplementPhase(Phase):
         )
         return most
 
-    async def _next(self, given: PhaseInput, tracker: WorkTracker, running: Sequence[WorkItem]) -> WorkItem | None:
+    async def _asked(self, given: PhaseInput) -> dict[str, InputRequest]:
+        """What agents have asked and nobody has answered yet, by the id of their item."""
+        requests = await self._services.store.open_requests(given.project.id)
+        return {
+            one.work_item_id: one for one in requests if one.work_item_id is not None and one.kind in ASKED_BY_AGENTS
+        }
+
+    async def _next(
+        self, given: PhaseInput, tracker: WorkTracker, running: Sequence[WorkItem], waiting: Collection[str]
+    ) -> WorkItem | None:
         await self._services.sessions.may_begin()
         self._services.workspace.require_room()
         if (await tracker.get_progress_summary(given.project.id)).todo:
             # Before one is claimed: an item that nothing can be done at has nothing to tell either.
             await self._services.sessions.require_budget(self.name)
-        return await claim_next(tracker, given.project.id, self.name, running)
+        upcoming = partial(find_next, tracker, given.project.id, self.name, running, waiting)
+        if limit := await self._services.sessions.limit_of_item(self.name, upcoming):
+            if not running:
+                raise limit
+            # Those at work come to their end first.
+            return None
+        return await claim_next(tracker, given.project.id, self.name, running, waiting)
 
     async def still_holds(self, input_data: PhaseInput) -> bool:
         return (await self._services.verify(input_data, verify_command(input_data))).passed
@@ -125,6 +152,11 @@ class ImplementPhase(Phase):
                 hint="Their comments say why; resume to try them again.",
             )
         return PhaseResult(status=PhaseStatus.COMPLETED, output_type="implementation", content=content)
+
+
+def _reason(asked: Iterable[InputRequest]) -> PauseReason:
+    permissions = any(request.kind is RequestKind.PERMISSION for request in asked)
+    return PauseReason.PERMISSION if permissions else PauseReason.CLARIFICATION
 
 
 def verify_command(given: PhaseInput) -> str:

@@ -62,7 +62,7 @@ class ItemWork:
         except (LeaseLost, StoreUnavailable):
             raise
         except Exception as error:
-            # A stop gives items back by itself, as its fourth step.
+            # Whatever ended it, the item is free again; a stop gives items back by itself, as its fourth step.
             await hand_back(self._tracker, self._services.checkout, self._item, str(error))
             raise
 
@@ -200,7 +200,7 @@ class ItemWork:
             return None
         if not (await self._services.verify(self._given, self._command, self._item)).passed:
             return None
-        if await self._desk.objection(attempts, expected=WorkItemStatus.DONE) is not None:
+        if await self._desk.objection(attempts, None) is not None:
             return None
         return await self._desk.commit()
 

@@ -52,8 +52,8 @@ class MergeQueue:
         message: str,
         attempts: Attempts,
         *,
-        conversation: Conversation | None = None,
-        expected: WorkItemStatus = WorkItemStatus.IN_PROGRESS,
+        conversation: Conversation | None,
+        expected: WorkItemStatus,
     ) -> str | Objection | None:
         """The commit of an item whose work passed the check in its own folder, once main is at it; or why it cannot
         be, with the files as they are to be worked on. None when the item is not what is `expected` any more.
@@ -122,7 +122,7 @@ class MergeQueue:
         await self._services.log.flush()
         async with self._services.store.transaction() as unit:
             await unit.save_pipeline(self._given.project.id, last_successful_step=verified(commit.hash))
-            unit.record(self._given.project.id, self._services.committed(self._given, commit, item))
+            unit.record(self._given.project.id, commit.made(item))
         await worktree.brought_in(rebased)
         return True
 

@@ -1,7 +1,7 @@
 """Which item is handed out next while others are worked on: its turn has come, and it gets in nobody's way."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 from orchestrator_tui.backends.base import TOUCHES, WorkTracker
@@ -17,12 +17,17 @@ _GLOB = "*?[{"
 
 
 async def claim_next(
-    tracker: WorkTracker, project_id: str, phase: PhaseName, running: Sequence[WorkItem]
+    tracker: WorkTracker,
+    project_id: str,
+    phase: PhaseName,
+    running: Sequence[WorkItem],
+    waiting: Collection[str] = (),
 ) -> WorkItem | None:
-    """The next ready item that collides with none of `running`, claimed; None when there is none for now."""
-    if not any(map(scope_of, running)):
+    """The next ready item that collides with none of `running` and is none of those `waiting` by their ids, claimed;
+    None when there is none for now."""
+    if not waiting and not any(map(scope_of, running)):
         return await tracker.get_next_work_item(project_id, phase)
-    while (chosen := next_item(await all_items(tracker, project_id), running, phase)) is not None:
+    while (chosen := await find_next(tracker, project_id, phase, running, waiting)) is not None:
         # The tracker takes in first what people have changed.
         await tracker.get_work_item(chosen.id)
         with suppress(StaleState):
@@ -32,11 +37,24 @@ async def claim_next(
     return None
 
 
-def next_item(items: Iterable[WorkItem], running: Iterable[WorkItem], phase: PhaseName) -> WorkItem | None:
+async def find_next(
+    tracker: WorkTracker, project_id: str, phase: PhaseName, running: Sequence[WorkItem], waiting: Collection[str]
+) -> WorkItem | None:
+    """The item that `claim_next` would claim now."""
+    items = await all_items(tracker, project_id)
+    return next_item(items, running, phase, waiting)
+
+
+def next_item(
+    items: Iterable[WorkItem], running: Iterable[WorkItem], phase: PhaseName, waiting: Collection[str] = ()
+) -> WorkItem | None:
     """The first ready item, in the order of the tracker, that collides neither with a running one nor with one whose
-    turn has come before and that only waits for these: so nothing waits for ever."""
+    turn has come before and that only waits for these: so nothing waits for ever. None of those `waiting`, by their
+    ids, for something else."""
     held = [scope_of(item) for item in running]
     for item in ready(items, phase):
+        if item.id in waiting:
+            continue
         scope = scope_of(item)
         if not any(collide(scope, other) for other in held):
             return item

@@ -18,7 +18,8 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
-from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Sessions
+from orchestrator_tui.engine.rest import Bell
+from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Failing, Sessions
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
@@ -37,7 +38,8 @@ FILES_ARE_AWAY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """What a phase may use. `workspace` is the folder that is worked in, `checkout` the project's own."""
+    """What a phase may use. `workspace` is the folder that is worked in, `checkout` the project's own. `bell` rings
+    when there is something new that a run has to heed."""
 
     store: Store
     sessions: Sessions
@@ -46,6 +48,7 @@ class Services:
     checkout: Checkout
     verifier: Verifier
     log: EventLog
+    bell: Bell
 
     def task(
         self,
@@ -92,8 +95,9 @@ class Services:
         )
 
     @asynccontextmanager
-    async def conversation(self, task: Task) -> AsyncIterator[Conversation]:
+    async def conversation(self, task: Task, failing: Failing | None = None) -> AsyncIterator[Conversation]:
         """The conversation about `task` that was interrupted, with the files as its agent left them; else a new one.
+        When it fails, `failing` is part of the transaction that stores it.
 
         Raises:
             AgentFailed: the session could not be started.
@@ -103,11 +107,11 @@ class Services:
         async with AsyncExitStack() as stack:
             conversation = None
             if interrupted and await self.sessions.can_go_on(interrupted, task.directory):
-                conversation = await self._resumed(stack, task, interrupted)
+                conversation = await self._resumed(stack, task, interrupted, failing)
             if conversation is None:
                 if interrupted:
                     task = await self._following(task, interrupted)
-                conversation = await stack.enter_async_context(self.sessions.open(task))
+                conversation = await stack.enter_async_context(self.sessions.open(task, failing))
             yield conversation
 
     async def _following(self, task: Task, interrupted: SessionLog) -> Task:
@@ -128,7 +132,9 @@ class Services:
         )
         return replace(task, hint=f"{task.hint}\n\n{told}".strip())
 
-    async def _resumed(self, stack: AsyncExitStack, task: Task, interrupted: SessionLog) -> Conversation | None:
+    async def _resumed(
+        self, stack: AsyncExitStack, task: Task, interrupted: SessionLog, failing: Failing | None
+    ) -> Conversation | None:
         patch = await self._set_aside(task, interrupted)
         files = "The files of the project are as they were."
         if patch is not None:
@@ -139,7 +145,7 @@ class Services:
             resume_prompt = f"{resume_prompt}\n\n{task.hint}"
         try:
             return await stack.enter_async_context(
-                self.sessions.open(replace(task, resume=interrupted, resume_prompt=resume_prompt))
+                self.sessions.open(replace(task, resume=interrupted, resume_prompt=resume_prompt), failing)
             )
         except AgentFailed as error:
             if error.kind != "resume":
@@ -182,17 +188,6 @@ class Services:
             self.workspace.require_room()
         return verdict
 
-    def committed(self, given: PhaseInput, commit: Commit, item: WorkItem | None = None) -> events.CommitMade:
-        """The event of a commit."""
-        return events.CommitMade(
-            commit=commit.hash,
-            message=commit.message,
-            work_item_id=item.id if item else None,
-            files=commit.files,
-            insertions=commit.insertions,
-            deletions=commit.deletions,
-        )
-
     async def commit(self, given: PhaseInput, message: str, *, phase: PhaseName | None = None) -> Commit | None:
         """Commit what is in the folder, with its event, as the newest verified state. With `phase` the commit says that
         the work of this round of it is done; see `committed_answer`."""
@@ -219,7 +214,7 @@ class Services:
         async with self.store.transaction() as unit:
             await unit.save_pipeline(given.project.id, last_successful_step=verified(head))
             if commit is not None:
-                unit.record(given.project.id, self.committed(given, commit))
+                unit.record(given.project.id, commit.made())
 
     def tell(self, given: PhaseInput, *happened: Event) -> None:
         """Add events of this project."""

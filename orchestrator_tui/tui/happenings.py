@@ -113,6 +113,7 @@ def _said(event: Event, names: Names) -> Said | None:
         case (
             events.ProjectCreated()
             | events.ProjectImported()
+            | events.ProjectMoved()
             | events.PipelineStatusChanged()
             | events.LeaseTaken()
             | events.SandboxChecked()
@@ -174,6 +175,7 @@ def _said(event: Event, names: Names) -> Said | None:
 def _of_phase(
     event: events.ProjectCreated
     | events.ProjectImported
+    | events.ProjectMoved
     | events.PipelineStatusChanged
     | events.LeaseTaken
     | events.SandboxChecked
@@ -195,6 +197,8 @@ def _of_phase(
         case events.ProjectImported():
             text = f"project {event.name} built again: {event.done} of {event.items} work items done"
             return Said(Kind.PHASE, ("●", "accent"), text, detail=f"{event.idea}\n{event.directory}")
+        case events.ProjectMoved():
+            return Said(Kind.PHASE, _QUIET, words.project_moved(event.new), detail=event.old)
         case events.PipelineStatusChanged():
             return _pipeline(event)
         case events.PhaseStatusChanged():

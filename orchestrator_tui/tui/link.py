@@ -62,6 +62,7 @@ class Link:
                     opened.set_result(client)
                 await self._closing.wait()
         except Exception as error:
+            # Whoever waits for the engine gets it, whatever it is.
             if opened.done():
                 raise
             opened.set_exception(error)

@@ -228,6 +228,8 @@ def _rank(project: ProjectView) -> tuple[bool, bool, int]:
 
 def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectView:
     match event:
+        case events.ProjectMoved(new=directory):
+            return replace(project, directory=directory)
         case events.PipelineStatusChanged(new=new, reason=reason, resumes_at=resumes_at):
             current = None if new is PipelineStatus.COMPLETED else project.current_phase
             steps = project.stop_steps if new is PipelineStatus.STOPPED else ()

@@ -31,6 +31,7 @@ class BrowserDriver(WebDriver):
         except _ExitInput:
             pass
         except Exception:
+            # The edge of a thread: the app ends with it, below.
             logger.exception("what the server sent cannot be read")
         finally:
             self._input_reader.close()

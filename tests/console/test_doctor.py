@@ -1,15 +1,19 @@
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator_tui import cli
+from orchestrator_tui.database.connection import sqlite_url
+from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.doctor import State, look
-from orchestrator_tui.domain.errors import UsageError
+from orchestrator_tui.domain.errors import StoreUnavailable, UsageError
 from orchestrator_tui.start import given
 from tests.sandboxed import failing_bubblewrap, needs_sandbox
 
@@ -76,11 +80,29 @@ def test_a_database_that_cannot_be_used_is_told_without_its_password(tmp_path: P
     assert found["database"].state is State.FAIL
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    (tmp_path / "orchestrator.db").write_text("no database at all, but long enough to be read as the head of one" * 20)
-    found = examined(tmp_path, ORCHESTRATOR_HOME=str(tmp_path))
-    assert found["database"].state is State.FAIL
-    assert "import" in found["database"].hint
+async def test_a_file_that_is_no_database_is_told_as_a_start_tells_it(tmp_path: Path) -> None:
+    file = tmp_path / "orchestrator.db"
+    file.write_text("no database at all, but long enough to be read as the head of one" * 20)
+    found = examined(tmp_path, ORCHESTRATOR_HOME=str(tmp_path))["database"]
+    with pytest.raises(StoreUnavailable) as refused:
+        async with open_store(sqlite_url(file)):
+            pass
+    assert (found.state, found.text, found.hint) == (State.FAIL, refused.value.message, refused.value.hint)
+    assert "orchestrator-tui import FOLDER" in found.hint
+
+
+def test_a_database_with_a_torn_page_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "orchestrator.db"
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE things (name TEXT)")
+        connection.executemany("INSERT INTO things VALUES (?)", [("word " * 50,)] * 200)
+    assert examined(tmp_path, ORCHESTRATOR_HOME=str(tmp_path))["database"].state is State.OK
+    with file.open("r+b") as torn:
+        torn.seek(4096 + 100)
+        torn.write(b"\xff" * 4096)
+    found = examined(tmp_path, ORCHESTRATOR_HOME=str(tmp_path))["database"]
+    assert (found.state, found.text) == (State.FAIL, f"The database {file}: it is damaged.")
+    assert "orchestrator-tui import FOLDER" in found.hint
 
 
 def test_it_works_with_broken_settings_and_says_what_is_wrong_with_them(tmp_path: Path) -> None:

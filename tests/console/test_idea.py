@@ -1,11 +1,11 @@
 import io
-import os
 from pathlib import Path
 
 import pytest
 
 from orchestrator_tui.adapters.idea import LONGEST_IDEA, check_idea, read_idea_file
 from orchestrator_tui.domain.errors import BadIdea
+from tests.unprivileged import readable_folder, unprivileged
 
 
 def test_an_idea_loses_the_blanks_around_it() -> None:
@@ -45,10 +45,10 @@ def test_a_folder_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
         read_idea_file(str(tmp_path / "nothing"), io.BytesIO())
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_says_so(tmp_path: Path) -> None:
-    file = tmp_path / "idea.md"
-    file.write_text("a house")
-    file.chmod(0)
-    with pytest.raises(BadIdea, match="permission denied"):
-        read_idea_file(str(file), io.BytesIO())
+def test_an_unreadable_file_says_so() -> None:
+    with readable_folder() as folder:
+        file = folder / "idea.md"
+        file.write_text("a house")
+        file.chmod(0)
+        with unprivileged(), pytest.raises(BadIdea, match="permission denied"):
+            read_idea_file(str(file), io.BytesIO())

@@ -62,3 +62,30 @@ def test_a_damaged_file_is_exit_code_1_and_a_folder_without_one_2(tmp_path: Path
     assert (missing.returncode, missing.stderr.count("\n")) == (2, 1)
     assert program(tmp_path, "import", "nowhere").returncode == 2
     assert "There are no projects yet." in program(tmp_path, "--status").stdout
+
+
+def test_a_folder_that_was_moved_is_told_where_it_lies_now(tmp_path: Path) -> None:
+    folder = folder_in(tmp_path)
+    assert program(tmp_path, "import", "demo").returncode == 0
+    folder.rename(tmp_path / "moved")
+    told = program(tmp_path, "import", "moved")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.splitlines()[0] == f"Project 1 lies in {tmp_path / 'moved'} now."
+    assert "Go on with: orchestrator-tui --resume 1" in told.stdout
+    (tmp_path / "moved").rename(tmp_path / "again")
+    found = json.loads(program(tmp_path, "import", "again", "--json").stdout)
+    assert (found["type"], found["number"], found["directory"]) == ("moved", 1, str(tmp_path / "again"))
+
+
+def test_a_repository_is_begun_anew_only_with_an_import(tmp_path: Path) -> None:
+    refused = program(tmp_path, "--resume", "1", "--new-repository")
+    assert refused.returncode == 2
+    assert "import FOLDER --new-repository" in refused.stderr
+    folder = folder_in(tmp_path)
+    (folder / "notes.txt").write_text("there\n")
+    assert program(tmp_path, "import", "demo").returncode == 0
+    told = program(tmp_path, "import", "demo", "--new-repository")
+    assert told.stdout.splitlines()[0] == (
+        "Project 1 goes on in a new repository: its files as they are are the first commit."
+    )
+    assert (folder / ".git").is_dir()

@@ -135,7 +135,9 @@ def test_the_signal_to_quit_leaves_at_once_and_what_is_stored_goes_on(environ: M
                 break
         process.send_signal(signal.SIGQUIT)
         assert process.wait(60) == 130
-        assert process.stderr.read() == "Leaving at once. The stored state is enough to resume from.\n"
+        assert process.stderr.read() == (
+            "Leaving at once. The stored state is enough to resume from. Go on with: orchestrator-tui --resume 1\n"
+        )
     (told,) = json.loads(run(environ, "--status", "--json").stdout)
     assert told["status"] == "stopped"
 

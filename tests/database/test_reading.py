@@ -1,6 +1,8 @@
 """Questions to the database: quick, about one state of it, never out of date, and never more than questions."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from orchestrator_tui.database.kept import MOST, Answer, Kept
 from orchestrator_tui.database.models import projects
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.database.runner import Runner, connected
+from orchestrator_tui.database.sqlite_reads import SqliteReads
 from orchestrator_tui.domain.errors import StoreUnavailable
 from tests.conftest import make_project
 
@@ -130,3 +133,30 @@ async def test_nobody_is_answered_after_the_end(tmp_path: Path) -> None:
         pass
     with pytest.raises(StoreUnavailable, match="it is closed"):
         await store.list_projects()
+
+
+async def test_a_version_that_cannot_be_told_while_the_file_is_locked_as_a_whole_is_like_no_other(
+    tmp_path: Path,
+) -> None:
+    # Of a file with a write-ahead log nobody can lock it while it is open elsewhere, but for the moment of a recovery.
+    file = tmp_path / "some.db"
+    reads = SqliteReads(str(file), "it", check=lambda: None)
+
+    async def count(runner: Runner) -> object:
+        return (await runner.run(text("SELECT count(*) FROM things"))).scalar()
+
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("CREATE TABLE things (name TEXT)")
+        known = await reads.ask(reads.version)
+        other.execute("BEGIN EXCLUSIVE")
+        while_locked = [await reads.ask(reads.version) for _ in range(2)]
+        asked = asyncio.create_task(reads.ask(count), name="asked")
+        other.execute("INSERT INTO things VALUES ('one')")
+        other.execute("COMMIT")
+
+        assert await asked == 1
+        assert len({known, *while_locked}) == 3
+        after = await reads.ask(reads.version)
+        assert after not in (known, *while_locked)
+        assert await reads.ask(reads.version) == after
+    await reads.close()

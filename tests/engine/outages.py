@@ -1,6 +1,9 @@
 """How tests follow a run whose database or disk fails under it."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import pytest
 
@@ -9,10 +12,40 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.engine import LocalEngine
+from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.shutdown import StopOrder
 from tests.crash.lineage import broken_history
 from tests.running import Watched
+
+
+@dataclass
+class Tries:
+    """How often a run that ended for trouble was tried to be taken up again."""
+
+    count: int = 0
+    another: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    def counted(cls, monkeypatch: pytest.MonkeyPatch) -> Self:
+        tries, take_up = cls(), Runs._taken_up
+
+        async def counting(runs: Runs, project: Project, order: StopOrder) -> Any:
+            tries.count += 1
+            tries.another.set()
+            return await take_up(runs, project, order)
+
+        monkeypatch.setattr(Runs, "_taken_up", counting)
+        return tries
+
+    async def more(self, times: int) -> None:
+        """Wait until it was tried so many times more."""
+        wanted = self.count + times
+        while self.count < wanted:
+            self.another.clear()
+            await self.another.wait()
 
 
 def item_done(event: events.Event) -> bool:

@@ -1,4 +1,3 @@
-import asyncio
 import errno
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from orchestrator_tui.engine.statefile import read_state
 from orchestrator_tui.engine.workspace import Workspace
 from tests.crash.lineage import Outcome, differences, outcome_of
 from tests.engine.conftest import ITEMS
-from tests.engine.outages import database_url, item_done, rest_at_last, told_of_trouble, what_was_told_is_stored
+from tests.engine.outages import Tries, database_url, item_done, rest_at_last, told_of_trouble, what_was_told_is_stored
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -79,9 +78,14 @@ def everything_on(disk: Path, home: Path) -> Launch:
     return launch(disk / "home", None, **NO_PLANNING)
 
 
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> Tries:
+    return Tries.counted(monkeypatch)
+
+
 @pytest.mark.parametrize("on", [project_on, database_on, everything_on])
 async def test_a_run_waits_while_the_disk_is_full_says_so_and_goes_on_when_there_is_room(
-    tmp_path: Path, disk: Disk, undisturbed: Outcome, on: Callable[[Path, Path], Launch]
+    tmp_path: Path, disk: Disk, undisturbed: Outcome, tries: Tries, on: Callable[[Path, Path], Launch]
 ) -> None:
     start = on(disk.path, tmp_path / "home")
     runtime = ReplayRuntime(generated_scenario(ITEMS))
@@ -94,7 +98,7 @@ async def test_a_run_waits_while_the_disk_is_full_says_so_and_goes_on_when_there
         assert "the disk is full" in told.message
         assert "Make room" in told.hint
         begun = len(runtime.started)
-        await asyncio.sleep(1)
+        await tries.more(2)
         assert len(runtime.started) == begun, "work was begun that could not be kept"
         disk.make_room()
         assert await rest_at_last(run) is PipelineStatus.COMPLETED

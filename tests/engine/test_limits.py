@@ -55,6 +55,10 @@ def start_in(home: Path, **settings: Any) -> Launch:
     return launch(home, None, **{**NO_PLANNING, **settings})
 
 
+def claimed(run: Watched) -> list[events.WorkItemStatusChanged]:
+    return [one for one in run.all(events.WorkItemStatusChanged) if one.new is WorkItemStatus.IN_PROGRESS]
+
+
 async def raised(run: Watched, scope: Scope, resource: Resource, amount: float | None) -> None:
     await run.engine.submit(SetLimit(project_id=run.project_id, scope=scope, resource=resource, amount=amount))
 
@@ -80,9 +84,11 @@ async def test_a_project_pauses_at_each_limit_and_goes_on_after_a_raise_in_anoth
     async with open_engine(start_in(tmp_path / "home"), runtime=runtime) as engine:
         run = Watched(engine=engine, project_id=run.project_id, seen=run.seen)
         # Nothing changed, nothing begins.
+        claims = len(claimed(run))
         await engine.submit(ResumeProject(project_id=run.project_id))
         assert await run.until_rest() is PipelineStatus.PAUSED
         assert len(runtime.started) == sessions
+        assert len(claimed(run)) == claims, "an item was claimed for which nothing is left"
         await raised(run, scope, resource, None)
         await engine.submit(ResumeProject(project_id=run.project_id))
         assert await run.until_rest() is PipelineStatus.COMPLETED

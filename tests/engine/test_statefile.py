@@ -14,6 +14,7 @@ from orchestrator_tui.domain.records import Comment, Dossier
 from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.statefile import STATE_FILE, read_state, render, write_state
 from tests.engine.dossiers import NOON, at_work, dossiers, id_of, item
+from tests.unprivileged import readable_folder, unprivileged
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -161,11 +162,12 @@ def test_a_folder_or_a_huge_file_in_its_place_is_refused(tmp_path: Path) -> None
     assert "it is larger than 100,000,000 bytes" in refusal(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
-    write_state(tmp_path, render(at_work()))
-    (tmp_path / STATE_FILE).chmod(0)
-    assert "it cannot be read: Permission denied" in refusal(tmp_path)
+def test_a_file_that_may_not_be_read_is_told() -> None:
+    with readable_folder() as folder:
+        write_state(folder, render(at_work()))
+        (folder / STATE_FILE).chmod(0)
+        with unprivileged():
+            assert "it cannot be read: Permission denied" in refusal(folder)
 
 
 def test_writing_does_not_follow_a_link_and_only_the_owner_may_read_it(tmp_path: Path) -> None:

@@ -285,3 +285,17 @@ async def test_what_a_person_changed_around_an_advance_that_was_cut_off_is_kept(
 
 async def test_the_git_of_this_machine_can_merge(checkout: Checkout) -> None:
     assert await checkout.can_merge()
+
+
+async def test_worktrees_of_a_project_that_was_moved_are_still_its_own(checkout: Checkout, tmp_path: Path) -> None:
+    old = checkout.directory
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.directory / "a.txt").write_text("half-made\n")
+    moved = Checkout(old.rename(tmp_path / "moved"), checkout._git_environment)
+    await moved.take_along_worktrees(old)
+    await moved.mend()
+    assert not (moved.worktrees / "TASK-1").exists()
+    again = await moved.open_worktree("TASK-1")
+    (patch,) = (moved.notes / "patches").iterdir()
+    assert await again.put_back(patch)
+    assert (again.directory / "a.txt").read_text() == "half-made\n"

@@ -16,6 +16,7 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import ResumeProject
 from orchestrator_tui.domain.statuses import AgentStatus, Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.domain.troubles import Rung, Trouble
+from orchestrator_tui.engine import journal
 from orchestrator_tui.engine.progress import changed_since
 from tests.recovery import troubled
 from tests.recovery.troubled import FakeClock, Fault, TroubledRuntime, breakable_scenario, in_turn
@@ -300,3 +301,18 @@ async def test_finished_means_that_no_session_starts_any_more(tmp_path: Path) ->
         assert len(runtime.started) == sessions
         ended = [session.status for session in await run.engine.sessions(run.project_id)]
         assert set(ended) == {AgentStatus.COMPLETED}
+
+
+@pytest.mark.parametrize("role", ["developer", "architect"])
+async def test_a_session_that_fails_and_what_follows_it_are_stored_as_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    commits: list[list[events.Event]] = []
+    monkeypatch.setattr(journal, "write", lambda stored: commits.append([one.event for one in stored]))
+    fault = troubled.ends(error_kind="max_turns", error="too many turns")
+    monkeypatch.setitem(PHASES, "architecture", {"pattern": "single", "checkpoint_pause": False})
+    async with played(tmp_path, [fault], role=role) as (run, _):
+        assert await status(run) is PipelineStatus.COMPLETED
+    (stored,) = [told for told in commits if any(isinstance(event, events.AttemptFailed) for event in told)]
+    about_item = [events.WorkItemCommented] if role == "developer" else []
+    assert [type(event) for event in stored] == [events.AgentFinished, *about_item, events.AttemptFailed]

@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Request
+from fastapi import APIRouter, Body, Request
 from starlette.responses import Response
 
 from orchestrator_tui.api import wire
-from orchestrator_tui.api.commands import Asked, Outcome, check_key
-from orchestrator_tui.api.routes.parts import House, Reference, TheHouse, needs, sender_of
+from orchestrator_tui.api.commands import Asked, check_key
+from orchestrator_tui.api.routes.errands import BY, OPERATE, Empty, Errand, Key, TheErrand, sent
+from orchestrator_tui.api.routes.parts import TheHouse
 from orchestrator_tui.api.schemas import (
     Answer,
     AnyCommand,
@@ -17,11 +18,9 @@ from orchestrator_tui.api.schemas import (
     Done,
     Edit,
     NewProject,
-    Nothing,
     Reject,
     Stop,
 )
-from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.commands import (
     AnswerRequest,
     Command,
@@ -33,13 +32,9 @@ from orchestrator_tui.domain.commands import (
 from orchestrator_tui.domain.errors import IllegalTransition, RequestClosed
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, RequestKind
+from orchestrator_tui.engine.client import EngineClient
 
 router = APIRouter(tags=["do"])
-OPERATE = needs(Scope.OPERATE)
-Key = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="What is sent again under it is not done again.")
-]
-BY = "api"
 
 
 @router.post("/projects", summary="Create new project with idea", status_code=201, response_model=Done, **OPERATE)
@@ -55,40 +50,27 @@ async def create_project(request: Request, house: TheHouse, body: NewProject, ke
 
 
 @router.post("/projects/{reference}/resume", summary="Resume paused project", response_model=Done, **OPERATE)
-async def resume_project(
-    request: Request,
-    house: TheHouse,
-    reference: Reference,
-    body: Annotated[Nothing | None, Body()] = None,
-    key: Key = None,
-) -> Response:
-    return await sent(request, house, ResumeProject(project_id=await id_of(house, reference)), key)
+async def resume_project(errand: TheErrand, body: Empty = None) -> Response:
+    return await errand.send(ResumeProject(project_id=await errand.project_id()))
 
 
 @router.post("/projects/{reference}/stop", summary="Stop project gracefully", response_model=Done, **OPERATE)
-async def stop_project(
-    request: Request,
-    house: TheHouse,
-    reference: Reference,
-    body: Annotated[Stop | None, Body()] = None,
-    key: Key = None,
-) -> Response:
+async def stop_project(errand: TheErrand, body: Annotated[Stop | None, Body()] = None) -> Response:
     """Answers once it rests, or once another process was asked to stop it."""
     how = body or Stop()
-    command = StopProject(project_id=await id_of(house, reference), reason=how.reason, force=how.force)
-    return await sent(request, house, command, key)
+    return await errand.send(StopProject(project_id=await errand.project_id(), reason=how.reason, force=how.force))
 
 
 @router.post("/projects/{reference}/approve", summary="Approve checkpoint", response_model=Done, **OPERATE)
-async def approve(request: Request, house: TheHouse, reference: Reference, body: Approve, key: Key = None) -> Response:
+async def approve(errand: TheErrand, body: Approve) -> Response:
     def command(waiting: InputRequest) -> Command:
         return AnswerRequest(request_id=waiting.id, choice=Choice.APPROVE, content_hash=body.content_hash, by=BY)
 
-    return await _answered(request, house, reference, body, RequestKind.APPROVAL, command, key)
+    return await _answered(errand, body, RequestKind.APPROVAL, command)
 
 
 @router.post("/projects/{reference}/reject", summary="Ask for changes", response_model=Done, **OPERATE)
-async def reject(request: Request, house: TheHouse, reference: Reference, body: Reject, key: Key = None) -> Response:
+async def reject(errand: TheErrand, body: Reject) -> Response:
     def command(waiting: InputRequest) -> Command:
         return AnswerRequest(
             request_id=waiting.id,
@@ -98,27 +80,25 @@ async def reject(request: Request, house: TheHouse, reference: Reference, body: 
             by=BY,
         )
 
-    return await _answered(request, house, reference, body, RequestKind.APPROVAL, command, key)
+    return await _answered(errand, body, RequestKind.APPROVAL, command)
 
 
 @router.post("/projects/{reference}/edit", summary="Replace the document", response_model=Done, **OPERATE)
-async def edit(request: Request, house: TheHouse, reference: Reference, body: Edit, key: Key = None) -> Response:
+async def edit(errand: TheErrand, body: Edit) -> Response:
     def command(waiting: InputRequest) -> Command:
         return EditArtifact(request_id=waiting.id, content_hash=body.content_hash, markdown=body.markdown, by=BY)
 
-    return await _answered(request, house, reference, body, RequestKind.APPROVAL, command, key)
+    return await _answered(errand, body, RequestKind.APPROVAL, command)
 
 
 @router.post("/projects/{reference}/answer", summary="Answer any question", response_model=Done, **OPERATE)
-async def give_answer(
-    request: Request, house: TheHouse, reference: Reference, body: Answer, key: Key = None
-) -> Response:
+async def give_answer(errand: TheErrand, body: Answer) -> Response:
     def command(waiting: InputRequest) -> Command:
         return AnswerRequest(
             request_id=waiting.id, choice=body.choice, content_hash=body.content_hash, text=body.text, by=BY
         )
 
-    return await _answered(request, house, reference, body, None, command, key)
+    return await _answered(errand, body, None, command)
 
 
 @router.post("/commands", summary="Any command", response_model=Done, **OPERATE)
@@ -129,50 +109,31 @@ async def send_command(
     return await sent(request, house, wire.command_from(body.model_dump(mode="json")), key)
 
 
-async def sent(request: Request, house: House, command: Command, key: str | None) -> Response:
-    """Carry out a command once; its answer."""
-    check_key(key)
-    return _told(await house.commands.carry_out(command, sender_of(request), key))
-
-
 async def _answered(
-    request: Request,
-    house: House,
-    reference: str,
+    errand: Errand,
     body: Approve | Reject | Edit | Answer,
     kind: RequestKind | None,
     command: Callable[[InputRequest], Command],
-    key: str | None,
 ) -> Response:
     """Carry out once what `command` makes of the question that is meant, which is looked for the first time only: once
     it is answered it waits no more."""
-    check_key(key)
-    project_id = await id_of(house, reference)
+    check_key(errand.key)
+    project_id = await errand.project_id()
 
     async def find() -> Command:
-        return command(await _waiting(house, project_id, body.content_hash, body.request_id, kind))
+        return command(await _waiting(errand.house.client, project_id, body.content_hash, body.request_id, kind))
 
-    asked = Asked(
-        find=find,
-        kind=EditArtifact if isinstance(body, Edit) else AnswerRequest,
-        said=wire.dumps([type(body).__name__, project_id, body.model_dump(mode="json")]),
+    return await errand.send_asked(
+        Asked(
+            find=find,
+            kind=EditArtifact if isinstance(body, Edit) else AnswerRequest,
+            said=wire.dumps([type(body).__name__, project_id, body.model_dump(mode="json")]),
+        )
     )
-    return _told(await house.commands.carry_out_asked(asked, sender_of(request), key))
-
-
-def _told(outcome: Outcome) -> Response:
-    media_type = "application/json" if outcome.status < 400 else "application/problem+json"
-    headers = {"Idempotent-Replayed": "true"} if outcome.repeated else {}
-    return Response(outcome.body, outcome.status, headers, media_type)
-
-
-async def id_of(house: House, reference: str) -> str:
-    """The id of a project. Raises ProjectNotFound."""
-    return (await house.client.find_project(reference)).id
 
 
 async def _waiting(
-    house: House, project_id: str, content_hash: str, request_id: str | None, kind: RequestKind | None
+    client: EngineClient, project_id: str, content_hash: str, request_id: str | None, kind: RequestKind | None
 ) -> InputRequest:
     """The question that is meant: the one named, or the one with that content.
 
@@ -180,7 +141,7 @@ async def _waiting(
         RequestClosed: none has that content now.
         IllegalTransition: nothing is asked.
     """
-    asked = [one for one in await house.client.requests(project_id) if kind in (None, one.kind)]
+    asked = [one for one in await client.requests(project_id) if kind in (None, one.kind)]
     if request_id is not None:
         asked = [one for one in asked if one.id == request_id]
     if not asked:

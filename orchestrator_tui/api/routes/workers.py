@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from orchestrator_tui.api.routes.doing import Key, sent
+from orchestrator_tui.api.routes.errands import Empty, Key, sent
 from orchestrator_tui.api.routes.parts import TheHouse, answer, needs
-from orchestrator_tui.api.schemas import Drained, Nothing
+from orchestrator_tui.api.schemas import Drained
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.commands import DrainWorker
 from orchestrator_tui.domain.records import WorkerRecord
@@ -26,7 +26,7 @@ async def drain_worker(
     request: Request,
     house: TheHouse,
     worker: Annotated[str, Path(max_length=300, description="A worker's name or id.")],
-    body: Annotated[Nothing | None, Body()] = None,
+    body: Empty = None,
     key: Key = None,
 ) -> Response:
     """It hands over what it runs at safe points, and takes nothing more until it is started again."""

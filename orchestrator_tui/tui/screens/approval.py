@@ -272,6 +272,7 @@ class ApprovalScreen(Question):
             try:
                 text = await edit_text(text, self.context.environ, keep=self._keep_saved)
             except BaseException as error:
+                # A cancellation, too: it is raised below.
                 failure = error
         if failure is not None:
             raise failure
