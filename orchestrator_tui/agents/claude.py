@@ -57,7 +57,7 @@ from orchestrator_tui.agents.kept_files import is_uuid, remove_conversation
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers, end_strays
 from orchestrator_tui.agents.tools import counsel_server
-from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, key_of
 from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_of_models
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.agents.typing_mask import TypingMask
@@ -87,6 +87,7 @@ class ClaudeRuntime:
         sandbox_of: what the commands of a project's agents run in, by its id; None for no sandbox.
         hide: takes credentials out of everything an agent says, calls, gets and answers.
         transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
+        workspace: the folder below which projects lie, where that need not be the same one on every machine.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class ClaudeRuntime:
         transcripts: TranscriptStore | None = None,
         sandbox_of: Callable[[str], Bubblewrap | None] = lambda project_id: None,
         hide: Callable[[str], str] = mask_tokens,
+        workspace: Path | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._paths = paths
@@ -111,6 +113,7 @@ class ClaudeRuntime:
         self._transcripts = transcripts
         self._sandbox_of = sandbox_of
         self._hide = hide
+        self._workspace = workspace
 
     @property
     def scripted(self) -> bool:
@@ -142,7 +145,9 @@ class ClaudeRuntime:
         Raises:
             StoreUnavailable: that cannot be read.
         """
-        return self._transcripts is None or await is_kept(self._transcripts, session_id, directory=directory)
+        if self._transcripts is None:
+            return True
+        return await is_kept(self._transcripts, session_id, directory=directory, workspace=self._workspace)
 
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():
@@ -152,13 +157,22 @@ class ClaudeRuntime:
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
         transcripts = self._transcripts and (request.transcripts or self._transcripts)
-        mirror = TranscriptMirror(transcripts, self._hide) if transcripts is not None else None
+        mirror = None
+        if transcripts is not None:
+            key = await asyncio.to_thread(key_of, request.directory, self._workspace)
+            mirror = TranscriptMirror(transcripts, self._hide, key)
         async with self._starts:
             try:
                 options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile, mirror)
                 if request.resume is not None and transcripts is not None:
                     config = config_folder(self._paths, request.project_id)
-                    await bring_back(transcripts, request.resume, directory=request.directory, config=config)
+                    await bring_back(
+                        transcripts,
+                        request.resume,
+                        directory=request.directory,
+                        config=config,
+                        workspace=self._workspace,
+                    )
             except OSError as error:
                 raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)

@@ -78,7 +78,8 @@ class Workspace:
     """A folder that agents work in. Every git call has hooks and signing switched off: the repository is not trusted.
 
     Whatever writes raises `DiskFull` when there is no room left. Before something is committed `still_ours` is asked,
-    which raises `LeaseLost` when another process has the project by now: git checks no lease.
+    which raises `LeaseLost` when another process has the project by now: git checks no lease. What was committed is
+    handed to `publish` before anybody is told of it.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Workspace:
         """`project` is the project's own folder, `repository` what git keeps of `directory`, where that is another."""
         self.directory = directory
         self._still_ours = still_ours
+        self.publish: Callable[[], Awaitable[None]] = nothing_to_publish
         self.project = project or directory
         self._repository = repository or directory / ".git"
         self._environment = {
@@ -174,6 +176,12 @@ class Workspace:
         finished = await self._run("rev-parse", "-q", "--verify", "HEAD")
         return finished.output.strip() if finished.exit_code == 0 else None
 
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is in the repository, if there is one."""
+        if not _HASH.fullmatch(commit) or not self._has_repository():
+            return False
+        return (await self._run("cat-file", "-e", f"{commit}^{{commit}}")).exit_code == 0
+
     async def changes(self) -> str:
         """What differs from the last commit, a line a file (git's short status); empty when nothing does."""
         return (await self._git("status", "--porcelain", "--untracked-files=all")).rstrip()
@@ -191,11 +199,14 @@ class Workspace:
         await self._remove_drafts()
         await self._git("add", "-A")
         if not await self.has_changed(since):
+            # A person may have committed it.
+            await self.publish()
             return None
         if self._still_ours is not None:
             await self._still_ours()
         text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
+        await self.publish()
         return await self._describe(message)
 
     async def phase_commit(self, phase: str) -> Commit | None:
@@ -299,16 +310,33 @@ class Workspace:
         self.require_room()
         await self._git("add", "-A")
         head = await self.head()
-        against = [head] if head else []
-        patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
-        patch.parent.mkdir(parents=True, exist_ok=True)
-        changed = await self._git("diff", "--cached", "--name-only", "-z", *against)
-        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
-        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against)
+        patch = await self._changes_as_patch(name, moment, head)
         if head:
             await self._git("reset", "-q", "--hard", head)
         else:
             await self._git("rm", "-r", "-q", "-f", ".")
+        return patch
+
+    async def copy_changes(self, name: str, moment: datetime) -> Path | None:
+        """As `set_aside`, but the files stay as they are."""
+        if not (self.directory / ".git").exists() or not await self.changes():
+            return None
+        self.require_room()
+        with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
+            apart = await asyncio.to_thread(self._index_apart, Path(folder))
+            await self._git("add", "-A", environment=apart)
+            return await self._changes_as_patch(name, moment, await self.head(), apart)
+
+    async def _changes_as_patch(
+        self, name: str, moment: datetime, head: str | None, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Path:
+        """What the index has and commit `head` has not, as a patch in the notes folder."""
+        against = [head] if head else []
+        patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
+        patch.parent.mkdir(parents=True, exist_ok=True)
+        changed = await self._git("diff", "--cached", "--name-only", "-z", *against, environment=environment)
+        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
+        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against, environment=environment)
         return patch
 
     async def newest_patch(self, name: str, *, since: datetime) -> Path | None:
@@ -342,14 +370,16 @@ class Workspace:
                     with suppress(OSError, OverflowError):
                         os.utime(target, ns=(int(number), int(number)), follow_symlinks=False)
 
-    async def _write_patch(self, patch: Path, times: str, *arguments: str) -> None:
+    async def _write_patch(
+        self, patch: Path, times: str, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Written by git itself: a text file in another encoding than UTF-8 keeps its bytes. Not by its `--output`,
         which ends well although the disk is full."""
         try:
             with patch.open("wb") as file:
                 file.write(times.encode(errors="surrogateescape"))
                 file.flush()
-                await self._git(*arguments, into=file)
+                await self._git(*arguments, environment=environment, into=file)
                 # The next step throws away what is in it.
                 await asyncio.to_thread(os.fsync, file.fileno())
         except BaseException:
@@ -483,6 +513,10 @@ class Workspace:
         if finished.exit_code != 0 and room.tells_of_full_disk(finished.output):
             raise DiskFull(self.directory)
         return finished
+
+
+async def nothing_to_publish() -> None:
+    """For a folder that nobody else needs to know of."""
 
 
 def with_trailers(message: str, *, item_id: str | None = None, phase: str | None = None) -> str:
