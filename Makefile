@@ -54,7 +54,7 @@ bench-parallel: $(VENV)/.dev  ## Several implementers in one project: about 15 m
 crash-matrix: $(VENV)/.dev  ## kill -9 at every moment of the rehearsal, on both databases: an hour; MATRIX="--without-cli" is a small one.
 	$(BIN)/python -m tests.crash $(MATRIX)
 
-container-test: $(VENV)/.dev  ## A project led to its end in containers, by docker or podman; CONTAINER="--image NAME" builds none.
+container-test: $(VENV)/.dev  ## Projects led to their ends in containers, by docker or podman; CONTAINER="--image NAME" builds none.
 	$(BIN)/python -m tests.containers $(CONTAINER)
 
 screenshots: $(VENV)/.dev  ## The pictures of the README, from the rehearsal played in the dashboard: about three minutes.

@@ -31,12 +31,19 @@ PLAN = Plan(projects=6, items=4, seconds=0, stall=60, heartbeat=1.5)
 """Each worker runs as many projects as there are, so that nothing but processors limits it."""
 
 
+STATEMENTS = """
+    SELECT sum(calls)::bigint FROM pg_stat_statements JOIN pg_database ON pg_database.oid = dbid
+    WHERE datname = current_database() AND query !~* '^(begin|start|commit|rollback|savepoint|release|set)'
+"""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
     """`seconds` is the time from the first project's beginning to the last one's end."""
 
     seconds: float
     events: int
+    statements: int
     transactions: int
     megabytes: float
 
@@ -49,15 +56,30 @@ class Measured:
         return 1000 * self.seconds / self.events
 
 
+async def count_statements(server: OwnPostgres) -> None:
+    """Have the server count them, those that begin and end transactions left out."""
+    connection = await asyncpg.connect(server.url)
+    await connection.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+    await connection.close()
+    await server.stop()
+    await server.start()
+
+
 @asynccontextmanager
 async def fresh(server: OwnPostgres, name: str) -> AsyncIterator[str]:
     """A database of that name."""
     connection = await asyncpg.connect(server.url)
     try:
         await connection.execute(f"CREATE DATABASE {name}")
-        yield server.url.replace("/postgres?", f"/{name}?")
     finally:
         await connection.close()
+    url = server.url.replace("/postgres?", f"/{name}?")
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("CREATE EXTENSION pg_stat_statements")
+    finally:
+        await connection.close()
+    yield url
 
 
 async def measured(home: Path, url: str, workers: int) -> Measured:
@@ -88,7 +110,8 @@ async def _until_there(engine: LocalEngine, workers: int) -> None:
 
 
 async def _finished(engine: LocalEngine, url: str) -> Measured:
-    before, began, left = await _transactions(url), time.monotonic(), PLAN.projects
+    before, told_before = await _transactions(url), await _asked(url, STATEMENTS)
+    began, left = time.monotonic(), PLAN.projects
     size_before = await _asked(url, "SELECT pg_database_size(current_database())")
     async with engine.subscribe(0) as stream:
         for number in range(PLAN.projects):
@@ -107,7 +130,13 @@ async def _finished(engine: LocalEngine, url: str) -> Measured:
     await asyncio.sleep(1.5)
     size = await _asked(url, "SELECT pg_database_size(current_database())") - size_before
     transactions = await _transactions(url) - before
-    return Measured(seconds=seconds, events=count, transactions=transactions, megabytes=size / 1_000_000)
+    return Measured(
+        seconds=seconds,
+        events=count,
+        statements=await _asked(url, STATEMENTS) - told_before,
+        transactions=transactions,
+        megabytes=size / 1_000_000,
+    )
 
 
 async def _transactions(url: str) -> int:
@@ -135,6 +164,7 @@ def main() -> None:
             async with fresh(server, f"with_{workers}") as url:
                 return await measured(Path(name) / f"home-{workers}", url, workers)
 
+        asyncio.run(count_statements(server))
         for workers in (0, *WORKERS):
             found[workers] = asyncio.run(one(workers))
     alone = found[0]
@@ -149,6 +179,9 @@ def main() -> None:
         )
     metrics["1 worker: time per event"] = Metric(
         value=found[1].milliseconds_per_event, unit="ms", baseline=alone.milliseconds_per_event
+    )
+    metrics["3 workers: statements per work item"] = Metric(
+        value=found[3].statements / items, unit="", baseline=alone.statements / items
     )
     metrics["3 workers: transactions per work item"] = Metric(
         value=found[3].transactions / items, unit="", baseline=alone.transactions / items

@@ -1,8 +1,8 @@
 """Several implementers in one project: how long 60 items take, beside the best that is possible.
 
-The model is scripted and takes its time for each item; that time alone makes the best possible one: the longest path
-through the dependencies, or all of it shared by the implementers without a gap, whichever is longer. What is taken more
-is ours: sessions that start, checks that run, the merge queue, and implementers that have nothing ready to do.
+The model is scripted and takes its time for each item; that time and the dependencies alone make the best possible one.
+What is taken more is ours: sessions that start, checks that run, the merge queue, and implementers that have nothing to
+do because of what was begun before: nobody knows beforehand how long an item will take.
 """
 
 import argparse
@@ -65,12 +65,60 @@ class ThinkingRuntime(Scripted):
         yield ThinkingSession(scenario=self.scenario, request=request)
 
 
+PRECISION = 0.05
+"""Of the best possible time, in seconds."""
+
+
 def best(thinking: Sequence[float], implementers: int) -> float:
-    """Seconds that so many implementers need at the least."""
-    ends: list[float] = []
-    for number, seconds in enumerate(thinking, 1):
-        ends.append(seconds + max((ends[earlier - 1] for earlier in dependencies(number)), default=0.0))
-    return max(max(ends), sum(thinking) / implementers)
+    """Seconds that so many implementers need at the least, to whom it is known how long each item takes.
+
+    That is the longest path through the dependencies, or all work shared without a gap, and usually longer than both:
+    at first and at last there is not enough that could be done side by side. The bound of Fernández and Bussell (1973)
+    counts that: whatever the order, so much of the work falls into an interval, and no more than all can do in it may.
+    """
+    begins, after = _earliest(thinking), _left_after(thinking)
+    path = max(map(sum, zip(begins, thinking, strict=True)))
+    low, high = max(path, sum(thinking) / implementers), sum(thinking)
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        if _may_do(thinking, begins, [middle - one for one in after], implementers):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _earliest(thinking: Sequence[float]) -> list[float]:
+    """When each item can begin at the earliest."""
+    begins: list[float] = []
+    for number, _ in enumerate(thinking, 1):
+        begins.append(max((begins[one - 1] + thinking[one - 1] for one in dependencies(number)), default=0.0))
+    return begins
+
+
+def _left_after(thinking: Sequence[float]) -> list[float]:
+    """How long it takes at least from the end of each item to the end of all that waits for it."""
+    left = [0.0] * len(thinking)
+    for number in range(len(thinking), 0, -1):
+        for earlier in dependencies(number):
+            left[earlier - 1] = max(left[earlier - 1], thinking[number - 1] + left[number - 1])
+    return left
+
+
+def _may_do(thinking: Sequence[float], begins: Sequence[float], ends: Sequence[float], implementers: int) -> bool:
+    """Whether in no interval there is more to do than they can, when items begin and end not before and after these."""
+    items = list(zip(thinking, begins, ends, strict=True))
+    moments = sorted({*begins, *ends, *(b + t for t, b, _ in items), *(e - t for t, _, e in items)})
+    return not any(
+        sum(min(_shared(b, b + t, start, end), _shared(e - t, e, start, end)) for t, b, e in items)
+        > implementers * (end - start) + PRECISION / 10
+        for at, start in enumerate(moments)
+        for end in moments[at + 1 :]
+    )
+
+
+def _shared(one: float, one_end: float, other: float, other_end: float) -> float:
+    return max(0.0, min(one_end, other_end) - max(one, other))
 
 
 def times(items: int, seconds: float) -> list[float]:

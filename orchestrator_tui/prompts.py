@@ -240,14 +240,11 @@ def _tidy(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
+    """What a prompt asks for: variables with the first line of each, and other files."""
+
     path: Path
-    tree: nodes.Template
-
-    def line_of(self, variable: str) -> int:
-        return min(node.lineno for node in self.tree.find_all(nodes.Name) if node.name == variable)
-
-    def includes(self) -> set[str]:
-        return {name for name in find_referenced_templates(self.tree) if name is not None}
+    variables: Mapping[str, int]
+    includes: frozenset[str]
 
 
 def _files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -261,7 +258,19 @@ def _parse(environment: ImmutableSandboxedEnvironment, name: str) -> _Parsed:
     assert environment.loader is not None
     source, filename, _ = environment.loader.get_source(environment, name)
     environment.compile(source, name, filename)
-    return _Parsed(Path(filename or name), environment.parse(source, name, filename))
+    return _parsed(source, name, filename)
+
+
+@lru_cache(maxsize=256)
+def _parsed(source: str, name: str, filename: str | None) -> _Parsed:
+    tree = ImmutableSandboxedEnvironment(**_STYLE).parse(source, name, filename)
+    wanted = find_undeclared_variables(tree)
+    # Backwards, so that the first line of a name is the one that stays.
+    lines = sorted(
+        ((node.lineno, node.name) for node in tree.find_all(nodes.Name) if node.name in wanted), reverse=True
+    )
+    includes = frozenset(name for name in find_referenced_templates(tree) if name is not None)
+    return _Parsed(Path(filename or name), {name: line for line, name in lines}, includes)
 
 
 def _problems(
@@ -274,9 +283,9 @@ def _problems(
     allowed = variables | environment.globals.keys()
     for name in _with_includes(file, parsed):
         prompt = parsed[name]
-        for variable in sorted(find_undeclared_variables(prompt.tree) - allowed):
+        for variable in sorted(prompt.variables.keys() - allowed):
             yield _unknown(prompt, variable, variables)
-        for absent in sorted(prompt.includes() - parsed.keys()):
+        for absent in sorted(prompt.includes - parsed.keys()):
             yield _broken(TemplateNotFound(absent), prompt.path, folders).message
 
 
@@ -284,20 +293,20 @@ def _with_includes(file: str, parsed: Mapping[str, _Parsed]) -> list[str]:
     """The prompt and all that it includes, directly or not."""
     reached = [file] if file in parsed else []
     for name in reached:
-        reached += sorted(parsed[name].includes() & parsed.keys() - set(reached))
+        reached += sorted(parsed[name].includes & parsed.keys() - set(reached))
     return reached
 
 
 def _unknown(prompt: _Parsed, variable: str, variables: frozenset[str]) -> str:
     close = difflib.get_close_matches(variable, variables, n=1)
     advice = f"did you mean {close[0]}?" if close else f"it gets {', '.join(sorted(variables))}."
-    return f"{prompt.path}, line {prompt.line_of(variable)}: the variable {variable} is not known here; {advice}"
+    return f"{prompt.path}, line {prompt.variables[variable]}: the variable {variable} is not known here; {advice}"
 
 
 def _misnamed(parsed: Mapping[str, _Parsed], known: Mapping[str, frozenset[str]]) -> Iterator[str]:
     """A file that nothing uses and that is called almost like a prompt would be passed over in silence."""
     names = [prompt + SUFFIX for prompt in known]
-    used = {*names, *(name for prompt in parsed.values() for name in prompt.includes())}
+    used = {*names, *(name for prompt in parsed.values() for name in prompt.includes)}
     for name in sorted(parsed.keys() - used):
         if close := difflib.get_close_matches(name, names, n=1, cutoff=0.85):
             yield f"{parsed[name].path}: there is no prompt of this name; did you mean {close[0]}?"

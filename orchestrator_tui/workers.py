@@ -12,12 +12,11 @@ from orchestrator_tui.domain.records import Project, WorkerRecord
 from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.heartbeat import BEATS
 from orchestrator_tui.engine.runs import Runs
-from orchestrator_tui.engine.silence import Silence
 from orchestrator_tui.engine.worker import Worker, WorkerOptions
 
 
 async def open_cluster(launch: Launch, store: SqlStore) -> Cluster:
-    """The queue in the database, and what is watched of those who run projects.
+    """The queue in the database, and how urgent a project is in it.
 
     Raises:
         SettingsError: there can be none.
@@ -38,7 +37,7 @@ async def open_cluster(launch: Launch, store: SqlStore) -> Cluster:
     def priority_of(project: Project) -> int:
         return launch.settings(project.config.get("settings", {})).cluster.priority
 
-    return Cluster(queue=await open_queue(store), silence=Silence(), priority_of=priority_of)
+    return Cluster(queue=await open_queue(store), priority_of=priority_of)
 
 
 def make_worker(settings: Settings, store: SqlStore, runs: Runs, cluster: Cluster, concurrency: int | None) -> Worker:

@@ -190,6 +190,12 @@ def _limited(name: str, annotation: Any) -> Any:
     return annotation
 
 
+class _Command(Body):
+    """What bodies of commands share: made below, they have no source to take words from, and looking for it is slow."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
 def _command_model(name: str, kind: type[Any]) -> type[BaseModel]:
     """The body of a command: its fields, with their defaults, and its name as `type`."""
     hints = get_type_hints(kind)
@@ -200,7 +206,7 @@ def _command_model(name: str, kind: type[Any]) -> type[BaseModel]:
             members[field.name] = (annotation, Field(default_factory=field.default_factory))
         else:
             members[field.name] = (annotation, ... if field.default is MISSING else field.default)
-    return create_model(name, __base__=Body, __doc__=kind.__doc__, **members)
+    return create_model(name, __base__=_Command, __doc__=kind.__doc__, **members)
 
 
 if TYPE_CHECKING:

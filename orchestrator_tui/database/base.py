@@ -376,6 +376,10 @@ class Roster(Protocol):
         """Every project that waits for a worker or is said to be at work."""
         ...
 
+    async def lapse(self, seen: Wanted) -> None:
+        """The lease ran out without a heartbeat: anybody may take it. Nothing happens when it is another one by now."""
+        ...
+
 
 class Store(Protocol):
     """Everything that is kept. Reads take their own short transactions."""

@@ -1,15 +1,19 @@
 """Brings a database to the present schema when it is opened, one process at a time."""
 
 import asyncio
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
+from sqlalchemy.dialects import registry
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from orchestrator_tui.database.connection import Database
+from orchestrator_tui.database.models import Base, event_counter
 from orchestrator_tui.database.runner import Runner, connected
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 
-HEAD = "0011_cluster"
+HEAD = "0012_lapsed"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do; it only has to be the same in every process.
 _LOCK = 7_203_411_908
@@ -29,7 +33,8 @@ async def is_current(database: Database) -> bool:
 
 
 async def migrate(database: Database) -> None:
-    """Run the migrations that are missing; of several processes that want to, one does, and the others wait for it.
+    """Make the schema in an empty database, or run the migrations that are missing; of several processes that want to,
+    one does, and the others wait for it.
 
     Raises:
         StoreUnavailable: the database cannot be used, or was made by a newer version of the program.
@@ -39,7 +44,10 @@ async def migrate(database: Database) -> None:
             await _take_turn(writing)
         version = await _version(writing)
         if version != HEAD:
-            await writing.run_sync(lambda connection: _upgrade(connection, version, database.place))
+            if await writing.run_sync(lambda connection: inspect(connection).get_table_names()):
+                await writing.run_sync(lambda connection: upgrade(connection, version, database.place))
+            else:
+                await writing.run_sync(_create)
             await writing.commit()
 
 
@@ -64,7 +72,38 @@ async def _version(runner: Runner) -> str | None:
     return result.scalar_one_or_none()
 
 
-def _upgrade(connection: Connection, version: str | None, place: str) -> None:
+# As Alembic makes it.
+_VERSION = Table(
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32)),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+
+@cache
+def _schema(dialect: str) -> tuple[str, ...]:
+    """The statements that make the present schema."""
+    tables = [*Base.metadata.sorted_tables, _VERSION]
+    indexes = [index for table in tables for index in sorted(table.indexes, key=lambda index: str(index.name))]
+    made: list[ExecutableDDLElement] = [*map(CreateTable, tables), *map(CreateIndex, indexes)]
+    return tuple(str(one.compile(dialect=registry.load(dialect)())) for one in made)
+
+
+def _create(connection: Connection) -> None:
+    """The same as all migrations, one after the other: that takes the longer the more there are."""
+    for statement in _schema(connection.dialect.name):
+        connection.exec_driver_sql(statement)
+    connection.execute(event_counter.insert().values(id=1, seq=0))
+    connection.execute(_VERSION.insert().values(version_num=HEAD))
+
+
+def upgrade(connection: Connection, version: str | None, place: str) -> None:
+    """Run the migrations that are missing after `version`, on whatever is there.
+
+    Raises:
+        StoreRefused: it was made by a newer version of the program.
+    """
     # Alembic is needed only now, and slow to import.
     from alembic import command
     from alembic.config import Config

@@ -109,6 +109,7 @@ class PipelineStateRow(Base):
     owner: Mapped[str | None] = mapped_column(StorableText)
     epoch: Mapped[int]
     lease_seconds: Mapped[float | None]
+    lapsed: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

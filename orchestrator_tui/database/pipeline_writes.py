@@ -184,6 +184,7 @@ class PipelineWrites(Writes):
             epoch=epoch,
             heartbeat=moment,
             lease_seconds=lease_seconds,
+            lapsed=False,
             shutdown_requested=False,
             updated_at=moment,
         )
@@ -193,7 +194,7 @@ class PipelineWrites(Writes):
         state = await self.pipeline(lease.project_id)
         if (state.owner, state.epoch) == (lease.owner, lease.epoch):
             moment = now()
-            await self._set_state(lease.project_id, owner=None, heartbeat=moment, updated_at=moment)
+            await self._set_state(lease.project_id, owner=None, lapsed=False, heartbeat=moment, updated_at=moment)
 
     async def hold_lease(self, lease: Lease) -> None:
         held = select(pipeline_states.c.epoch, pipeline_states.c.owner).where(

@@ -1,10 +1,14 @@
 """An engine on PostgreSQL: its pool, its timeouts, and whether statements may stay prepared."""
 
+import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from orchestrator_tui.config.settings import DatabaseSettings
 from orchestrator_tui.database.columns import dump_json
@@ -12,6 +16,9 @@ from orchestrator_tui.database.failures import explain
 from orchestrator_tui.database.postgres_url import PostgresAddress, read_postgres_url
 
 Connect = Callable[[], Awaitable[Any]]
+
+IDLE_SECONDS = 1.0
+_USED_AT = "used_at"
 
 GRACE_SECONDS = 5.0
 """How much later than the server we give a statement up: a server that vanished says nothing."""
@@ -36,12 +43,34 @@ def postgres_engine(
         URL.create("postgresql+asyncpg"),
         creator=lambda: engine.dialect.loaded_dbapi.connect(async_creator_fn=connect, **prepared),
         json_serializer=dump_json,
-        pool_pre_ping=True,
         pool_size=settings.pool_size,
         max_overflow=settings.max_overflow,
         hide_parameters=True,
     )
+    _look_at_idle_connections(engine)
     return engine, None if pooled else connect
+
+
+def _look_at_idle_connections(engine: AsyncEngine) -> None:
+    """Ask a connection that nobody used for a while whether it is still there. One that was in use a moment ago is not
+    asked: that would be three more round trips for each transaction."""
+    sync = engine.sync_engine
+
+    @event.listens_for(sync, "checkin")
+    def used(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    @event.listens_for(sync, "checkout")
+    def look(connection: Any, record: ConnectionPoolEntry, proxy: PoolProxiedConnection) -> None:
+        if time.monotonic() - record.info.get(_USED_AT, math.inf) < IDLE_SECONDS:
+            return
+        try:
+            sync.dialect.do_ping(connection)
+        except sync.dialect.loaded_dbapi.Error as error:
+            if not sync.dialect.is_disconnect(error, connection, None):
+                raise
+            # All that are as old as this one are gone with it.
+            raise InvalidatePoolError from error
 
 
 def host_of(url: URL) -> str:

@@ -239,7 +239,7 @@ class SqlStore(Store):
                 await runner.commit()
 
     async def beat(self, lease: Lease) -> bool:
-        renewal = update(pipeline_states).where(*_held(lease)).values(heartbeat=now())
+        renewal = update(pipeline_states).where(*_held(lease)).values(heartbeat=now(), lapsed=False)
         async with self._writing_alone() as runner:
             return (await runner.run(renewal)).rowcount == 1
 

@@ -58,6 +58,16 @@ class SqlRoster:
         found: Sequence[Wanted] = await self._read(_wanted)
         return found
 
+    async def lapse(self, seen: Wanted) -> None:
+        column = pipeline_states.c
+        unchanged = (
+            column.project_id == seen.project_id,
+            column.epoch == seen.epoch,
+            column.heartbeat == seen.heartbeat,
+        )
+        async with self._write() as runner:
+            await runner.run(update(pipeline_states).where(*unchanged).values(lapsed=True))
+
 
 async def _workers(runner: Runner) -> Sequence[WorkerRecord]:
     owned = (
@@ -84,6 +94,7 @@ async def _wanted(runner: Runner) -> Sequence[Wanted]:
             column.owner,
             column.epoch,
             column.heartbeat,
+            column.lapsed,
         )
         .select_from(pipeline_states.join(projects))
         .where(or_(projects.c.status.in_(_AT_WORK), column.queued_at.is_not(None)))

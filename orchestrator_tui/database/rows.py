@@ -76,6 +76,7 @@ def pipeline_state(row: Row[Any]) -> PipelineState:
         owner=row.owner,
         epoch=row.epoch,
         lease_seconds=row.lease_seconds,
+        lapsed=row.lapsed,
         resumes_at=row.resumes_at,
         waits=row.waits,
         queued_at=row.queued_at,

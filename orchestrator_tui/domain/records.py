@@ -131,7 +131,8 @@ class AgentSnapshot:
 class PipelineState:
     """The persisted state of one project's pipeline (the seed's fields, and who runs it).
 
-    `lease_seconds` is how long the owner's lease lasts after each heartbeat, by the owner's settings.
+    `lease_seconds` is how long the owner's lease lasts after each heartbeat, by the owner's settings; `lapsed` says
+    that a worker has watched it run out without a heartbeat, which the next one would put right.
 
     A pipeline that is paused until `resumes_at` goes on by itself then; `waits` is how many such pauses came in a row
     without anything working in between. `queued_at` is since when it waits for a worker of a cluster.
@@ -151,6 +152,7 @@ class PipelineState:
     owner: str | None = None
     epoch: int = 0
     lease_seconds: float | None = None
+    lapsed: bool = False
     resumes_at: datetime | None = None
     waits: int = 0
     queued_at: datetime | None = None
@@ -211,6 +213,7 @@ class Wanted:
     owner: str | None
     epoch: int
     heartbeat: datetime | None
+    lapsed: bool = False
 
 
 def is_complete(state: PipelineState) -> bool:

@@ -1,5 +1,4 @@
-"""Projects that are to run somewhere in a cluster: how they come to wait for a worker, and what is known of the owners
-they have."""
+"""Projects that are to run somewhere in a cluster: how they come to wait for a worker."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from orchestrator_tui.domain.errors import WorkerNotFound
 from orchestrator_tui.domain.events import QueueChanged
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus
-from orchestrator_tui.engine.silence import Silence
 
 AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 
@@ -21,12 +19,10 @@ class Cluster:
     the queue; the queue says whose turn it is.
 
     Attributes:
-        silence: what this process knows of owners that give no sign.
         priority_of: how urgent a project is, by its own settings.
     """
 
     queue: WorkQueue
-    silence: Silence
     priority_of: Callable[[Project], int]
 
     async def enqueue(self, store: Store, project_id: str) -> None:

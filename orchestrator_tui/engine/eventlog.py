@@ -29,6 +29,7 @@ class EventLog:
         self._idle = asyncio.Event()
         self._idle.set()
         self._failure: StoreUnavailable | None = None
+        self._broken: Exception | None = None
         self.trouble = asyncio.Event()
         self._stack = AsyncExitStack()
 
@@ -64,15 +65,20 @@ class EventLog:
 
         Raises:
             StoreUnavailable: events could not be stored; they are kept, and tried again with the next call.
+            LeaseLost: they never will be, nor anything else.
         """
         if self._waiting or self._used:
             self._start()
         await self._idle.wait()
+        if self._broken is not None:
+            raise self._broken
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
 
     def _start(self) -> None:
+        if self._broken is not None:
+            return
         self._idle.clear()
         self._wake.set()
 
@@ -93,6 +99,11 @@ class EventLog:
                 self._used = used | self._used
                 self._failure = error
                 self.trouble.set()
+            except Exception as error:
+                # Another process has the project, or the program is at fault: whoever waits must not do so for ever.
+                self._broken = error
+                self._idle.set()
+                return
             if not (self._waiting or self._used) or self._failure is not None:
                 self._wake.clear()
                 self._idle.set()

@@ -204,6 +204,9 @@ class Run:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         if signs.lost.is_set():
+            # Before anything else: the project has another process, which must not find agents of ours at work.
+            work.cancel()
+            await self.sessions.kill()
             await self._ended(work)
             raise LeaseLost
         if self.log.trouble.is_set():

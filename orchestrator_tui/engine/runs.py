@@ -433,7 +433,6 @@ class Runs:
             self._owner,
             lease_seconds=self._options.lease_seconds,
             giving_up=self._closing,
-            silent_seconds=self._cluster.silence.seconds(state) if self._cluster is not None else 0.0,
         )
 
     def _sole_use(self, project: Project, before: PipelineState) -> AbstractContextManager[None]:

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from orchestrator_tui.domain.records import PipelineState, Wanted
+from orchestrator_tui.domain.records import Wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,28 +18,39 @@ class _Sign:
 
 
 class Silence:
-    """Watches the leases of all projects that are at work, for as long as their heartbeats can be stored at all."""
+    """Watches the leases of all projects that are at work, for as long as their heartbeats can be stored at all.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    `grace` is how many seconds an owner has for its next heartbeat, at least, after the database was away.
+    """
+
+    def __init__(self, grace: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._grace = grace
         self._clock = clock
         self._seen: dict[str, _Sign] = {}
-        self._looked_at = 0.0
+        self._looked_at = clock()
+        self._away = False
 
     def look(self, wanted: Iterable[Wanted]) -> None:
         """These are the leases now."""
-        before, self._seen, self._looked_at = self._seen, {}, self._clock()
+        moment = self._clock()
+        before = self._excused(moment) if self._away else self._seen
+        self._seen, self._looked_at, self._away = {}, moment, False
         for one in wanted:
             sign = before.get(one.project_id)
             if sign is None or (sign.epoch, sign.heartbeat) != (one.epoch, one.heartbeat):
-                sign = _Sign(one.epoch, one.heartbeat, self._looked_at)
+                sign = _Sign(one.epoch, one.heartbeat, moment)
             self._seen[one.project_id] = sign
 
-    def forget(self) -> None:
-        """The database was away: that nobody gave a sign meanwhile says nothing."""
-        self._seen = {}
+    def away(self) -> None:
+        """The database could not be asked: that nobody gives a sign until it can says nothing."""
+        self._away = True
 
-    def seconds(self, of: Wanted | PipelineState) -> float:
-        """How long at least the owner of a project has given no sign since that one; 0 when that is not known."""
+    def _excused(self, moment: float) -> dict[str, _Sign]:
+        lost = moment - self._looked_at + self._grace
+        return {of: replace(sign, since=min(moment, sign.since + lost)) for of, sign in self._seen.items()}
+
+    def seconds(self, of: Wanted) -> float:
+        """How long at least the owner of a project had given no sign at the last look; 0 when that is not known."""
         sign = self._seen.get(of.project_id)
         if sign is None or (sign.epoch, sign.heartbeat) != (of.epoch, of.heartbeat):
             return 0.0

@@ -18,24 +18,21 @@ async def take_lease(
     *,
     lease_seconds: float,
     giving_up: asyncio.Event | None = None,
-    silent_seconds: float = 0.0,
 ) -> Lease:
     """Become the owner of the project in `state`.
 
-    An owner whose process is known to be gone is followed at once, any other only after its lease, or ours if that is
-    longer, ran out on our own monotonic clock without being renewed: wall clocks of two hosts may differ, and jump.
-    Once `giving_up` is set that is not waited for any longer. `silent_seconds` is for how long this process has seen
-    already that it was not renewed.
+    An owner whose process is known to be gone, or whose lease a worker has seen lapse, is followed at once, any other
+    only after its lease, or ours if that is longer, ran out on our own monotonic clock without being renewed: wall
+    clocks of two hosts may differ, and jump. Once `giving_up` is set that is not waited for any longer.
 
     Raises:
         AlreadyOwned: another process runs the project, or may do so.
     """
     over = None
     if state.owner is not None and state.owner != me:
-        if not owner.is_gone(state.owner):
+        if not (state.lapsed or owner.is_gone(state.owner)):
             longest = max(lease_seconds, state.lease_seconds or 0)
-            if silent_seconds < longest:
-                await _watch(store, state, longest, giving_up or asyncio.Event())
+            await _watch(store, state, longest, giving_up or asyncio.Event())
         over = state
     async with store.transaction() as unit:
         lease = await unit.take_lease(state.project_id, me, lease_seconds=lease_seconds, over=over)

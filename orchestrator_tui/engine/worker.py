@@ -23,11 +23,12 @@ from orchestrator_tui.domain.errors import (
     StoreUnavailable,
 )
 from orchestrator_tui.domain.first import first_of
-from orchestrator_tui.domain.records import Wanted, WorkerRecord
+from orchestrator_tui.domain.records import PipelineState, Wanted, WorkerRecord
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.cluster import AT_WORK, Cluster
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.silence import Silence
 
 PUT_AGAIN_SECONDS = 10.0
 """How long a project that waits is left in peace after it was put into the queue from here."""
@@ -58,6 +59,7 @@ class Worker:
         self._runs = runs
         self._cluster = cluster
         self._options = options
+        self._silence = Silence(grace=options.heartbeat_seconds)
         self._bell = Bell()
         self._draining = asyncio.Event()
         self._jobs = set[asyncio.Task[None]]()
@@ -140,7 +142,11 @@ class Worker:
 
     async def _carry_out(self, project_id: str) -> None:
         state = await self._store.pipeline_state(project_id)
-        if state.queued_at is None and state.status not in AT_WORK:
+        at_work = state.status in AT_WORK
+        if at_work and not self._may_follow(state):
+            # Its job comes again when that one falls silent.
+            return
+        if state.queued_at is None and not at_work:
             return
         ran = not self._draining.is_set() and await self._runs.carry_out(project_id)
         if ran:
@@ -189,7 +195,7 @@ class Worker:
             try:
                 await step()
             except StoreUnavailable as error:
-                self._cluster.silence.forget()
+                self._silence.away()
                 logger.debug("the worker waits for the database: %s", error.message)
             except Exception:
                 logger.exception("what a worker does with every heartbeat failed")
@@ -211,10 +217,11 @@ class Worker:
 
     async def _look_around(self) -> None:
         """Put back what others left: the jobs of workers that are gone, and projects that nobody runs."""
-        revived = await self._cluster.queue.revive(self._options.stall_seconds)
         wanted = await self._store.roster.wanted()
-        self._cluster.silence.look(wanted)
-        left = [one for one in wanted if self._is_left(one)]
+        self._silence.look(wanted)
+        left = [one for one in [await self._judged(one) for one in wanted] if self._is_left(one)]
+        # After that: whoever gets such a job finds the lease of its project lapsed.
+        revived = await self._cluster.queue.revive(self._options.stall_seconds)
         moment = time.monotonic()
         for one in left:
             if one.status in AT_WORK or moment - self._put_at.get(one.project_id, -math.inf) >= PUT_AGAIN_SECONDS:
@@ -229,13 +236,22 @@ class Worker:
         priority = self._cluster.priority_of(await self._store.find_project(project_id))
         await self._cluster.queue.put(project_id, priority)
 
+    async def _judged(self, one: Wanted) -> Wanted:
+        """A lease whose owner was silent for too long is over, for everybody: who follows may be another worker."""
+        if one.lapsed or one.owner == self.record.process or self._silence.seconds(one) < self._options.stall_seconds:
+            return one
+        await self._store.roster.lapse(one)
+        return replace(one, lapsed=True)
+
     def _is_left(self, one: Wanted) -> bool:
         if one.status not in AT_WORK:
             # Who put it there also put it into the queue, or was about to.
             return one.queued_at is not None and (now() - one.queued_at).total_seconds() > self._options.stall_seconds
-        if one.owner is None or owner.is_gone(one.owner):
-            return True
-        return one.owner != self.record.process and self._cluster.silence.seconds(one) >= self._options.stall_seconds
+        return one.owner != self.record.process and self._may_follow(one)
+
+    def _may_follow(self, one: Wanted | PipelineState) -> bool:
+        """Whether the lease of a project at work can be taken here."""
+        return one.owner in (None, self.record.process) or one.lapsed or owner.is_gone(one.owner)
 
 
 def _load() -> float:

@@ -50,9 +50,9 @@ class Plan:
 
 @dataclass(slots=True)
 class Report:
-    """What came of it. `takeovers` are the seconds from each fault of a worker to the moment another had its projects;
-    `hindered` are those in which there was a further fault: who was about to take over was struck, or the database was
-    away."""
+    """What came of it. `takeovers` are the seconds from each fault of a worker to the moment another had its project,
+    or it went on with it by itself because nobody had; `hindered` are those in which there was a further fault: who
+    was about to take over was struck, or the database was away."""
 
     faults: int = 0
     problems: list[str] = field(default_factory=list)
@@ -137,6 +137,7 @@ class Faults:
         self._struck: list[tuple[float, str, Sequence[str]]] = []
         self._away: list[tuple[float, float]] = []
         self._thawing: list[asyncio.Task[None]] = []
+        self._thawed: list[tuple[float, str]] = []
 
     async def run(self) -> Report:
         """Carry it all out, and wait until every project is finished."""
@@ -200,6 +201,7 @@ class Faults:
         assert hand.process.pid is not None
         os.kill(hand.process.pid, signal.SIGCONT)
         hand.frozen = False
+        self._thawed.append((time.time(), hand.host))
 
     async def _restart(self) -> None:
         moment = time.time()
@@ -242,20 +244,16 @@ class Faults:
             (report.hindered if hindered else report.takeovers).append(seconds)
 
     def _takeovers(self, history: Sequence[Recorded]) -> Iterator[tuple[float, bool]]:
-        taken = [
-            (one.project_id, one.at.timestamp(), one.event.owner)
-            for one in history
-            if isinstance(one.event, events.LeaseTaken)
-        ]
+        taken = [(one.project_id, one.at.timestamp()) for one in history if isinstance(one.event, events.LeaseTaken)]
         for moment, host, owned in self._struck:
+            thawed = [at for at, of in self._thawed if of == host and at > moment]
             for project_id in owned:
-                after = [
-                    at for of, at, by in taken if of == project_id and at > moment and f" on {host} since" not in by
-                ]
-                if after:
-                    away = any(start < after[0] and end > moment for start, end in self._away)
-                    struck = any(moment < again < after[0] for again, _, _ in self._struck)
-                    yield after[0] - moment, away or struck
+                again = thawed + [at for of, at in taken if of == project_id and at > moment]
+                if again:
+                    first = min(again)
+                    away = any(start < first and end > moment for start, end in self._away)
+                    struck = any(moment < further < first for further, _, _ in self._struck)
+                    yield first - moment, away or struck
 
 
 async def _all_events(store: Store) -> AsyncIterator[Recorded]:

@@ -22,7 +22,7 @@ class Watch:
 def looked(*looks: tuple[float, Wanted]) -> float:
     """The silence of the last one, after looks at those moments."""
     watch = Watch()
-    silence = Silence(watch)
+    silence = Silence(1, watch)
     for watch.seconds, wanted in looks:
         silence.look([wanted])
     return silence.seconds(looks[-1][1])
@@ -39,7 +39,7 @@ def test_a_heartbeat_or_another_owner_ends_it() -> None:
 
 def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now() -> None:
     watch = Watch()
-    silence = Silence(watch)
+    silence = Silence(1, watch)
     assert silence.seconds(AT_WORK) == 0
     silence.look([AT_WORK])
     watch.seconds = 2
@@ -47,11 +47,22 @@ def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now(
     assert silence.seconds(replace(AT_WORK, epoch=2)) == 0
 
 
-def test_what_happened_while_the_database_was_away_is_held_against_nobody() -> None:
+def test_the_time_without_a_database_and_that_of_one_more_heartbeat_is_held_against_nobody() -> None:
     watch = Watch()
-    silence = Silence(watch)
+    silence = Silence(1, watch)
+    for watch.seconds in (0, 4):
+        silence.look([AT_WORK])
+    silence.away()
+    for watch.seconds in (10, 12):
+        silence.look([AT_WORK])
+    assert silence.seconds(AT_WORK) == 4 - 1 + 2
+
+
+def test_who_gave_a_sign_right_before_the_database_went_away_is_not_ahead_of_the_clock() -> None:
+    watch = Watch()
+    silence = Silence(3, watch)
     silence.look([AT_WORK])
-    silence.forget()
+    silence.away()
     for watch.seconds in (10, 12):
         silence.look([AT_WORK])
     assert silence.seconds(AT_WORK) == 2

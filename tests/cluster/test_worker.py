@@ -64,6 +64,26 @@ async def test_a_worker_that_ends_hands_over_to_another_at_a_safe_point(start: L
     assert reasons == [None, PauseReason.HAND_OVER, None, None]
 
 
+async def test_a_worker_whose_project_was_taken_lets_go_of_it_and_can_have_it_again(
+    start: Launch, patient: Patient
+) -> None:
+    async with open_engine(start, runtime=patient) as front, working(start, patient, "one") as one:
+        run = Watched(engine=front)
+        await run.create()
+        await patient.begun.wait()
+        running = one.service.engine._runs._running[run.project_id]
+        store = one.service.engine._store
+        async with store.transaction() as unit:
+            state = await unit.pipeline(run.project_id)
+            lease = await unit.take_lease(run.project_id, "process 8 on two since 1", over=state)
+        await running.ended()
+        assert (await store.pipeline_state(run.project_id)).owner == lease.owner
+        async with store.transaction() as unit:
+            await unit.release_lease(lease)
+        patient.go_on.set()
+        await until_completed(run)
+
+
 async def test_a_drained_worker_gives_everything_away_and_takes_nothing_more(start: Launch, patient: Patient) -> None:
     async with open_engine(start, runtime=patient) as front, working(start, patient, "one") as one:
         run = Watched(engine=front)

@@ -13,6 +13,8 @@ from tempfile import mkdtemp
 from typing import Any
 
 ENGINE, COMPOSE = "CONTAINER_ENGINE", "CONTAINER_COMPOSE"
+WITH_DB, EXTERNAL, WORKER = "orchestrator-with-db", "orchestrator", "worker"
+"""Services of the compose file."""
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROJECT_LABEL, SERVICE_LABEL = "com.docker.compose.project", "com.docker.compose.service"
 IMAGE_OWNER = 1000
@@ -111,11 +113,19 @@ class Lab:
 
     def container(self, service: str) -> str:
         """The id of a service's container."""
-        labels = {PROJECT_LABEL: self.name, SERVICE_LABEL: service}
-        filters = [part for label, value in labels.items() for part in ("--filter", f"label={label}={value}")]
-        found = self.engine("ps", "--all", "--quiet", *filters).split()
+        found = self.containers(service)
         assert found, f"there is no container of {service}"
         return found[0]
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers."""
+        labels = {PROJECT_LABEL: self.name, SERVICE_LABEL: service}
+        filters = [part for label, value in labels.items() for part in ("--filter", f"label={label}={value}")]
+        return self.engine("ps", "--all", "--quiet", *filters).split()
+
+    def host_name(self, container: str) -> str:
+        """What the programs in a container take for the name of their machine."""
+        return self.engine("exec", container, "hostname").strip()
 
     def program(self, service: str, *arguments: str, check: bool = True) -> str:
         """What `orchestrator-tui` says inside of the container."""

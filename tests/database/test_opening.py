@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from orchestrator_tui.database.connection import open_database, sqlite_url
-from orchestrator_tui.database.migrate import HEAD, MIGRATIONS, migrate
+from orchestrator_tui.database.migrate import HEAD, MIGRATIONS, migrate, upgrade
 from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.database.runner import connected
@@ -27,35 +27,39 @@ SECRET = "s3cr3t"
 
 
 def described(connection: Connection) -> dict[str, Any]:
-    """What autogenerate does not compare."""
+    """Tables with what autogenerate does not compare: constraints, and what is in them."""
     inspector = inspect(connection)
     return {
         table: (
             sorted(constraint["sqltext"] for constraint in inspector.get_check_constraints(table)),
             sorted(str(key["options"]) for key in inspector.get_foreign_keys(table)),
-            inspector.get_pk_constraint(table)["constrained_columns"],
+            inspector.get_pk_constraint(table),
+            connection.execute(text(f"SELECT * FROM {table}")).all(),
         )
         for table in inspector.get_table_names()
-        if table != "alembic_version"
     }
 
 
-async def test_a_migrated_database_has_exactly_the_schema_of_the_models(empty_url: str) -> None:
+def unlike_the_models(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+def remove_everything(connection: Connection) -> None:
+    Base.metadata.drop_all(connection)
+    connection.execute(text("DROP TABLE alembic_version"))
+
+
+async def test_a_new_database_has_exactly_the_schema_of_the_models_and_of_all_migrations(empty_url: str) -> None:
     async with open_database(empty_url) as database:
         await migrate(database)
         async with connected(database.writes, database.place) as runner:
-            assert (
-                await runner.run_sync(
-                    lambda connection: compare_metadata(
-                        MigrationContext.configure(connection, opts={"compare_server_default": True}), Base.metadata
-                    )
-                )
-                == []
-            )
-            migrated = await runner.run_sync(described)
-            await runner.run_sync(Base.metadata.drop_all)
-            await runner.run_sync(Base.metadata.create_all)
-            assert await runner.run_sync(described) == migrated
+            assert await runner.run_sync(unlike_the_models) == []
+            made = await runner.run_sync(described)
+            await runner.run_sync(remove_everything)
+            await runner.run_sync(lambda connection: upgrade(connection, None, database.place))
+            assert await runner.run_sync(unlike_the_models) == []
+            assert await runner.run_sync(described) == made
 
 
 def test_the_newest_migration_is_the_one_the_program_looks_for() -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import make_url, text
 
 from orchestrator_tui.config.settings import DatabaseSettings
+from orchestrator_tui.database import postgres as module
 from orchestrator_tui.database.connection import open_database
 from orchestrator_tui.database.migrate import _LOCK as LOCK
 from orchestrator_tui.database.repository import open_store
@@ -79,6 +81,41 @@ async def test_no_more_connections_are_made_than_the_settings_allow(postgres: Po
             await asyncio.sleep(0)
             assert not late.done()
         assert await late == 1
+
+
+async def test_connections_that_ended_while_nobody_used_them_are_replaced_unnoticed(
+    postgres: PostgresForTests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0)
+    others = "FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()"
+    async with postgres.database() as url, open_database(url) as database:
+        async with connected(database.writes, "it"), connected(database.writes, "it"):
+            name = make_url(url).database
+        ender = await asyncpg.connect(url)
+        assert await ender.fetchval(f"SELECT count(pg_terminate_backend(pid, 60000)) {others}", name) >= 2
+        await ender.close()
+        for _ in range(2):
+            assert await _one(database.writes) == 1
+
+
+async def test_a_connection_that_was_in_use_a_moment_ago_is_not_asked_whether_it_is_there(
+    postgres: PostgresForTests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 3600)
+    begun = text("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+    flush = text("SELECT pg_stat_force_next_flush()")
+    async with postgres.database() as url, open_database(url, DatabaseSettings(pool_size=2)) as database:
+
+        async def transactions() -> int:
+            async with connected(database.writes, "it") as runner:
+                await runner.run(flush)
+            async with connected(database.writes, "it") as runner:
+                return int((await runner.run(begun)).scalar_one())
+
+        before = await transactions()
+        for _ in range(10):
+            await _one(database.writes)
+        assert await transactions() - before == 10 + 2
 
 
 async def _one(engine: object) -> int:

@@ -11,6 +11,7 @@ from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.events import LeaseTaken, TakeoverAwaited
 from orchestrator_tui.domain.owner import this_process
 from orchestrator_tui.domain.records import Lease, Project
+from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import takeover
 
 ELSEWHERE = "process 7 on another-host since 1"
@@ -49,6 +50,31 @@ async def test_a_silent_owner_is_followed_after_its_lease_whatever_the_clocks_sa
     assert isinstance(awaited, TakeoverAwaited)
     assert isinstance(taken, LeaseTaken)
     assert taken.over == ELSEWHERE
+
+
+async def test_a_lease_that_was_seen_to_lapse_is_taken_at_once_unless_its_owner_beat_again(
+    store: SqlStore, project: Project
+) -> None:
+    async with store.transaction() as unit:
+        await unit.set_pipeline_status(project.id, project.status, PipelineStatus.RUNNING)
+    old = await owned(store, project, beat=timedelta(hours=-2))
+    (seen,) = await store.roster.wanted()
+    await store.roster.lapse(seen)
+    lapsed = await store.pipeline_state(project.id)
+    assert await store.beat(old)
+    await store.roster.lapse(seen)
+    assert not (await store.pipeline_state(project.id)).lapsed
+    with pytest.raises(AlreadyOwned):
+        await takeover.take_lease(store, lapsed, this_process(), lease_seconds=3)
+    (seen,) = await store.roster.wanted()
+    await store.roster.lapse(seen)
+    lapsed = await store.pipeline_state(project.id)
+    lease = await takeover.take_lease(store, lapsed, this_process(), lease_seconds=3)
+    assert lease.epoch == old.epoch + 1
+    (taken,) = [one.event for one in await store.events(project_id=project.id)]
+    assert isinstance(taken, LeaseTaken)
+    assert taken.over == ELSEWHERE
+    assert not (await store.pipeline_state(project.id)).lapsed
 
 
 async def test_an_owner_with_a_longer_lease_than_ours_is_given_its_own(store: SqlStore, project: Project) -> None:

@@ -177,7 +177,7 @@ class ApprovalScreen(Question):
             super().action_close()
 
     def _show_later(self) -> None:
-        self.run_worker(self.show_again(), name="show document")
+        self.run_worker(self.while_open(self.show_again()), name="show document")
 
     # Editing
 
@@ -230,7 +230,7 @@ class ApprovalScreen(Question):
         if not self._whole:
             self.opening = Opening.EDITOR
             return
-        self.run_worker(self._edit_outside(), name="editor", group="editor", exclusive=True)
+        self.run_worker(self.while_open(self._edit_outside()), name="editor", group="editor", exclusive=True)
 
     def action_send(self) -> None:
         """Sends the words, or saves the edited text."""

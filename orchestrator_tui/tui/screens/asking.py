@@ -103,7 +103,7 @@ class Question(OnceModal[bool]):
     def on_mount(self) -> None:
         self.box.tell_head(title(self.request.phase or self.request.kind).capitalize())
         self._offer()
-        self.run_worker(self._open(), name="open question")
+        self.run_worker(self.while_open(self._open()), name="open question")
 
     def _offer(self) -> None:
         row = self.box.actions
@@ -207,14 +207,14 @@ class Question(OnceModal[bool]):
         if is_too_small(self.app.size):
             self.box.tell_problem(TOO_SMALL)
         elif not self._seen and not self._showing:
-            self.run_worker(self.show_again(), name="show again")
+            self.run_worker(self.while_open(self.show_again()), name="show again")
         else:
             self.box.tell_problem(EARLY if not self._seen else self.guard.decide(self, lambda: self._send(command)))
 
     def _send(self, command: Command) -> None:
         if self.ready and self.mode is not Mode.GONE:
             self._set_busy(True)
-            self.run_worker(self._submit(command), name="answer question")
+            self.run_worker(self.while_open(self._submit(command)), name="answer question")
 
     async def submitted(self, command: Command) -> None:
         """The command was carried out."""
@@ -258,7 +258,7 @@ class Question(OnceModal[bool]):
         elif self._busy:
             self._happened_meanwhile = True
         else:
-            self.run_worker(self._look_again(), name="look again")
+            self.run_worker(self.while_open(self._look_again()), name="look again")
 
     def changed_note(self, request: InputRequest) -> str:
         """What is said when another request took the place of the one that was shown."""

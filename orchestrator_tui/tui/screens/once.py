@@ -1,8 +1,10 @@
 """Screens that give their result once, however often and whenever they are told to."""
 
-from typing import TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from textual.await_complete import AwaitComplete
+from textual.css.query import NoMatches
 from textual.screen import ModalScreen, Screen
 
 Result = TypeVar("Result")
@@ -23,6 +25,14 @@ class OnceScreen(Screen[Result]):
             return AwaitComplete()
         self._is_dismissed = True
         return super().dismiss(result)
+
+    async def while_open(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work`, which may come back to a screen that is closed, or is about to be with the whole app."""
+        try:
+            await work
+        except NoMatches:
+            if self.is_attached and self.is_running and self.app.is_running:
+                raise
 
     def on_screen_resume(self) -> None:
         """What was wanted while another screen was above."""

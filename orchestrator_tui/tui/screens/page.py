@@ -7,7 +7,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.css.query import NoMatches
 from textual.widgets import Static
 
 from orchestrator_tui.domain.errors import OrchestratorError
@@ -64,7 +63,7 @@ class Page(OnceScreen[None]):
 
     def guarded(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         """Runs `work` in a worker that the screen owns; a newer one of the same name takes its place."""
-        self.run_worker(self._told(work), name=name, group=name, exclusive=True)
+        self.run_worker(self.while_open(self._told(work)), name=name, group=name, exclusive=True)
 
     def tell_head(self, head: str) -> None:
         """Puts other words into the head line."""
@@ -83,10 +82,6 @@ class Page(OnceScreen[None]):
             self.tell_problem("")
         except OrchestratorError as error:
             self.tell_problem(error.line())
-        except NoMatches:
-            # What was read came back to a page that is closed, or is about to be with the whole app.
-            if self.is_attached and self.is_running and self.app.is_running:
-                raise
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A page that is not built yet cannot be closed."""
