@@ -319,8 +319,8 @@ class LocalEngine(EngineClient):
     ) -> Sequence[WorkItem]:
         return await self._store.list_items(project_id, status=status, after=after, limit=limit)
 
-    async def comments(self, item_id: str) -> Sequence[Comment]:
-        return await self._store.list_comments(item_id)
+    async def comments(self, item_id: str, *, after: str | None = None, limit: int | None = None) -> Sequence[Comment]:
+        return await self._store.list_comments(item_id, after=after, limit=limit)
 
     async def tracker(self, project_id: str) -> SyncState:
         return await tracking.state_of(self._store, self._runs, await self._store.find_project(project_id))
@@ -354,14 +354,18 @@ class LocalEngine(EngineClient):
         artifact = await self._store.get_artifact(artifact_id)
         return artifact_markdown(await self._store.find_project(artifact.project_id), artifact)
 
-    async def artifacts(self, project_id: str) -> Sequence[Artifact]:
-        return await self._store.list_artifacts(project_id)
+    async def artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
+        return await self._store.list_artifacts(project_id, after=after, limit=limit)
 
     async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         return await self._store.list_sessions(project_id, after=after, limit=limit)
 
-    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
-        return await self._store.open_requests(project_id)
+    async def requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
+        return await self._store.open_requests(project_id, after=after, limit=limit)
 
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
