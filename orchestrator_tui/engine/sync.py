@@ -154,8 +154,8 @@ class GitSync(Sync):
                 await self.take_up()
             else:
                 await self._take_without_folder()
-        except RemoteUnavailable as error:
-            # A stop is not kept up by that: it is told once the project is to go on.
+        except (RemoteUnavailable, DirectoryUnusable) as error:
+            # A stop is not kept up by that; it is told once the project is to go on.
             logger.warning("%s", error.line())
 
     async def leave(self) -> None:
