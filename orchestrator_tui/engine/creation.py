@@ -52,6 +52,7 @@ async def create_project(
                 directory=str(folder.path),
                 rehearsal=command.rehearsal,
                 config=config,
+                created_by=command.by or "",
             )
             unit.record(
                 project.id,
