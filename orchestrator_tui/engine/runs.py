@@ -314,6 +314,10 @@ class Runs:
                 return None
             return _Turn(run, lease, stack.pop_all())
 
+    def is_here(self, project_id: str) -> bool:
+        """Whether a run of the project is at work in this process."""
+        return project_id in self._running
+
     @property
     def owner(self) -> str:
         """This process as an owner of projects."""
