@@ -110,6 +110,30 @@ async def test_a_stop_reaches_the_worker_that_has_the_project(start: Launch, pat
         assert await run.until_rest() is PipelineStatus.STOPPED
 
 
+@pytest.mark.parametrize("was_stopping", [False, True])
+async def test_a_stop_that_was_asked_of_a_worker_which_died_is_carried_out_by_another(
+    start: Launch, quick: ReplayRuntime, was_stopping: bool
+) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        store = front._store
+        new, running, stopping = PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING, PipelineStatus.STOPPING
+        async with store.transaction() as unit:
+            await unit.take_lease(run.project_id, "process 8 on two since 1", lease_seconds=60)
+            await unit.set_pipeline_status(run.project_id, new, running)
+        await front.submit(StopProject(project_id=run.project_id))
+        if was_stopping:
+            async with store.transaction() as unit:
+                await unit.set_pipeline_status(run.project_id, running, stopping, shutdown_reason="user_request")
+        (lost,) = await store.roster.wanted()
+        await store.roster.lapse(lost)
+        async with working(start, quick, "one"):
+            assert await run.until_rest() is PipelineStatus.STOPPED
+        assert not quick.started
+        assert not (await store.pipeline_state(run.project_id)).shutdown_requested
+
+
 async def test_a_project_that_still_waits_for_a_worker_can_be_stopped(start: Launch, quick: ReplayRuntime) -> None:
     async with open_engine(start, runtime=quick) as front:
         run = Watched(engine=front)
