@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.worktrees import WORKTREES, worktree_folder
 from orchestrator_tui.engine.statefile import write_inside
 from orchestrator_tui.engine.workspace import NOTES_FOLDER, Commit, Workspace
@@ -57,6 +58,8 @@ class Checkout(Workspace):
         desk = await asyncio.to_thread(self.desk, key)
         if desk is None:
             return None
+        # Whoever has the project by now works in a folder of the same name.
+        await self._require_ours()
         patch = await desk.set_aside(key, moment)
         if desk is not self:
             # The patch fits the commit that its branch names.
@@ -119,7 +122,11 @@ class Checkout(Workspace):
 
     async def advance(self, rebased: Rebased) -> bool:
         """Bring main and the files of the project from the commit below `rebased` to it, all or nothing; False when
-        main has moved meanwhile, or somebody has changed files."""
+        main has moved meanwhile, or somebody has changed files.
+
+        Raises:
+            PhaseFailed: git cannot write the files.
+        """
         return await finish(self._advance(rebased))
 
     async def describe(self, message: str) -> Commit:
@@ -136,13 +143,31 @@ class Checkout(Workspace):
         await self._run("update-index", "-q", "--refresh")
         if await self.changes() or await self.head() != rebased.onto:
             return False
+        merge = ("read-tree", "-m", "-u", rebased.onto, rebased.commit)
+        refused = await self._run(*merge, "--dry-run")
+        if refused.exit_code != 0:
+            # Somebody has changed a file in this very moment, or else that would be so for ever.
+            if await self.changes():
+                return False
+            raise self._stuck(rebased, refused.output)
+        await self._require_ours()
         await self._git("update-ref", _ADVANCING, rebased.commit)
-        # Refuses to touch a file that somebody has changed in this very moment.
-        moved = await self._run("read-tree", "-m", "-u", rebased.onto, rebased.commit)
+        moved = await self._run(*merge)
         if moved.exit_code == 0:
             await self._git("update-ref", "HEAD", rebased.commit, rebased.onto)
-        await self._git("update-ref", "-d", _ADVANCING)
-        return moved.exit_code == 0
+        else:
+            # Half of the item's files may be there: nobody takes them for a person's.
+            await self.set_aside("merge", now())
+        await self._git("update-ref", "-d", _ADVANCING, rebased.commit)
+        if moved.exit_code != 0:
+            raise self._stuck(rebased, moved.output)
+        return True
+
+    def _stuck(self, rebased: Rebased, output: str) -> PhaseFailed:
+        return PhaseFailed(
+            f"git cannot bring the files of {self.directory} to {rebased.commit[:12]}: {one_line(output, 500)}",
+            hint="Have a look at the files it names, then resume; the work is kept.",
+        )
 
     async def _finish_advance(self) -> None:
         """Do what a process could not that ended while it brought main to another commit."""
@@ -176,7 +201,7 @@ class Checkout(Workspace):
             await self.close_worktree(key, keeps_branch=patch is not None)
 
     def _worktree(self, key: str) -> Worktree:
-        return Worktree(self.directory, key, self._git_environment)
+        return Worktree(self.directory, key, self._git_environment, self._still_ours)
 
     def _found(self) -> Iterator[str]:
         """The names of all worktrees of items, complete or not."""
