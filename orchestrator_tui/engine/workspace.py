@@ -79,7 +79,7 @@ class Workspace:
 
     Whatever writes raises `DiskFull` when there is no room left. Before something is committed, or files of the folder
     are changed, `still_ours` is asked, which raises `LeaseLost` when another process has the project by now: git checks
-    no lease.
+    no lease. What was committed is handed to `publish` before anybody is told of it.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Workspace:
         """`project` is the project's own folder, `repository` what git keeps of `directory`, where that is another."""
         self.directory = directory
         self._still_ours = still_ours
+        self.publish: Callable[[], Awaitable[None]] = nothing_to_publish
         self.project = project or directory
         self._repository = repository or directory / ".git"
         self._environment = {
@@ -175,6 +176,12 @@ class Workspace:
         finished = await self._run("rev-parse", "-q", "--verify", "HEAD")
         return finished.output.strip() if finished.exit_code == 0 else None
 
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is in the repository, if there is one."""
+        if not _HASH.fullmatch(commit) or not self._has_repository():
+            return False
+        return (await self._run("cat-file", "-e", f"{commit}^{{commit}}")).exit_code == 0
+
     async def changes(self) -> str:
         """What differs from the last commit, a line a file (git's short status); empty when nothing does."""
         return (await self._git("status", "--porcelain", "--untracked-files=all")).rstrip()
@@ -192,10 +199,13 @@ class Workspace:
         await self._remove_drafts()
         await self._git("add", "-A")
         if not await self.has_changed(since):
+            # A person may have committed it.
+            await self.publish()
             return None
         await self._require_ours()
         text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
+        await self.publish()
         return await self._describe(message)
 
     async def _require_ours(self) -> None:
@@ -308,16 +318,33 @@ class Workspace:
         await self._require_ours()
         await self._git("add", "-A")
         head = await self.head()
-        against = [head] if head else []
-        patch = self._free_patch(name, moment)
-        patch.parent.mkdir(parents=True, exist_ok=True)
-        changed = await self._git("diff", "--cached", "--name-only", "-z", *against)
-        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
-        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against)
+        patch = await self._changes_as_patch(name, moment, head)
         if head:
             await self._git("reset", "-q", "--hard", head)
         else:
             await self._git("rm", "-r", "-q", "-f", ".")
+        return patch
+
+    async def copy_changes(self, name: str, moment: datetime) -> Path | None:
+        """As `set_aside`, but the files stay as they are."""
+        if not (self.directory / ".git").exists() or not await self.changes():
+            return None
+        self.require_room()
+        with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
+            apart = await asyncio.to_thread(self._index_apart, Path(folder))
+            await self._git("add", "-A", environment=apart)
+            return await self._changes_as_patch(name, moment, await self.head(), apart)
+
+    async def _changes_as_patch(
+        self, name: str, moment: datetime, head: str | None, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Path:
+        """What the index has and commit `head` has not, as a patch in the notes folder."""
+        against = [head] if head else []
+        patch = self._free_patch(name, moment)
+        patch.parent.mkdir(parents=True, exist_ok=True)
+        changed = await self._git("diff", "--cached", "--name-only", "-z", *against, environment=environment)
+        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
+        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against, environment=environment)
         return patch
 
     def _free_patch(self, name: str, moment: datetime) -> Path:
@@ -357,14 +384,16 @@ class Workspace:
                     with suppress(OSError, OverflowError):
                         os.utime(target, ns=(int(number), int(number)), follow_symlinks=False)
 
-    async def _write_patch(self, patch: Path, times: str, *arguments: str) -> None:
+    async def _write_patch(
+        self, patch: Path, times: str, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Written by git itself: a text file in another encoding than UTF-8 keeps its bytes. Not by its `--output`,
         which ends well although the disk is full."""
         try:
             with patch.open("wb") as file:
                 file.write(times.encode(errors="surrogateescape"))
                 file.flush()
-                await self._git(*arguments, into=file)
+                await self._git(*arguments, environment=environment, into=file)
                 # The next step throws away what is in it.
                 await asyncio.to_thread(os.fsync, file.fileno())
         except BaseException:
@@ -498,6 +527,10 @@ class Workspace:
         if finished.exit_code != 0 and room.tells_of_full_disk(finished.output):
             raise DiskFull(self.directory)
         return finished
+
+
+async def nothing_to_publish() -> None:
+    """For a folder that nobody else needs to know of."""
 
 
 def with_trailers(message: str, *, item_id: str | None = None, phase: str | None = None) -> str:
