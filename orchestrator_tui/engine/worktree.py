@@ -57,6 +57,7 @@ class Worktree(Workspace):
             repository=project / ".git" / "worktrees" / key,
         )
         self.key = key
+        self.kept = self._repository
 
     @property
     def branch(self) -> str:

@@ -333,6 +333,34 @@ async def test_a_worktree_that_was_being_removed_is_not_taken_for_work(
     assert not (checkout.notes / "patches").exists()
 
 
+async def test_a_worktree_that_git_was_killed_over_while_it_made_it_is_not_taken_for_work(checkout: Checkout) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.kept / "locked").write_text("initializing\n")
+    (worktree.kept / "index").unlink()
+    (worktree.directory / "a.txt").unlink()
+    assert await checkout.set_aside_item("TASK-1", now()) is None
+    await again(checkout).mend()
+    assert not worktree.directory.exists()
+    assert not (checkout.notes / "patches").exists()
+
+
+@pytest.mark.parametrize("by_a_stop", [True, False])
+async def test_work_is_kept_although_somebody_has_taken_away_what_makes_its_folder_a_worktree(
+    checkout: Checkout, by_a_stop: bool
+) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.directory / "half.txt").write_text("half\n")
+    (worktree.directory / ".git").unlink()
+    if by_a_stop:
+        git(worktree.directory, "init", "-q")
+        assert await checkout.set_aside_item("TASK-1", now()) is not None
+    else:
+        await again(checkout).mend()
+    (patch,) = (checkout.notes / "patches").iterdir()
+    assert "half.txt" in patch.read_text()
+    assert not worktree.directory.exists()
+
+
 async def test_a_worktree_that_git_cannot_read_is_moved_aside_whole(checkout: Checkout) -> None:
     worktree = await checkout.open_worktree("TASK-1")
     (worktree.directory / "half.txt").write_text("half\n")
