@@ -1,7 +1,6 @@
 """Makes what runs the sessions of this process: a runtime for the account, and one for each scenario that is played."""
 
 import asyncio
-import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.errors import CredentialsMissing
+from orchestrator_tui.engine.capacity import Capacity
 from orchestrator_tui.engine.folders import Folders
 from orchestrator_tui.sandboxes import Sandboxes
 
@@ -37,7 +37,7 @@ class Runtimes:
     folders: Folders
     only: AgentRuntime | None = None
     # A session's start takes most of a second of a core.
-    _starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1))
+    _starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(Capacity.here().cores))
     _made: dict[str | None, AgentRuntime] = field(default_factory=dict)
 
     def account_of(self, *, rehearsal: bool) -> str:

@@ -151,13 +151,20 @@ class UnitOfWork(Protocol):
         ...
 
     async def take_lease(
-        self, project_id: str, owner: str, *, lease_seconds: float | None = None, over: PipelineState | None = None
+        self,
+        project_id: str,
+        owner: str,
+        *,
+        lease_seconds: float | None = None,
+        over: PipelineState | None = None,
+        keeps_stop: bool = False,
     ) -> Lease:
         """Become the one process that runs the project, with an epoch one higher than the last, for `lease_seconds`
         after each heartbeat.
 
         Free when there is no owner or it is `owner` itself. `over` is the state in which another owner was found to
-        be gone: its lease is taken if it was neither renewed nor taken since.
+        be gone: its lease is taken if it was neither renewed nor taken since. With `keeps_stop` a stop that was asked
+        of the owner before, and that it did not come to carry out, is still to be carried out.
 
         Raises:
             AlreadyOwned: another owner has it.

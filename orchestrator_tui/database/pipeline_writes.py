@@ -173,7 +173,13 @@ class PipelineWrites(Writes):
         await self._checkpoint(project_id, **{name: to_plain(value) for name, value in fields.items()})
 
     async def take_lease(
-        self, project_id: str, owner: str, *, lease_seconds: float | None = None, over: PipelineState | None = None
+        self,
+        project_id: str,
+        owner: str,
+        *,
+        lease_seconds: float | None = None,
+        over: PipelineState | None = None,
+        keeps_stop: bool = False,
     ) -> Lease:
         state = await self.pipeline(project_id)
         gone = over is not None and (over.epoch, over.heartbeat) == (state.epoch, state.heartbeat)
@@ -187,7 +193,7 @@ class PipelineWrites(Writes):
             heartbeat=moment,
             lease_seconds=lease_seconds,
             lapsed=False,
-            shutdown_requested=False,
+            shutdown_requested=keeps_stop and state.stop_is_due,
             updated_at=moment,
         )
         return Lease(project_id=project_id, owner=owner, epoch=epoch)

@@ -165,6 +165,11 @@ class PipelineState:
         """When the process that ran the project last stored something or renewed its heartbeat."""
         return max(self.last_checkpoint, self.heartbeat or self.last_checkpoint)
 
+    @property
+    def stop_is_due(self) -> bool:
+        """Whether a stop was asked of a run that has not come to its end yet."""
+        return self.shutdown_requested and self.status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lease:

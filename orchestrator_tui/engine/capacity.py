@@ -22,7 +22,8 @@ class Capacity:
     @classmethod
     def here(cls) -> "Capacity":
         """Of this machine, now. Blocks for less than a millisecond."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = min(there, cores_of(_CGROUP) or there)
         known = [free for free in (available(_MEMINFO), left_in(_CGROUP)) if free is not None]
         return cls(cores=cores, memory=min(known, default=None))
 
@@ -39,6 +40,15 @@ def available(meminfo: Path) -> int | None:
         lines = meminfo.read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError, IndexError):
+        return None
+
+
+def cores_of(cgroup: Path) -> int | None:
+    """How many cores' time a container may use, a part of one counted as one; None without a limit."""
+    try:
+        quota, period = (int(word) for word in (cgroup / "cpu.max").read_text().split())
+        return max(1, -(-quota // period))
+    except (OSError, ValueError, ZeroDivisionError):
         return None
 
 

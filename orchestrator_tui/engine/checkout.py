@@ -13,6 +13,7 @@ from typing import Any
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.finishing import finish
+from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.worktrees import WORKTREES, worktree_folder
 from orchestrator_tui.engine.statefile import write_inside
 from orchestrator_tui.engine.workspace import NOTES_FOLDER, Commit, Workspace
@@ -24,6 +25,8 @@ _ADVANCING = "refs/orchestrator/advancing"
 """Names the commit that main is being brought to: whoever finds it finishes that."""
 EARLIER = ".earlier"
 """Ends the names under which that is kept which nobody goes on with: others have had the project since."""
+_LOCKED, _UNFINISHED = "locked", "initializing"
+"""Git's own mark of a worktree that it has begun to make, and ours of one that is being removed."""
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -52,13 +55,17 @@ class Checkout(Workspace):
         if not self.worktrees.is_dir():
             return self
         worktree = self._worktree(key)
-        return worktree if (worktree.directory / ".git").is_file() else None
+        return worktree if self._is_whole(worktree) else None
 
     async def set_aside_item(self, key: str, moment: datetime) -> Path | None:
         """Keep what is unfinished of an item as a patch, wherever it is worked on; its worktree is not needed then."""
         desk = await asyncio.to_thread(self.desk, key)
         if desk is None:
             return None
+        # Whoever has the project by now works in a folder of the same name.
+        await self._require_ours()
+        if isinstance(desk, Worktree):
+            await asyncio.to_thread(_link, desk)
         patch = await desk.set_aside(key, moment)
         if desk is not self:
             # The patch fits the commit that its branch names.
@@ -146,7 +153,11 @@ class Checkout(Workspace):
 
     async def advance(self, rebased: Rebased) -> bool:
         """Bring main and the files of the project from the commit below `rebased` to it, all or nothing; False when
-        main has moved meanwhile, or somebody has changed files."""
+        main has moved meanwhile, or somebody has changed files.
+
+        Raises:
+            PhaseFailed: git cannot write the files.
+        """
         return await finish(self._advance(rebased))
 
     async def describe(self, message: str) -> Commit:
@@ -169,15 +180,32 @@ class Checkout(Workspace):
         await self._run("update-index", "-q", "--refresh")
         if await self.changes() or await self.head() != rebased.onto:
             return False
+        merge = ("read-tree", "-m", "-u", rebased.onto, rebased.commit)
+        refused = await self._run(*merge, "--dry-run")
+        if refused.exit_code != 0:
+            # Somebody has changed a file in this very moment, or else that would be so for ever.
+            if await self.changes():
+                return False
+            raise self._stuck(rebased, refused.output)
+        await self._require_ours()
         await self._git("update-ref", _ADVANCING, rebased.commit)
-        # Refuses to touch a file that somebody has changed in this very moment.
-        moved = await self._run("read-tree", "-m", "-u", rebased.onto, rebased.commit)
+        moved = await self._run(*merge)
         if moved.exit_code == 0:
             await self._git("update-ref", "HEAD", rebased.commit, rebased.onto)
-        await self._git("update-ref", "-d", _ADVANCING)
-        if moved.exit_code == 0:
-            await self.publish()
-        return moved.exit_code == 0
+        else:
+            # Half of the item's files may be there: nobody takes them for a person's.
+            await self.set_aside("merge", now())
+        await self._git("update-ref", "-d", _ADVANCING, rebased.commit)
+        if moved.exit_code != 0:
+            raise self._stuck(rebased, moved.output)
+        await self.publish()
+        return True
+
+    def _stuck(self, rebased: Rebased, output: str) -> PhaseFailed:
+        return PhaseFailed(
+            f"git cannot bring the files of {self.directory} to {rebased.commit[:12]}: {one_line(output, 500)}",
+            hint="Have a look at the files it names, then resume; the work is kept.",
+        )
 
     async def _finish_advance(self) -> None:
         """Do what a process could not that ended while it brought main to another commit."""
@@ -202,7 +230,8 @@ class Checkout(Workspace):
             worktree = self._worktree(key)
             patch: Path | None = None
             try:
-                if (worktree.directory / ".git").is_file():
+                if await asyncio.to_thread(self._is_whole, worktree):
+                    await asyncio.to_thread(_link, worktree)
                     await worktree.mend()
                     patch = await worktree.set_aside(f"{key}{suffix}", now())
             except PhaseFailed:
@@ -211,7 +240,7 @@ class Checkout(Workspace):
             await self.close_worktree(key, keeps_branch=patch is not None)
 
     def _worktree(self, key: str) -> Worktree:
-        return Worktree(self.directory, key, self._git_environment)
+        return Worktree(self.directory, key, self._git_environment, self._still_ours)
 
     def _found(self) -> Iterator[str]:
         """The names of all worktrees of items, complete or not."""
@@ -223,14 +252,25 @@ class Checkout(Workspace):
         """Whether what git keeps under this name is of a worktree of an item; others belong to a person."""
         return _place(self._repository / "worktrees" / key) == self._worktree(key).directory / ".git"
 
+    def _is_whole(self, worktree: Worktree) -> bool:
+        """Whether what is in a worktree's folder is an agent's work: not what a process left that was killed while the
+        worktree was made or removed. One that git knows nothing of counts, unless nothing tells that it was one."""
+        if not self._is_ours(worktree.key):
+            return (worktree.directory / ".git").is_file()
+        return worktree.directory.is_dir() and _reason(worktree) != _UNFINISHED
+
     def _remove(self, worktree: Worktree) -> None:
         """Also what git would leave alone: a worktree that it was killed over, or whose files cannot be read."""
         # First: nobody takes what is half removed for an agent's work.
+        is_ours = self._is_ours(worktree.key)
         with suppress(OSError):
+            if is_ours:
+                # On a full disk there may be no room for it; what is removed makes some.
+                (worktree.kept / _LOCKED).write_text(f"{_UNFINISHED}\n")
             (worktree.directory / ".git").unlink()
         _remove_tree(worktree.directory)
-        if self._is_ours(worktree.key):
-            _remove_tree(self._repository / "worktrees" / worktree.key)
+        if is_ours:
+            _remove_tree(worktree.kept)
 
     def _move_aside(self, worktree: Worktree) -> None:
         kept = self.notes / "patches" / f"{now():%Y%m%d-%H%M%S}-{worktree.key}"
@@ -245,6 +285,23 @@ class Checkout(Workspace):
                 copy = there / document.relative_to(self.notes)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(document, copy)
+
+
+def _reason(worktree: Worktree) -> str:
+    """Why git is to leave a worktree alone; empty when it need not."""
+    try:
+        return (worktree.kept / _LOCKED).read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _link(worktree: Worktree) -> None:
+    """Have the file again that tells whose worktree it is, should somebody at work there have removed it."""
+    file = worktree.directory / ".git"
+    if file.is_file() and not file.is_symlink():
+        return
+    _remove_tree(file)
+    write_inside(file, f"gitdir: {worktree.kept}\n".encode())
 
 
 def _place(kept: Path) -> Path | None:

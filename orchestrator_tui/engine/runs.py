@@ -38,7 +38,7 @@ from orchestrator_tui.engine.cluster import AT_WORK, Cluster
 from orchestrator_tui.engine.folders import EVERYWHERE, Folders
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.remotes import Remotes
-from orchestrator_tui.engine.run import Run
+from orchestrator_tui.engine.run import USER_REQUEST, Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sole_use import sole_use
 from orchestrator_tui.engine.takeover import take_lease, was_owner
@@ -168,12 +168,17 @@ class Runs:
             await self._begin(project_id)
 
     async def carry_out(self, project_id: str) -> bool:
-        """Run the project here until it rests, as a worker of the cluster; False when there was nothing to do.
+        """Run the project here until it rests, as a worker of the cluster; False when there was nothing to do. A stop
+        that was asked of a worker which is gone by now is carried out instead.
 
         Raises:
             AlreadyOwned, StoreUnavailable: see `start`.
             OrchestratorError: it cannot run here.
         """
+        state = await self._store.pipeline_state(project_id)
+        if state.stop_is_due and state.owner != self._owner:
+            await self.stop(await self._store.find_project(project_id), state.shutdown_reason or USER_REQUEST)
+            return True
         await self._begin(project_id)
         running = self._running.get(project_id)
         if running is None:
@@ -461,6 +466,8 @@ class Runs:
             self._owner,
             lease_seconds=self._options.lease_seconds,
             giving_up=self._closing,
+            # Elsewhere only a person takes up what was to be stopped.
+            keeps_stop=self._cluster is not None,
         )
 
     async def _hold_folder(self, stack: AsyncExitStack, project: Project, before: PipelineState) -> None:

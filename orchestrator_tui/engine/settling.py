@@ -85,7 +85,9 @@ def interrupted(settled: Settled, patch: str | None, at: datetime) -> Dossier:
 def _item(item: WorkItem, finished: Mapping[str, str], at: datetime) -> WorkItem:
     if item.status is WorkItemStatus.DONE:
         return item
-    if (commit := finished.get(item.id)) is not None:
+    commit = finished.get(item.id)
+    # One that the item was done with already says nothing about what somebody asked for after that.
+    if commit is not None and commit != item.metadata.get("commit"):
         metadata = {**item.metadata, "commit": commit}
         return replace(item, status=WorkItemStatus.DONE, metadata=metadata, updated_at=at, completed_at=at)
     if item.status is WorkItemStatus.IN_PROGRESS:

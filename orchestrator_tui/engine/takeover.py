@@ -18,12 +18,14 @@ async def take_lease(
     *,
     lease_seconds: float,
     giving_up: asyncio.Event | None = None,
+    keeps_stop: bool = False,
 ) -> Lease:
     """Become the owner of the project in `state`.
 
     An owner whose process is known to be gone, or whose lease a worker has seen lapse, is followed at once, any other
     only after its lease, or ours if that is longer, ran out on our own monotonic clock without being renewed: wall
-    clocks of two hosts may differ, and jump. Once `giving_up` is set that is not waited for any longer.
+    clocks of two hosts may differ, and jump. Once `giving_up` is set that is not waited for any longer. With
+    `keeps_stop` a stop that was asked of the owner before is still due after that.
 
     Raises:
         AlreadyOwned: another process runs the project, or may do so.
@@ -35,7 +37,9 @@ async def take_lease(
             await _watch(store, state, longest, giving_up or asyncio.Event())
         over = state
     async with store.transaction() as unit:
-        lease = await unit.take_lease(state.project_id, me, lease_seconds=lease_seconds, over=over)
+        lease = await unit.take_lease(
+            state.project_id, me, lease_seconds=lease_seconds, over=over, keeps_stop=keeps_stop
+        )
         taken_from = over.owner if over else None
         unit.record(state.project_id, events.LeaseTaken(owner=me, epoch=lease.epoch, over=taken_from))
     return lease

@@ -259,8 +259,8 @@ class Worker:
 
     def _is_left(self, one: Wanted) -> bool:
         if one.status not in AT_WORK:
-            # Who put it there also put it into the queue, or was about to.
-            return one.queued_at is not None and (now() - one.queued_at).total_seconds() > self._options.stall_seconds
+            # Who put it there may have ended before it was in the queue, too; how long ago, no clock of ours can tell.
+            return one.queued_at is not None
         if one.owner == self.record.process:
             # Its run may have ended without a way to say so.
             return not self._runs.is_here(one.project_id)

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
@@ -77,9 +77,9 @@ class Commit:
 class Workspace:
     """A folder that agents work in. Every git call has hooks and signing switched off: the repository is not trusted.
 
-    Whatever writes raises `DiskFull` when there is no room left. Before something is committed `still_ours` is asked,
-    which raises `LeaseLost` when another process has the project by now: git checks no lease. What was committed is
-    handed to `publish` before anybody is told of it.
+    Whatever writes raises `DiskFull` when there is no room left. Before something is committed, or files of the folder
+    are changed, `still_ours` is asked, which raises `LeaseLost` when another process has the project by now: git checks
+    no lease. What was committed is handed to `publish` before anybody is told of it.
     """
 
     def __init__(
@@ -202,12 +202,16 @@ class Workspace:
             # A person may have committed it.
             await self.publish()
             return None
-        if self._still_ours is not None:
-            await self._still_ours()
+        await self._require_ours()
         text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
         await self.publish()
         return await self._describe(message)
+
+    async def _require_ours(self) -> None:
+        """Raises LeaseLost when another process has the project by now."""
+        if self._still_ours is not None:
+            await self._still_ours()
 
     async def phase_commit(self, phase: str) -> Commit | None:
         """The newest commit, if it is the one that keeps the work of `phase`."""
@@ -217,11 +221,14 @@ class Workspace:
         named, _, subject = (await self._git("log", "-1", f"--format={form}")).rstrip("\n").partition("\0")
         return await self._describe(subject) if named == phase else None
 
-    async def commit_of(self, item_id: str) -> str | None:
-        """The commit that finished a work item, if there is one."""
+    async def commit_of(self, item_id: str, *, after: str | None = None) -> str | None:
+        """The commit that finished a work item, if there is one that does not lie before `after`."""
         if await self.head() is None:
             return None
-        found = await self._git("log", "-1", "--format=%H", "--fixed-strings", f"--grep={TRAILER}: {item_id}")
+        is_known = after and (await self._run("cat-file", "-e", f"{after}^{{commit}}")).exit_code == 0
+        since = [f"^{after}"] if is_known else []
+        grep = f"--grep={TRAILER}: {item_id}"
+        found = await self._git("log", "-1", "--format=%H", "--fixed-strings", grep, "HEAD", *since)
         return found.strip() or None
 
     async def finished_items(self) -> Mapping[str, str]:
@@ -308,6 +315,7 @@ class Workspace:
             return None
         # What is half written here is not known to be half when it is put back.
         self.require_room()
+        await self._require_ours()
         await self._git("add", "-A")
         head = await self.head()
         patch = await self._changes_as_patch(name, moment, head)
@@ -332,11 +340,17 @@ class Workspace:
     ) -> Path:
         """What the index has and commit `head` has not, as a patch in the notes folder."""
         against = [head] if head else []
-        patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
+        patch = self._free_patch(name, moment)
         patch.parent.mkdir(parents=True, exist_ok=True)
         changed = await self._git("diff", "--cached", "--name-only", "-z", *against, environment=environment)
         times = await asyncio.to_thread(self._times_of, changed.split("\0"))
         await self._write_patch(patch, times, "diff", "--cached", "--binary", *against, environment=environment)
+        return patch
+
+    def _free_patch(self, name: str, moment: datetime) -> Path:
+        """A name that sorts by time; two of the same second are both kept."""
+        while (patch := self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch").exists():
+            moment += timedelta(seconds=1)
         return patch
 
     async def newest_patch(self, name: str, *, since: datetime) -> Path | None:

@@ -1,6 +1,6 @@
 """The folder of one work item that is worked on beside others: a git worktree on a branch of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +14,9 @@ BRANCHES = "orchestrator"
 """How the names of the items' branches begin."""
 _MAIN = "main-worktree/HEAD"
 """The commit that the project's own folder stands on, as git calls it in every worktree."""
-_MARKER = "^(<<<<<<< |>>>>>>> )[0-9a-f]{40,64}$"
-"""The lines around a conflict, as git writes them for commits that are named by their hashes."""
+_MARKER = "^(<<<<<<< |>>>>>>> )[0-9a-f]{40,64}(:.*|\r)?$"
+"""The lines around a conflict, as git writes them for commits that are named by their hashes; with the name of the file
+where that was renamed, and with the end of a line that the file's lines have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,14 +42,22 @@ class Worktree(Workspace):
     """An item's folder. Its branch names the commit of the project that its work was begun on, and the work itself
     is what differs from that: it is no commit before it is brought in."""
 
-    def __init__(self, project: Path, key: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project: Path,
+        key: str,
+        environment: Mapping[str, str],
+        still_ours: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(
             worktree_folder(project, key),
             environment,
+            still_ours,
             project=project,
             repository=project / ".git" / "worktrees" / key,
         )
         self.key = key
+        self.kept = self._repository
 
     @property
     def branch(self) -> str:
@@ -88,6 +97,7 @@ class Worktree(Workspace):
 
     async def stand_on(self, rebased: Rebased) -> None:
         """Have the files as they are in the commit, and the branch at what the commit stands on."""
+        await self._require_ours()
         # In this order: cut off in between, what is new in the commit still counts as work that was not brought in.
         await self._git("reset", "-q", "--hard", rebased.commit)
         await self._git("reset", "-q", rebased.onto)

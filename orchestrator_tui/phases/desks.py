@@ -33,7 +33,8 @@ class Desk(ABC):
 
     @abstractmethod
     async def finished_before(self) -> str | None:
-        """The commit of the item's work, when an earlier run has made it and main is green."""
+        """The commit of the item's work, when an earlier run has made it and main is green. Not one that it was done
+        with before somebody asked for it again."""
 
     @abstractmethod
     def opened(self) -> AbstractAsyncContextManager[None]:
@@ -59,6 +60,12 @@ class Desk(ABC):
         """Remember `commit` as the newest green one, unless that is done."""
 
     @property
+    def _done_before(self) -> str | None:
+        """The commit at which the item was done, where it was put back after that."""
+        known = self._item.metadata.get("commit")
+        return str(known) if known else None
+
+    @property
     def _message(self) -> str:
         return f"{self._item.key}: {self._item.title}"
 
@@ -71,7 +78,7 @@ class SharedDesk(Desk):
         self._repair = repair
 
     async def finished_before(self) -> str | None:
-        if await self.services.workspace.commit_of(self._item.id) is None:
+        if await self.services.workspace.commit_of(self._item.id, after=self._done_before) is None:
             return None
         verdict = await self.services.verify(self._given, self._command, self._item)
         return await self.services.workspace.head() if verdict.passed else None
@@ -119,7 +126,7 @@ class OwnDesk(Desk):
         self._commit: str | None = None
 
     async def finished_before(self) -> str | None:
-        commit = await self.services.checkout.commit_of(self._item.id)
+        commit = await self.services.checkout.commit_of(self._item.id, after=self._done_before)
         if commit is not None:
             await self._queue.make_green()
         return commit

@@ -1,12 +1,16 @@
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
 
 import pytest
 
+from orchestrator_tui.cluster.queue import ProcrastinateQueue
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.database import pipeline_writes
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from tests.cluster.clusters import part_of_cluster, until_completed, working
@@ -110,6 +114,30 @@ async def test_a_stop_reaches_the_worker_that_has_the_project(start: Launch, pat
         assert await run.until_rest() is PipelineStatus.STOPPED
 
 
+@pytest.mark.parametrize("was_stopping", [False, True])
+async def test_a_stop_that_was_asked_of_a_worker_which_died_is_carried_out_by_another(
+    start: Launch, quick: ReplayRuntime, was_stopping: bool
+) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        store = front._store
+        new, running, stopping = PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING, PipelineStatus.STOPPING
+        async with store.transaction() as unit:
+            await unit.take_lease(run.project_id, "process 8 on two since 1", lease_seconds=60)
+            await unit.set_pipeline_status(run.project_id, new, running)
+        await front.submit(StopProject(project_id=run.project_id))
+        if was_stopping:
+            async with store.transaction() as unit:
+                await unit.set_pipeline_status(run.project_id, running, stopping, shutdown_reason="user_request")
+        (lost,) = await store.roster.wanted()
+        await store.roster.lapse(lost)
+        async with working(start, quick, "one"):
+            assert await run.until_rest() is PipelineStatus.STOPPED
+        assert not quick.started
+        assert not (await store.pipeline_state(run.project_id)).shutdown_requested
+
+
 async def test_a_project_that_still_waits_for_a_worker_can_be_stopped(start: Launch, quick: ReplayRuntime) -> None:
     async with open_engine(start, runtime=quick) as front:
         run = Watched(engine=front)
@@ -121,6 +149,24 @@ async def test_a_project_that_still_waits_for_a_worker_can_be_stopped(start: Lau
         async with working(start, quick, "one"):
             await until_completed(other)
         assert (await run.project()).status is PipelineStatus.NOT_STARTED
+
+
+async def test_a_project_that_never_got_into_the_queue_is_found_whatever_the_clock_of_its_server_says(
+    start: Launch, quick: ReplayRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        with monkeypatch.context() as ahead:
+            ahead.setattr(pipeline_writes, "now", lambda: now() + timedelta(hours=2))
+            ahead.setattr(ProcrastinateQueue, "put", nowhere)
+            await run.create()
+        assert (await front.overview(run.project_id)).state.queued_at is not None
+        async with working(start, quick, "one"):
+            await until_completed(run)
+
+
+async def nowhere(queue: ProcrastinateQueue, project_id: str, priority: int = 0) -> None:
+    """What a server that is killed in this moment puts into the queue."""
 
 
 async def test_a_project_that_cannot_run_says_why_and_waits_no_more(start: Launch, quick: ReplayRuntime) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.allowances import Allowance, Place
-from orchestrator_tui.engine.capacity import BYTES_PER_AGENT, Capacity, available, left_in
+from orchestrator_tui.engine.capacity import BYTES_PER_AGENT, Capacity, available, cores_of, left_in
 from orchestrator_tui.engine.seat import LocalPlaces, Seat
 
 
@@ -31,6 +31,13 @@ def test_a_container_has_what_its_limit_leaves(tmp_path: Path) -> None:
     for most, left in (("max", None), ("5000", 3000), ("1000", 0)):
         (tmp_path / "memory.max").write_text(f"{most}\n")
         assert left_in(tmp_path) == left
+
+
+def test_a_container_has_the_cores_that_its_limit_gives_it(tmp_path: Path) -> None:
+    assert cores_of(tmp_path) is None
+    for told, cores in (("max 100000", None), ("250000 100000", 3), ("50000 100000", 1), ("0 0", None)):
+        (tmp_path / "cpu.max").write_text(f"{told}\n")
+        assert cores_of(tmp_path) == cores
 
 
 class Rested:

@@ -11,11 +11,12 @@ import pytest
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import ResumeProject, StopProject
+from orchestrator_tui.domain.commands import ResumeProject, StopProject, SyncTracker
 from orchestrator_tui.domain.statuses import AgentStatus, MergeStep, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.domain.troubles import Trouble
 from orchestrator_tui.engine.capacity import Capacity
 from tests.crash.lineage import files_of, git, outcome_of
+from tests.engine.test_trackers import edit
 from tests.running import Watched, launch
 from tests.team import Files, Team, beside, module_of, scenario_with
 
@@ -310,3 +311,31 @@ async def test_a_project_goes_on_one_by_one_after_it_was_worked_on_side_by_side(
         assert await run.until_rest() is PipelineStatus.COMPLETED
     assert "of-two.txt" in files_of(Path(project.directory))
     assert not (Path(project.directory) / ".orchestrator" / "worktrees").exists()
+
+
+async def test_an_item_that_was_asked_for_again_is_done_again_although_that_was_interrupted(tmp_path: Path) -> None:
+    home, settings = tmp_path / "home", beside(2, backend={"type": "json"})
+    async with begun(home, Team(scenario_with(1)), **settings) as run:
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        project = await run.project()
+        await edit(run, lambda entries: entries[0].update(status="todo"))
+        await run.engine.submit(SyncTracker(project_id=project.id))
+    never = Team(scenario_with(1), meeting=frozenset({"item00001", "nobody"}))
+    async with going_on(home, project.id, never, **settings) as run:
+        await run.until(lambda event: isinstance(event, events.AgentPrompted))
+        await run.engine.submit(StopProject(project_id=project.id))
+        assert await run.until_rest() is PipelineStatus.STOPPED
+    again = Team(scenario_with(1), lambda ref, number, folder: {**module_of(ref), "again.txt": "again\n"})
+    async with going_on(home, project.id, again, **settings) as run:
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+    assert "again.txt" in files_of(Path(project.directory))
+
+
+@asynccontextmanager
+async def going_on(home: Path, project_id: str, team: Team, **settings: Any) -> AsyncIterator[Watched]:
+    """The project in another life, resumed."""
+    async with open_engine(launch(home, None, **settings), runtime=team) as engine:
+        run = Watched(engine=engine, project_id=project_id)
+        run.seen += await engine.latest_events(project_id, limit=1)
+        await engine.submit(ResumeProject(project_id=project_id))
+        yield run

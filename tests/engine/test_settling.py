@@ -68,6 +68,13 @@ def test_an_item_with_a_commit_is_done_whatever_the_file_says(status: WorkItemSt
     assert "commit" not in found.dossier.items[0].metadata
 
 
+def test_an_item_that_was_asked_for_again_is_not_done_by_the_commit_it_was_done_with() -> None:
+    again = replace(item(1, AT_WORK), metadata={"commit": "a" * 40})
+    for commit, status in (("a" * 40, TODO), ("b" * 40, DONE)):
+        found = settled(at_work(again), {again.id: commit}, ended_at=ENDED, at=NOW)
+        assert [one.status for one in found.dossier.items] == [status]
+
+
 def test_what_nobody_has_heard_goes_to_the_next_agent() -> None:
     said = [
         Instruction(id=id_of(at), project_id=PROJECT_ID, kind=kind, text="t", by="me", agent_id="a", created_at=NOON)

@@ -3,12 +3,14 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import LeaseLost, PhaseFailed
 from orchestrator_tui.engine.checkout import Checkout
+from orchestrator_tui.engine.process import Finished
 from orchestrator_tui.engine.worktree import Worktree
 
 
@@ -106,6 +108,24 @@ async def test_a_conflict_leaves_main_alone_and_both_sides_in_the_file(checkout:
     assert (checkout.directory / "a.txt").read_text() == "ONE, eins\ntwo\nthree\n"
 
 
+async def test_what_is_left_of_a_conflict_is_found_in_a_renamed_file_and_at_the_ends_of_lines_of_others(
+    checkout: Checkout,
+) -> None:
+    lines = "".join(f"{number}\n" for number in range(9))
+    (checkout.directory / "old.txt").write_text(f"one\n{lines}")
+    (checkout.directory / "crlf.txt").write_bytes(b"one\r\ntwo\r\n")
+    await checkout.commit("more")
+    one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
+    (one.directory / "old.txt").unlink()
+    (one.directory / "new.txt").write_text(f"ONE\n{lines}")
+    (two.directory / "old.txt").write_text(f"eins\n{lines}")
+    (one.directory / "crlf.txt").write_bytes(b"ONE\r\ntwo\r\n")
+    (two.directory / "crlf.txt").write_bytes(b"eins\r\ntwo\r\n")
+    rebased = await two.rebased(await two.base(), await bring_in(checkout, one), "TASK-2", item_id="id-2")
+    await two.stand_on(rebased)
+    assert set(rebased.conflicts) == set(await two.unresolved()) == {"crlf.txt", "new.txt"}
+
+
 async def test_a_file_that_one_deletes_and_another_changes_is_a_conflict(checkout: Checkout) -> None:
     one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
     (one.directory / "a.txt").unlink()
@@ -136,6 +156,107 @@ async def test_main_does_not_move_over_what_a_person_has_changed(checkout: Check
     assert await checkout.head() == head
     await checkout.commit("by hand")
     assert not await checkout.advance(rebased)
+
+
+async def test_who_lost_the_project_changes_no_file_of_it_any_more(checkout: Checkout) -> None:
+    one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
+    (one.directory / "one.txt").write_text("1\n")
+    (two.directory / "two.txt").write_text("2\n")
+    head = await checkout.head()
+    assert head is not None
+    rebased = await one.rebased(head, head, "TASK-1", item_id="id-1")
+
+    async def lost() -> None:
+        raise LeaseLost
+
+    late = Checkout(checkout.directory, checkout._git_environment, lost)
+    with pytest.raises(LeaseLost):
+        await late.advance(rebased)
+    with pytest.raises(LeaseLost):
+        await late._worktree("TASK-1").stand_on(rebased)
+    with pytest.raises(LeaseLost):
+        await late.set_aside_item("TASK-2", now())
+    assert await checkout.head() == head
+    assert git(checkout.directory, "for-each-ref", "refs/orchestrator") == ""
+    assert await checkout.changes() == ""
+    assert await one.head() == head
+    assert (two.directory / "two.txt").exists()
+    assert not (checkout.notes / "patches").exists()
+
+
+async def test_files_that_git_cannot_write_are_told_and_none_is_left_half_way(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.directory / "a.txt").write_text("ONE\n")
+    (worktree.directory / "new.txt").write_text("new\n")
+    head = await checkout.head()
+    assert head is not None
+    rebased = await worktree.rebased(head, head, "TASK-1", item_id="id-1")
+    run = checkout._run
+
+    async def fails(*arguments: str, **more: Any) -> Finished:
+        if arguments[0] != "read-tree" or "--dry-run" in arguments:
+            return await run(*arguments, **more)
+        (checkout.directory / "new.txt").write_text("new\n")
+        return Finished(exit_code=128, output="error: unable to unlink old 'a.txt': Operation not permitted", seconds=0)
+
+    monkeypatch.setattr(checkout, "_run", fails)
+    with pytest.raises(PhaseFailed, match="unable to unlink old"):
+        await checkout.advance(rebased)
+    assert await checkout.head() == head
+    assert await checkout.changes() == ""
+    assert git(checkout.directory, "for-each-ref", "refs/orchestrator") == ""
+    monkeypatch.undo()
+    assert await checkout.advance(rebased)
+
+
+async def test_what_git_refuses_although_nobody_changed_anything_is_told(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.directory / "a.txt").write_text("ONE\n")
+    head = await checkout.head()
+    assert head is not None
+    rebased = await worktree.rebased(head, head, "TASK-1", item_id="id-1")
+    (checkout.directory / "a.txt").write_text("by hand\n")
+
+    async def nothing() -> str:
+        return ""
+
+    with monkeypatch.context() as blind:
+        blind.setattr(checkout, "changes", nothing)
+        with pytest.raises(PhaseFailed, match=r"a\.txt"):
+            await checkout.advance(rebased)
+    assert (checkout.directory / "a.txt").read_text() == "by hand\n"
+
+
+async def test_two_patches_of_one_second_are_both_kept_and_the_later_is_the_newest(checkout: Checkout) -> None:
+    moment = now()
+    (checkout.directory / "first.txt").write_text("1\n")
+    first = await checkout.set_aside("TASK-1", moment)
+    (checkout.directory / "second.txt").write_text("2\n")
+    second = await checkout.set_aside("TASK-1", moment)
+    assert first is not None
+    assert second is not None
+    assert "first.txt" in first.read_text()
+    assert await checkout.newest_patch("TASK-1", since=moment) == second
+
+
+async def test_a_commit_from_before_is_not_that_of_an_item_which_was_asked_for_again(checkout: Checkout) -> None:
+    one = await bring_in(checkout, await changed(checkout, "TASK-1"), item="id-1")
+    two = await bring_in(checkout, await changed(checkout, "TASK-2"), item="id-2")
+    assert await checkout.commit_of("id-1") == one
+    assert await checkout.commit_of("id-1", after=one) is None
+    assert await checkout.commit_of("id-1", after=two) is None
+    assert await checkout.commit_of("id-2", after=one) == two
+    assert await checkout.commit_of("id-1", after="1234567890" * 4) == one
+
+
+async def changed(checkout: Checkout, key: str) -> Worktree:
+    worktree = await checkout.open_worktree(key)
+    (worktree.directory / f"{key}.txt").write_text("made\n")
+    return worktree
 
 
 async def test_what_is_unfinished_is_kept_with_the_agent_s_own_commits_and_fits_when_it_is_taken_up(
@@ -210,6 +331,34 @@ async def test_a_worktree_that_was_being_removed_is_not_taken_for_work(
     await again(checkout).mend()
     assert not worktree.directory.exists()
     assert not (checkout.notes / "patches").exists()
+
+
+async def test_a_worktree_that_git_was_killed_over_while_it_made_it_is_not_taken_for_work(checkout: Checkout) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.kept / "locked").write_text("initializing\n")
+    (worktree.kept / "index").unlink()
+    (worktree.directory / "a.txt").unlink()
+    assert await checkout.set_aside_item("TASK-1", now()) is None
+    await again(checkout).mend()
+    assert not worktree.directory.exists()
+    assert not (checkout.notes / "patches").exists()
+
+
+@pytest.mark.parametrize("by_a_stop", [True, False])
+async def test_work_is_kept_although_somebody_has_taken_away_what_makes_its_folder_a_worktree(
+    checkout: Checkout, by_a_stop: bool
+) -> None:
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.directory / "half.txt").write_text("half\n")
+    (worktree.directory / ".git").unlink()
+    if by_a_stop:
+        git(worktree.directory, "init", "-q")
+        assert await checkout.set_aside_item("TASK-1", now()) is not None
+    else:
+        await again(checkout).mend()
+    (patch,) = (checkout.notes / "patches").iterdir()
+    assert "half.txt" in patch.read_text()
+    assert not worktree.directory.exists()
 
 
 async def test_a_worktree_that_git_cannot_read_is_moved_aside_whole(checkout: Checkout) -> None:

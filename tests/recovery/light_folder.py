@@ -43,7 +43,7 @@ class LightWorkspace(Checkout):
         self.commits[self.directory][name] = item_id
         return Commit(hash=name, message=message, files=len(new), insertions=len(new), deletions=0)
 
-    async def commit_of(self, item_id: str) -> str | None:
+    async def commit_of(self, item_id: str, *, after: str | None = None) -> str | None:
         return next((name for name, item in self.commits[self.directory].items() if item == item_id), None)
 
     async def phase_commit(self, phase: str) -> Commit | None:
