@@ -55,6 +55,17 @@ class DirectoryUnusable(UsageError):
         self.directory = directory
 
 
+class FolderGone(DirectoryUnusable):
+    """The project's folder is not where it was, or not on this machine."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            directory,
+            "the project's folder is gone",
+            hint="Move it back, or say where it is now: orchestrator-tui import FOLDER.",
+        )
+
+
 class ToolMissing(UsageError):
     """A program that a run needs is not installed."""
 

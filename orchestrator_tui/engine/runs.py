@@ -40,7 +40,7 @@ from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sole_use import sole_use
 from orchestrator_tui.engine.takeover import take_lease
-from orchestrator_tui.engine.workspace import NOTES_FOLDER
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, require_folder
 
 logger = logging.getLogger(__name__)
 
@@ -281,9 +281,12 @@ class Runs:
         """The lease, and a run that may go; None when there is nothing to do.
 
         Raises:
+            FolderGone: the project is not on this machine.
             StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
         """
         directory = Path(project.directory)
+        # Before the lease: whoever has the folder may be about to take it.
+        await asyncio.to_thread(require_folder, directory)
         room.require_room(directory)
         before = await self._store.pipeline_state(project.id)
         lease = await self._take_lease(before)
@@ -420,7 +423,7 @@ class Runs:
         return None
 
     async def _tell(self, turn: _Turn, error: Exception) -> None:
-        """Store that a run broke, unless somebody else has the project; when it cannot be stored, tell whoever listens."""
+        """Store that a run broke, unless it lost its project; when it cannot be stored, tell whoever listens."""
         try:
             await turn.run.broke(error)
         except LeaseLost:
