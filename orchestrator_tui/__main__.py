@@ -82,9 +82,13 @@ def _launch(invocation: cli.StartProject | cli.ContinueProject | cli.Aside) -> i
         if not isinstance(invocation, cli.Aside) and _wants_dashboard(invocation):
             # A key is shown up to one frame later; Textual reads this when it is imported.
             os.environ.setdefault("TEXTUAL_FPS", FRAMES)
-            from orchestrator_tui.dashboard import open_dashboard
+            from orchestrator_tui.tui.typed_ahead import unseen
 
-            return open_dashboard(invocation)
+            # The imports take a while.
+            with unseen(sys.stdin.fileno()) as seen:
+                from orchestrator_tui.dashboard import open_dashboard
+
+                return open_dashboard(invocation, seen)
         from orchestrator_tui.launch import launch
     except ImportError as error:
         raise OrchestratorError(f"The installation is incomplete: {error}.", hint="Install it again.") from error

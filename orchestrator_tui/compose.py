@@ -47,6 +47,7 @@ from orchestrator_tui.engine.courier import OnTried
 from orchestrator_tui.engine.detection import Thresholds
 from orchestrator_tui.engine.engine import EngineOptions, LocalEngine
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.folders import Folders
 from orchestrator_tui.engine.hearing import Heard, told
 from orchestrator_tui.engine.instructions import settle
 from orchestrator_tui.engine.liaison import Liaison
@@ -63,11 +64,12 @@ from orchestrator_tui.engine.worker import Worker
 from orchestrator_tui.phases.base import PromptRenderer
 from orchestrator_tui.phases.registry import make_phases
 from orchestrator_tui.phases.services import Services
-from orchestrator_tui.preflight import new_projects_folder, require_runnable
+from orchestrator_tui.preflight import require_runnable
 from orchestrator_tui.prompts import prompt_folders, prompt_renderer
 from orchestrator_tui.receivers import tell_receivers
 from orchestrator_tui.runtimes import Runtimes
 from orchestrator_tui.sandboxes import Sandboxes
+from orchestrator_tui.sharing import folders_of, sync_of
 from orchestrator_tui.workers import make_worker, open_cluster
 
 
@@ -167,15 +169,18 @@ async def open_service(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))
         await stack.enter_async_context(Watcher(store, bus))
-        mirror = await stack.enter_async_context(Mirror(store, bus))
+        folders = folders_of(launch)
+        mirror = await stack.enter_async_context(Mirror(store, bus, folders))
         clock = clock or SystemClock()
         await tell_receivers(launch, settings, store, bus, stack, on_webhook, strict=wakes)
         rules = ProjectRules()
         sandboxes = Sandboxes(launch, stack)
-        runtimes = Runtimes(launch=launch, stack=stack, store=store, rules=rules, sandboxes=sandboxes, only=runtime)
-        house = _House(launch, settings, store, bus, mirror, rules, sandboxes, runtimes, clock)
+        runtimes = Runtimes(
+            launch=launch, stack=stack, store=store, rules=rules, sandboxes=sandboxes, folders=folders, only=runtime
+        )
+        house = _House(launch, settings, store, bus, mirror, rules, sandboxes, runtimes, folders, clock)
         options = EngineOptions(
-            workspace=new_projects_folder(launch),
+            folders=folders,
             config={"settings": dict(launch.overrides), "scenario": launch.scenario_reference},
             preflight=partial(require_runnable, launch, runtimes, sandboxes),
             workspace_of=house.workspace_of,
@@ -191,6 +196,7 @@ async def open_service(
             lease_seconds=settings.run.lease_seconds if cluster is None else settings.cluster.stall_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
             cluster=cluster,
+            folders=folders,
         )
         runs = await stack.enter_async_context(Runs(store, bus, house.open_run, how, clock))
         if wakes:
@@ -215,6 +221,7 @@ class _House:
         rules: ProjectRules,
         sandboxes: Sandboxes,
         runtimes: Runtimes,
+        folders: Folders,
         clock: Clock,
     ) -> None:
         self._launch = launch
@@ -224,6 +231,7 @@ class _House:
         self._rules = rules
         self._sandboxes = sandboxes
         self._runtimes = runtimes
+        self._folders = folders
         self._clock = clock
         self._places = asyncio.Semaphore(settings.agent.max_parallel)
         self._account_limits = AccountLimits(clock)
@@ -232,6 +240,7 @@ class _House:
     @asynccontextmanager
     async def open_run(self, project: Project, lease: Lease, stop: StopOrder) -> AsyncIterator[Run]:
         """Everything for one run of a project, with the settings stored with it; its writes hold on to the lease."""
+        project = self._folders.here(project)
         settings = self._launch.settings(project.config.get("settings", {}))
         if not project.rehearsal and self._launch.scenario is not None:
             raise UsageError(
@@ -251,6 +260,7 @@ class _House:
                 pass
 
         workspace = Checkout(Path(project.directory), environment, still_ours)
+        sync = sync_of(self._launch, project, workspace, store, lease, still_ours)
         recovery = settings.error_recovery
         stall_seconds = recovery.stall_timeout_minutes * 60
         async with self.open_tracker(project, store, project.tracker) as tracker, EventLog(store) as log:
@@ -305,6 +315,7 @@ class _House:
                 render=render,
                 workspace=workspace,
                 checkout=workspace,
+                sync=sync,
                 verifier=Verifier(
                     environment,
                     timeout_seconds=settings.verify.timeout_seconds,
@@ -336,6 +347,7 @@ class _House:
                 store=store,
                 tracker=tracker,
                 workspace=workspace,
+                sync=sync,
                 log=log,
                 sessions=sessions,
                 liaison=liaison,
@@ -361,7 +373,7 @@ class _House:
             TrackerUnusable: there is none of that name, or it cannot be used.
         """
         context = TrackerContext(
-            project=project,
+            project=self._folders.here(project),
             store=store,
             settings=self._launch.settings(project.config.get("settings", {})),
             environ=self._launch.environ,
@@ -371,6 +383,7 @@ class _House:
 
     def workspace_of(self, project: Project) -> Checkout:
         """The folder of a project."""
+        project = self._folders.here(project)
         return Checkout(Path(project.directory), self._environment(project))
 
     def _environment(self, project: Project) -> dict[str, str]:

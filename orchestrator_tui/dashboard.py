@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -37,13 +37,14 @@ INTERRUPTED = 130
 """The exit code of who did not wait for an orderly end."""
 
 
-def open_dashboard(invocation: Invocation) -> int:
-    """Run the dashboard until the person leaves; returns the exit code.
+def open_dashboard(invocation: Invocation, on_terminal: Callable[[], None] = lambda: None) -> int:
+    """Run the dashboard until the person leaves; returns the exit code. `on_terminal` is called right before it takes
+    the terminal over.
 
     Raises:
         OrchestratorError: whatever ended it, in words for people.
     """
-    opening = Opening(invocation, dict(os.environ))
+    opening = Opening(invocation, dict(os.environ), on_terminal)
     try:
         return asyncio.run(_run(opening))
     except (OrchestratorError, BrokenPipeError):
@@ -118,6 +119,7 @@ class Opening:
 
     invocation: Invocation
     environ: Mapping[str, str] = field(repr=False)
+    on_terminal: Callable[[], None] = lambda: None
 
     @cached_property
     def background(self) -> Whereabouts | None:
@@ -165,6 +167,7 @@ class Opening:
             place="background" if self.background else _place(self.connect, secrets.database_url or ""),
             is_attached=self.background is not None,
             keep=self._keep if self.connect is None else None,
+            on_terminal=self.on_terminal,
         )
 
     def _first(self) -> CreateProject | GoOn | None:

@@ -39,7 +39,7 @@ PROMPT_VARIABLES: Mapping[str, frozenset[str]] = {
     "common/system": _variables("project_name phase role directory writes structured"),
     "common/invalid_answer": _variables("errors"),
     "common/resumed": _variables("files"),
-    "common/follows": _variables("last_words last_call patch"),
+    "common/follows": _variables("last_words last_call patch is_lost"),
     "common/feedback": _variables("feedback"),
     "common/person_says": _variables("words"),
     "common/interrupted": _variables(""),

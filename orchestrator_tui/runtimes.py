@@ -16,6 +16,7 @@ from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain.errors import CredentialsMissing
+from orchestrator_tui.engine.folders import Folders
 from orchestrator_tui.sandboxes import Sandboxes
 
 DEFAULT_SCENARIO = "markdown-checker"
@@ -33,6 +34,7 @@ class Runtimes:
     store: Store
     rules: ProjectRules
     sandboxes: Sandboxes
+    folders: Folders
     only: AgentRuntime | None = None
     # A session's start takes most of a second of a core.
     _starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(os.cpu_count() or 1))
@@ -89,4 +91,5 @@ class Runtimes:
             transcripts=self.store,
             sandbox_of=self.sandboxes.of_agents,
             hide=read_secrets(self.launch.environ).mask_tokens,
+            workspace=None if self.folders.are_shared else self.folders.workspace,
         )

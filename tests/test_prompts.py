@@ -95,6 +95,7 @@ def variables_of(document: int) -> Variables:
         "last_call": "Write (larder/recipes.py)",
         "last_green": "4f2d9c1",
         "last_words": "The list is sorted; what is missing is not shown yet.",
+        "is_lost": True,
         "patch": "/home/ann/larder/.orchestrator/patches/20260112-101500-ITEM-57.patch",
         "max_attempts": 3,
         "missing": ["risks"],

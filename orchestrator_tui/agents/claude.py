@@ -10,24 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from claude_agent_sdk import (
-    AssistantMessage,
     ClaudeAgentOptions,
     ClaudeSDKClient,
     ClaudeSDKError,
     HookCallback,
     HookMatcher,
-    Message,
     PermissionResultDeny,
     ProcessError,
-    RateLimitEvent,
-    ResultMessage,
-    StreamEvent,
-    SystemMessage,
-    TextBlock,
     ToolPermissionContext,
-    ToolResultBlock,
-    ToolUseBlock,
-    UserMessage,
 )
 from claude_agent_sdk._internal.transport.subprocess_cli import SubprocessCLITransport
 
@@ -37,7 +27,6 @@ from orchestrator_tui.agents.base import (
     ApiRetried,
     CalledTool,
     Endpoint,
-    LimitChanged,
     Said,
     SessionRequest,
     TextDelta,
@@ -56,9 +45,10 @@ from orchestrator_tui.agents.hook import make_hook
 from orchestrator_tui.agents.kept_files import is_uuid, remove_conversation
 from orchestrator_tui.agents.launch import VARIABLE, pack
 from orchestrator_tui.agents.leftovers import end_leftovers, end_strays
+from orchestrator_tui.agents.messages import outputs_of, session_id_of
 from orchestrator_tui.agents.tools import counsel_server
-from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept
-from orchestrator_tui.agents.turn_log import Result, TurnLog, shown_output, usage_of_models
+from orchestrator_tui.agents.transcripts import TranscriptMirror, bring_back, is_kept, key_of
+from orchestrator_tui.agents.turn_log import TurnLog
 from orchestrator_tui.agents.turnstile import Turnstile
 from orchestrator_tui.agents.typing_mask import TypingMask
 from orchestrator_tui.config.paths import Paths
@@ -87,6 +77,7 @@ class ClaudeRuntime:
         sandbox_of: what the commands of a project's agents run in, by its id; None for no sandbox.
         hide: takes credentials out of everything an agent says, calls, gets and answers.
         transcripts: where conversations are kept and taken up again; None leaves them to the CLI's own folder.
+        workspace: the folder below which projects lie, where that need not be the same one on every machine.
     """
 
     def __init__(
@@ -101,6 +92,7 @@ class ClaudeRuntime:
         transcripts: TranscriptStore | None = None,
         sandbox_of: Callable[[str], Bubblewrap | None] = lambda project_id: None,
         hide: Callable[[str], str] = mask_tokens,
+        workspace: Path | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._paths = paths
@@ -111,6 +103,7 @@ class ClaudeRuntime:
         self._transcripts = transcripts
         self._sandbox_of = sandbox_of
         self._hide = hide
+        self._workspace = workspace
 
     @property
     def scripted(self) -> bool:
@@ -142,7 +135,9 @@ class ClaudeRuntime:
         Raises:
             StoreUnavailable: that cannot be read.
         """
-        return self._transcripts is None or await is_kept(self._transcripts, session_id, directory=directory)
+        if self._transcripts is None:
+            return True
+        return await is_kept(self._transcripts, session_id, directory=directory, workspace=self._workspace)
 
     async def _start(self, request: SessionRequest) -> "ClaudeSession":
         if not request.directory.is_dir():
@@ -152,13 +147,22 @@ class ClaudeRuntime:
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
         turnstile = Turnstile()
         transcripts = self._transcripts and (request.transcripts or self._transcripts)
-        mirror = TranscriptMirror(transcripts, self._hide) if transcripts is not None else None
+        mirror = None
+        if transcripts is not None:
+            key = await asyncio.to_thread(key_of, request.directory, self._workspace)
+            mirror = TranscriptMirror(transcripts, self._hide, key)
         async with self._starts:
             try:
                 options, secrets = await asyncio.to_thread(self._options, request, stderr, turnstile, mirror)
                 if request.resume is not None and transcripts is not None:
                     config = config_folder(self._paths, request.project_id)
-                    await bring_back(transcripts, request.resume, directory=request.directory, config=config)
+                    await bring_back(
+                        transcripts,
+                        request.resume,
+                        directory=request.directory,
+                        config=config,
+                        workspace=self._workspace,
+                    )
             except OSError as error:
                 raise AgentFailed(f"The files of the CLI cannot be written: {error}", kind="process") from error
             client = ClaudeSDKClient(options)
@@ -345,8 +349,8 @@ class ClaudeSession:
     async def _read(self) -> None:
         try:
             async for message in self._client.receive_messages():
-                self._log.cli_session_id = _session_id(message) or self._log.cli_session_id
-                for output in _outputs(message, self._log):
+                self._log.cli_session_id = session_id_of(message) or self._log.cli_session_id
+                for output in outputs_of(message, self._log):
                     for shown in self._shown(self._past_turnstile(output)):
                         self._feed.put(shown)
         except Exception as error:
@@ -434,79 +438,5 @@ def _why(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _session_id(message: Message) -> str | None:
-    """The conversation that a message belongs to, when it says so."""
-    told = message.data.get("session_id") if isinstance(message, SystemMessage) else None
-    return told or getattr(message, "session_id", None)
-
-
 def _output_format(request: SessionRequest) -> dict[str, Any] | None:
     return None if request.output_schema is None else {"type": "json_schema", "schema": dict(request.output_schema)}
-
-
-def _outputs(message: Message, log: TurnLog) -> Iterator[AgentOutput]:
-    """What one message of the SDK means; `log` keeps what the end of the turn needs."""
-    match message:
-        case StreamEvent(parent_tool_use_id=None):
-            yield from _streamed(message.event, log)
-        case AssistantMessage(error=str(error)):
-            log.api_error(error)
-        case AssistantMessage():
-            yield from _assistant(message, log)
-        case UserMessage(content=list(blocks)):
-            for block in blocks:
-                if isinstance(block, ToolResultBlock):
-                    yield _returned(block)
-        case SystemMessage(subtype="api_retry"):
-            yield _retried(message.data)
-        case RateLimitEvent(rate_limit_info=limit):
-            yield LimitChanged(status=limit.status, resets_at=limit.resets_at, kind=limit.rate_limit_type)
-        case ResultMessage():
-            yield log.ended(_result(message))
-
-
-def _streamed(event: Mapping[str, Any], log: TurnLog) -> Iterator[AgentOutput]:
-    log.streamed(event)
-    match event:
-        case {"type": "content_block_delta", "delta": {"type": "text_delta", "text": str(text)}}:
-            yield TextDelta(text=text)
-        case {"type": "content_block_delta"}:
-            yield Working()
-
-
-def _assistant(message: AssistantMessage, log: TurnLog) -> Iterator[AgentOutput]:
-    for block in message.content:
-        match block:
-            case TextBlock(text=text):
-                log.said(text)
-                yield Said(text=text)
-            case ToolUseBlock():
-                yield CalledTool(call_id=block.id, tool=block.name, arguments=block.input)
-
-
-def _returned(block: ToolResultBlock) -> ToolReturned:
-    return ToolReturned(call_id=block.tool_use_id, is_error=bool(block.is_error), output=shown_output(block.content))
-
-
-def _retried(data: Mapping[str, Any]) -> ApiRetried:
-    return ApiRetried(
-        attempt=int(data.get("attempt") or 0),
-        max_attempts=int(data.get("max_retries") or 0),
-        delay_seconds=float(data.get("retry_delay_ms") or 0) / 1000,
-        status=data.get("error_status"),
-        error=str(data.get("error") or ""),
-    )
-
-
-def _result(message: ResultMessage) -> Result:
-    return Result(
-        subtype=message.subtype,
-        is_error=message.is_error,
-        status=message.api_error_status,
-        terminal_reason=message.terminal_reason,
-        text=message.result,
-        errors=message.errors or (),
-        structured=message.structured_output,
-        usage=usage_of_models(message.model_usage or {}, message.total_cost_usd),
-        cli_session_id=message.session_id,
-    )

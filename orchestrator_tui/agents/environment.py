@@ -22,6 +22,10 @@ THIS_RUN = new_id()
 """The run id of this process: everything that it starts for a project carries it."""
 
 _TAKEN_OVER = ("PATH", "LANG", "LANGUAGE", "TERM", "TZ", "TMPDIR", "HOME", "USER", "LOGNAME")
+_FOR_REMOTES = (
+    "SSH_AUTH_SOCK", "SSH_ASKPASS", "GIT_ASKPASS", "GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT", "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR",
+)  # fmt: skip
 _PROXIES = tuple(
     spelling for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY") for spelling in (name, name.lower())
 )
@@ -81,6 +85,14 @@ def tool_environment(parent_environ: Mapping[str, str], *, rehearsal: bool, path
     home = rehearsal_home(paths)
     home.mkdir(parents=True, exist_ok=True)
     return built | {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{built['PATH']}"}
+
+
+def remote_environment(parent_environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a git that speaks to a remote: with the person's own ways to prove who they are, and for
+    nothing that an agent has written."""
+    built = {name: parent_environ[name] for name in (*_TAKEN_OVER, *_FOR_REMOTES) if name in parent_environ}
+    built.setdefault("PATH", _DEFAULT_PATH)
+    return built | {name: parent_environ[name] for name in _PROXIES if name in parent_environ}
 
 
 def rehearsal_home(paths: Paths) -> Path:

@@ -43,7 +43,11 @@ class TranscriptMirror(SessionStore):
     # Nobody asks for summaries, and the SDK does without.
     list_session_summaries = SessionStore.list_session_summaries
 
-    def __init__(self, store: TranscriptStore, hide: Callable[[str], str] = mask_tokens) -> None:
+    def __init__(
+        self, store: TranscriptStore, hide: Callable[[str], str] = mask_tokens, project_key: str | None = None
+    ) -> None:
+        """`project_key` is kept in place of the SDK's own."""
+        self._project_key = project_key
         self._store = store
         self._hide = hide
         self._waiting: deque[tuple[TranscriptKey, list[SessionStoreEntry]]] = deque()
@@ -53,7 +57,7 @@ class TranscriptMirror(SessionStore):
     async def append(self, key: SessionKey, entries: list[SessionStoreEntry]) -> None:
         if self.failure is not None:
             return
-        ours = _ours(key)
+        ours = self._ours(key)
         entries = [_masked(entry, self._hide) for entry in entries]
         if self._waiting and self._waiting[-1][0] == ours:
             self._waiting[-1][1].extend(entries)
@@ -75,21 +79,28 @@ class TranscriptMirror(SessionStore):
 
     async def load(self, key: SessionKey) -> list[SessionStoreEntry] | None:
         await self.written()
-        entries = await self._store.load_transcript(_ours(key))
+        entries = await self._store.load_transcript(self._ours(key))
         return cast(list[SessionStoreEntry], list(entries)) or None
 
     async def list_sessions(self, project_key: str) -> list[SessionStoreListEntry]:
         await self.written()
-        found = await self._store.list_transcripts(project_key)
+        found = await self._store.list_transcripts(self._project_key or project_key)
         return [{"session_id": name, "mtime": int(last.timestamp() * 1000)} for name, last in found.items()]
 
     async def list_subkeys(self, key: SessionListSubkeysKey) -> list[str]:
         await self.written()
-        return list(await self._store.list_subpaths(key["project_key"], key["session_id"]))
+        return list(await self._store.list_subpaths(self._project_key or key["project_key"], key["session_id"]))
 
     async def delete(self, key: SessionKey) -> None:
         await self.written()
-        await self._store.delete_transcript(_ours(key))
+        await self._store.delete_transcript(self._ours(key))
+
+    def _ours(self, key: SessionKey) -> TranscriptKey:
+        return TranscriptKey(
+            project_key=self._project_key or key["project_key"],
+            session_id=key["session_id"],
+            subpath=key.get("subpath") or "",
+        )
 
     async def _write(self) -> None:
         try:
@@ -114,8 +125,19 @@ class TranscriptMirror(SessionStore):
         return await self._store.append_transcript(key, kept)
 
 
-async def bring_back(store: TranscriptStore, session_id: str, *, directory: Path, config: Path) -> None:
-    """Put a kept conversation of an agent in `directory` where the CLI looks for it, inside its folder `config`.
+def key_of(directory: Path, workspace: Path | None) -> str:
+    """What conversations of agents in `directory` are kept under: with a `workspace`, the same on every machine for the
+    same folder below that of each."""
+    if workspace is not None and directory.is_relative_to(workspace):
+        directory = Path("/") / directory.relative_to(workspace)
+    return project_key_for_directory(directory)
+
+
+async def bring_back(
+    store: TranscriptStore, session_id: str, *, directory: Path, config: Path, workspace: Path | None = None
+) -> None:
+    """Put a kept conversation of an agent in `directory` where the CLI looks for it, inside its folder `config`; for
+    `workspace` see `key_of`.
 
     What is kept is the truth: a file that is there already is replaced.
 
@@ -126,21 +148,22 @@ async def bring_back(store: TranscriptStore, session_id: str, *, directory: Path
     """
     if not is_uuid(session_id):
         raise AgentFailed(f"{session_id!r} cannot name a conversation.", kind="resume")
-    project_key = await asyncio.to_thread(project_key_for_directory, directory)
-    entries = await store.load_transcript(TranscriptKey(project_key=project_key, session_id=session_id))
+    kept_under = await asyncio.to_thread(key_of, directory, workspace)
+    entries = await store.load_transcript(TranscriptKey(project_key=kept_under, session_id=session_id))
     if not entries:
         raise AgentFailed(f"No conversation {session_id} of an agent in {directory} is kept.", kind="resume")
+    project_key = await asyncio.to_thread(project_key_for_directory, directory)
     file = config / "projects" / project_key / f"{session_id}.jsonl"
     await asyncio.to_thread(_write_lines, file, entries)
 
 
-async def is_kept(store: TranscriptStore, session_id: str, *, directory: Path) -> bool:
+async def is_kept(store: TranscriptStore, session_id: str, *, directory: Path, workspace: Path | None = None) -> bool:
     """Whether there is a conversation to bring back.
 
     Raises:
         StoreUnavailable: it cannot be read.
     """
-    project_key = await asyncio.to_thread(project_key_for_directory, directory)
+    project_key = await asyncio.to_thread(key_of, directory, workspace)
     return session_id in await store.list_transcripts(project_key)
 
 
@@ -169,7 +192,3 @@ def _signed(block: Any, before: Any) -> Any:
     if block == before or not isinstance(block, dict) or block.get("type") != "thinking":
         return block
     return {"type": "text", "text": block.get("thinking", "")}
-
-
-def _ours(key: SessionKey) -> TranscriptKey:
-    return TranscriptKey(project_key=key["project_key"], session_id=key["session_id"], subpath=key.get("subpath") or "")

@@ -60,7 +60,10 @@ class Hints:
 
 SOON = httpx.Timeout(SILENT_SECONDS, connect=CONNECT_SECONDS)
 
+PAGE = 200
+
 T = TypeVar("T")
+R = TypeVar("R", Comment, Artifact, InputRequest)
 
 
 @asynccontextmanager
@@ -184,8 +187,8 @@ class RemoteEngine(EngineClient):
         wanted = status.value if status else None
         return await self._read(tuple[WorkItem, ...], _of(project_id, "items"), status=wanted, after=after, limit=limit)
 
-    async def comments(self, item_id: str) -> Sequence[Comment]:
-        return await self._read(tuple[Comment, ...], f"/items/{_part(item_id)}/comments")
+    async def comments(self, item_id: str, *, after: str | None = None, limit: int | None = None) -> Sequence[Comment]:
+        return await self._pages(Comment, f"/items/{_part(item_id)}/comments", after, limit)
 
     async def item_diff(self, item_id: str) -> str:
         return str((await self._ask("GET", f"/items/{_part(item_id)}/diff"))["patch"])
@@ -200,15 +203,19 @@ class RemoteEngine(EngineClient):
     async def artifact_text(self, artifact_id: str) -> str:
         return str((await self._ask("GET", f"/artifacts/{_part(artifact_id)}/text"))["text"])
 
-    async def artifacts(self, project_id: str) -> Sequence[Artifact]:
-        return await self._read(tuple[Artifact, ...], _of(project_id, "artifacts"))
+    async def artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
+        return await self._pages(Artifact, _of(project_id, "artifacts"), after, limit)
 
     async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         return await self._read(tuple[SessionLog, ...], _of(project_id, "sessions"), after=after, limit=limit)
 
-    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
+    async def requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
         place = "/requests" if project_id is None else _of(project_id, "requests")
-        return await self._read(tuple[InputRequest, ...], place)
+        return await self._pages(InputRequest, place, after, limit)
 
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500
@@ -226,6 +233,17 @@ class RemoteEngine(EngineClient):
     async def _events(self, place: str, **parameters: Any) -> Sequence[Recorded]:
         plain = await self._ask("GET", place, params=_given(parameters))
         return [from_afar(wire.recorded_from(one)) for one in plain]
+
+    async def _pages(self, kind: type[R], place: str, after: str | None, limit: int | None) -> Sequence[R]:
+        """One page of records when a `limit` is given, else all there are."""
+        if limit is not None:
+            return await self._read(tuple[kind, ...], place, after=after, limit=limit)  # type: ignore[valid-type]
+        found: list[R] = []
+        while True:
+            page: Sequence[R] = await self._pages(kind, place, found[-1].id if found else after, PAGE)
+            found += page
+            if len(page) < PAGE:
+                return found
 
     async def _read(self, kind: type[T], place: str, /, **parameters: Any) -> T:
         plain = await self._ask("GET", place, params=_given(parameters))

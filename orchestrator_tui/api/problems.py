@@ -22,6 +22,8 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
     (errors.AccessDenied, 403),
     (errors.ProjectKnown, 409),
     (errors.DiskFull, 507),
+    # The server itself can be asked again at once.
+    (errors.RemoteUnavailable, 409),
     (errors.StoreUnavailable, 503),
     (errors.ServerBroken, 500),
     (errors.UsageError, 422),

@@ -11,7 +11,7 @@ from orchestrator_tui.config.command_patterns import PATTERNS, check_pattern, pa
 from orchestrator_tui.config.default_keys import DEFAULT_KEYS
 from orchestrator_tui.config.key_names import check_keys, check_typing_keys
 from orchestrator_tui.config.places import check_domains, check_folders
-from orchestrator_tui.config.urls import check_api_url
+from orchestrator_tui.config.urls import check_api_url, check_remote
 from orchestrator_tui.config.webhooks import (
     RECEIVERS,
     check_receiver,
@@ -54,6 +54,12 @@ TrackerName = Annotated[
 ]
 ApiUrl = Annotated[
     str, AfterValidator(check_api_url), Expected("an address that starts with https://, or http:// for this machine")
+]
+RemoteAddress = Annotated[
+    str,
+    Field(max_length=1000),
+    AfterValidator(check_remote),
+    Expected("an absolute path, or an address of a git server without credentials, such as ssh://git@host/team"),
 ]
 VariableName = Annotated[
     str,
@@ -334,6 +340,19 @@ class ClusterSettings(Section):
     """Seconds of silence after which the projects of a worker go to others; in place of `run.lease_seconds`."""
 
 
+class WorkspaceSettings(Section):
+    """The projects' folders, where the machines that run projects share none."""
+
+    sync: Literal["off", "git"] = "off"
+    """`git` pushes each commit of a project, before it counts, to a repository that all workers share, and clones
+    from there; `off` where all see the same folders."""
+    remote: RemoteAddress | None = None
+    """What the repositories are below: a folder that every worker reaches, in which they are made; or an address
+    such as `ssh://git@host/team`, where they must be there already. Credentials are up to git."""
+    timeout_seconds: Annotated[float, Field(ge=1, le=86400)] = 120
+    """Seconds that one exchange with it may take."""
+
+
 class BackgroundSettings(Section):
     """The server that goes on with what runs when the dashboard is left."""
 
@@ -508,6 +527,7 @@ class SettingsModel(Section):
     run: RunSettings = RunSettings()
     background: BackgroundSettings = BackgroundSettings()
     cluster: ClusterSettings = ClusterSettings()
+    workspace: WorkspaceSettings = WorkspaceSettings()
     verify: VerifySettings = VerifySettings()
     permissions: PermissionSettings = PermissionSettings()
     sandbox: SandboxSettings = SandboxSettings()

@@ -505,7 +505,11 @@ class Store(Protocol):
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
     ) -> Sequence[WorkItem]: ...
 
-    async def list_comments(self, item_id: str) -> Sequence[Comment]: ...
+    async def list_comments(
+        self, item_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Comment]:
+        """The notes on an item, oldest first; those after the one with the id `after`."""
+        ...
 
     async def item_counts(self, project_id: str) -> ItemCounts: ...
 
@@ -539,7 +543,11 @@ class Store(Protocol):
 
     async def get_artifact(self, artifact_id: str) -> Artifact: ...
 
-    async def list_artifacts(self, project_id: str) -> Sequence[Artifact]: ...
+    async def list_artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
+        """A project's documents, oldest first; those after the one with the id `after`."""
+        ...
 
     async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         """Sessions with a number above `after`, in order of number."""
@@ -561,8 +569,10 @@ class Store(Protocol):
         """The ids of the projects that are paused and go on by themselves, in order of number."""
         ...
 
-    async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
-        """What waits for a person, oldest first."""
+    async def open_requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
+        """What waits for a person, oldest first; what came after the one with the id `after`."""
         ...
 
     async def get_request(self, request_id: str) -> InputRequest: ...

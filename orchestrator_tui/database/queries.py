@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, Table, func, select, tuple_
 
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.models import (
@@ -55,6 +55,19 @@ def pipeline_query(project_id: str) -> Select[Any]:
 async def list_projects(runner: Runner, after: int, limit: int) -> Sequence[Project]:
     query = select(projects).where(projects.c.number > after).order_by(projects.c.number).limit(limit)
     return [rows.project(row) for row in await runner.run(query)]
+
+
+async def _page(
+    runner: Runner, query: Select[Any], table: Table, order: Sequence[str], after: str | None, limit: int | None
+) -> Sequence[Row[Any]]:
+    """At most `limit` rows in this order, behind the row with the id `after`; none behind an unknown one."""
+    columns = [table.c[name] for name in order]
+    if after is not None:
+        place = (await runner.run(select(*columns).where(table.c.id == after))).one_or_none()
+        if place is None:
+            return []
+        query = query.where(tuple_(*columns) > tuple(place))
+    return (await runner.run(query.order_by(*columns).limit(limit))).all()
 
 
 async def pipeline_state(runner: Runner, project_id: str) -> PipelineState:
@@ -116,13 +129,12 @@ async def list_items(
     return [rows.work_item(row) for row in await runner.run(query.order_by(work_items.c.number).limit(limit))]
 
 
-async def list_comments(runner: Runner, item_id: str) -> Sequence[Comment]:
-    query = (
-        select(work_item_comments)
-        .where(work_item_comments.c.work_item_id == item_id)
-        .order_by(work_item_comments.c.created_at, work_item_comments.c.id)
-    )
-    return [rows.comment(row) for row in await runner.run(query)]
+async def list_comments(
+    runner: Runner, item_id: str, after: str | None = None, limit: int | None = None
+) -> Sequence[Comment]:
+    query = select(work_item_comments).where(work_item_comments.c.work_item_id == item_id)
+    found = await _page(runner, query, work_item_comments, ("created_at", "id"), after, limit)
+    return [rows.comment(row) for row in found]
 
 
 async def latest_artifact(
@@ -143,13 +155,12 @@ async def get_artifact(runner: Runner, artifact_id: str) -> Artifact:
     return rows.artifact(row)
 
 
-async def list_artifacts(runner: Runner, project_id: str) -> Sequence[Artifact]:
-    query = (
-        select(phase_outputs)
-        .where(phase_outputs.c.project_id == project_id)
-        .order_by(phase_outputs.c.created_at, phase_outputs.c.round)
-    )
-    return [rows.artifact(row) for row in await runner.run(query)]
+async def list_artifacts(
+    runner: Runner, project_id: str, after: str | None = None, limit: int | None = None
+) -> Sequence[Artifact]:
+    query = select(phase_outputs).where(phase_outputs.c.project_id == project_id)
+    found = await _page(runner, query, phase_outputs, ("created_at", "round", "id"), after, limit)
+    return [rows.artifact(row) for row in found]
 
 
 async def list_sessions(runner: Runner, project_id: str, after: int, limit: int) -> Sequence[SessionLog]:
@@ -198,12 +209,14 @@ async def waiting_projects(runner: Runner) -> Sequence[str]:
     return list((await runner.run(query)).scalars())
 
 
-async def open_requests(runner: Runner, project_id: str | None, limit: int | None = None) -> Sequence[InputRequest]:
+async def open_requests(
+    runner: Runner, project_id: str | None, limit: int | None = None, after: str | None = None
+) -> Sequence[InputRequest]:
     query = select(input_requests).where(input_requests.c.status == RequestStatus.OPEN.value)
     if project_id is not None:
         query = query.where(input_requests.c.project_id == project_id)
-    oldest_first = query.order_by(input_requests.c.created_at, input_requests.c.id).limit(limit)
-    return [rows.input_request(row) for row in await runner.run(oldest_first)]
+    found = await _page(runner, query, input_requests, ("created_at", "id"), after, limit)
+    return [rows.input_request(row) for row in found]
 
 
 async def get_request(runner: Runner, request_id: str) -> InputRequest:

@@ -331,8 +331,10 @@ class SqlStore(Store):
     ) -> Sequence[WorkItem]:
         return await self._read(lambda runner: queries.list_items(runner, project_id, status, after, limit))
 
-    async def list_comments(self, item_id: str) -> Sequence[Comment]:
-        return await self._read(lambda runner: queries.list_comments(runner, item_id))
+    async def list_comments(
+        self, item_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Comment]:
+        return await self._read(lambda runner: queries.list_comments(runner, item_id, after, limit))
 
     async def item_counts(self, project_id: str) -> ItemCounts:
         return await self._read(lambda runner: queries.item_counts(runner, project_id))
@@ -369,8 +371,10 @@ class SqlStore(Store):
     async def get_artifact(self, artifact_id: str) -> Artifact:
         return await self._read(lambda runner: queries.get_artifact(runner, artifact_id))
 
-    async def list_artifacts(self, project_id: str) -> Sequence[Artifact]:
-        return await self._read(lambda runner: queries.list_artifacts(runner, project_id))
+    async def list_artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
+        return await self._read(lambda runner: queries.list_artifacts(runner, project_id, after, limit))
 
     async def list_sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         return await self._read(lambda runner: queries.list_sessions(runner, project_id, after, limit))
@@ -388,8 +392,10 @@ class SqlStore(Store):
     async def waiting_projects(self) -> Sequence[str]:
         return await self._read(queries.waiting_projects)
 
-    async def open_requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
-        return await self._read(lambda runner: queries.open_requests(runner, project_id))
+    async def open_requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
+        return await self._read(lambda runner: queries.open_requests(runner, project_id, limit, after))
 
     async def open_instructions(self, project_id: str) -> Sequence[Instruction]:
         return await self._database.questions.ask(lambda runner: queries.open_instructions(runner, project_id))

@@ -66,6 +66,12 @@ class FolderGone(DirectoryUnusable):
         )
 
 
+class NotOnThisMachine(DirectoryUnusable):
+    """The project's folder is on another machine, or what is here of it is not what it is now."""
+
+    title = "Elsewhere"
+
+
 class ToolMissing(UsageError):
     """A program that a run needs is not installed."""
 
@@ -249,6 +255,22 @@ class DiskFull(StoreUnavailable):
         hint = "Make room on it: a project at work then goes on by itself, any other can be resumed."
         super().__init__(f"{directory}: the disk is full.", hint=hint)
         self.directory = directory
+
+
+class RemoteUnavailable(StoreUnavailable):
+    """The repository that the workers of a project share cannot be used: nothing of it counts as done, as without its
+    database."""
+
+    title = "Shared repository"
+
+    def __init__(self, address: str, said: str) -> None:
+        hint = (
+            "Let git on this machine reach it without asking anybody (workspace.remote; where that is no folder, an "
+            "empty repository of that name must be there). A project at work then goes on by itself."
+        )
+        super().__init__(f"{address} cannot be used: {said.rstrip('.')}.", hint=hint)
+        self.address = address
+        self.said = said
 
 
 class AgentFailed(OrchestratorError):

@@ -22,6 +22,8 @@ LEAST_GIT = (2, 38)
 """The first git that merges without touching any file."""
 _ADVANCING = "refs/orchestrator/advancing"
 """Names the commit that main is being brought to: whoever finds it finishes that."""
+EARLIER = ".earlier"
+"""Ends the names under which that is kept which nobody goes on with: others have had the project since."""
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
@@ -70,11 +72,36 @@ class Checkout(Workspace):
     async def end_worktrees(self) -> None:
         """Items are not worked on in worktrees any more; what was unfinished there is kept as patches."""
         await self._clear_worktrees()
-        listed = await self._run("for-each-ref", "--format=%(refname:short)", f"refs/heads/{BRANCHES}/TASK-*")
-        for branch in listed.output.split() if listed.exit_code == 0 else ():
-            await self._git("branch", "-q", "-D", branch)
+        await self._drop_branches()
         with suppress(OSError):
             await asyncio.to_thread(self.worktrees.rmdir)
+
+    async def _drop_branches(self) -> None:
+        for key in await self.bases():
+            await self._git("branch", "-q", "-D", f"{BRANCHES}/{key}")
+
+    async def bases(self) -> Mapping[str, str]:
+        """The commits that unfinished work of items in worktrees was begun on, by the items' keys."""
+        form = "--format=%(refname:lstrip=3) %(objectname)"
+        listed = await self._run("for-each-ref", form, f"refs/heads/{BRANCHES}/TASK-*")
+        lines = listed.output.splitlines() if listed.exit_code == 0 else []
+        return {key: commit for key, _, commit in (line.partition(" ") for line in lines)}
+
+    async def set_bases(self, bases: Mapping[str, str]) -> None:
+        """Have unfinished work of items begin on these commits; one that is not here is left out."""
+        for key, commit in bases.items():
+            await self._run("branch", "-q", "-f", "--no-track", f"{BRANCHES}/{key}", commit)
+
+    async def adopt(self, commit: str) -> None:
+        """Bring main and all files to `commit`. What main has beside it is kept on a branch, what is not committed is
+        put back into the files where it fits, and else kept as a patch."""
+        head = await self.head()
+        patch = await self.set_aside(f"main{EARLIER}", now())
+        if head and (await self._run("merge-base", "--is-ancestor", head, commit)).exit_code != 0:
+            await self._git("branch", "-q", "-f", "--no-track", f"{BRANCHES}/main{EARLIER}-{head[:12]}", head)
+        await self._git("reset", "-q", "--hard", commit)
+        if patch is not None and head is not None and await self.put_back(patch):
+            await asyncio.to_thread(patch.unlink)
 
     async def take_along_worktrees(self, old: Path) -> None:
         """Take what git keeps of worktrees of items for ours, whose project lay in `old` before."""
@@ -131,11 +158,17 @@ class Checkout(Workspace):
         """The newest commit, which has this message."""
         return await self._describe(message)
 
-    async def mend(self) -> None:
+    async def mend(self, *, earlier: bool = False) -> None:
+        """As any folder; with `earlier` others have had the project since, elsewhere: what is unfinished here is kept,
+        but under names that nobody looks for."""
         await super().mend()
-        if self._has_repository():
-            await self._finish_advance()
-            await self._clear_worktrees()
+        if not self._has_repository():
+            return
+        await self._finish_advance()
+        await self._clear_worktrees(EARLIER if earlier else "")
+        if earlier:
+            await self.set_aside(f"main{EARLIER}", now())
+            await self._drop_branches()
 
     async def _advance(self, rebased: Rebased) -> bool:
         await self._run("update-index", "-q", "--refresh")
@@ -147,6 +180,8 @@ class Checkout(Workspace):
         if moved.exit_code == 0:
             await self._git("update-ref", "HEAD", rebased.commit, rebased.onto)
         await self._git("update-ref", "-d", _ADVANCING)
+        if moved.exit_code == 0:
+            await self.publish()
         return moved.exit_code == 0
 
     async def _finish_advance(self) -> None:
@@ -166,15 +201,15 @@ class Checkout(Workspace):
             await self._git("reset", "-q", "--hard", commit)
         await self._git("update-ref", "-d", _ADVANCING)
 
-    async def _clear_worktrees(self) -> None:
-        """Keep what is unfinished in each worktree as a patch, and remove them all."""
+    async def _clear_worktrees(self, suffix: str = "") -> None:
+        """Keep what is unfinished in each worktree as a patch, whose name ends so, and remove them all."""
         for key in await asyncio.to_thread(lambda: sorted(self._found())):
             worktree = self._worktree(key)
             patch: Path | None = None
             try:
                 if (worktree.directory / ".git").is_file():
                     await worktree.mend()
-                    patch = await worktree.set_aside(key, now())
+                    patch = await worktree.set_aside(f"{key}{suffix}", now())
             except PhaseFailed:
                 # Nothing that anybody made is thrown away because git cannot read it.
                 await asyncio.to_thread(self._move_aside, worktree)

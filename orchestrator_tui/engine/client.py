@@ -63,8 +63,8 @@ class EngineClient(Protocol):
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200
     ) -> Sequence[WorkItem]: ...
 
-    async def comments(self, item_id: str) -> Sequence[Comment]:
-        """The notes on a work item, oldest first."""
+    async def comments(self, item_id: str, *, after: str | None = None, limit: int | None = None) -> Sequence[Comment]:
+        """The notes on a work item, oldest first, from behind the one with the id `after`; all without a `limit`."""
         ...
 
     async def tracker(self, project_id: str) -> SyncState:
@@ -112,11 +112,19 @@ class EngineClient(Protocol):
         """
         ...
 
-    async def artifacts(self, project_id: str) -> Sequence[Artifact]: ...
+    async def artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
+        """A project's documents, oldest first, from behind the one with the id `after`; all without a `limit`."""
+        ...
 
     async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]: ...
 
-    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]: ...
+    async def requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
+        """What waits for a person, oldest first, from behind the one with the id `after`; all without a `limit`."""
+        ...
 
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500

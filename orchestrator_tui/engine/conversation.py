@@ -87,7 +87,9 @@ class Task:
     @property
     def prompt_hash(self) -> str:
         """The same for the same task, given to the same kind of agent."""
-        return sha256(f"{self.system_prompt}\0{self.model}\0{self.prompt}".encode()).hexdigest()
+        # On another machine its folder may lie elsewhere.
+        system_prompt = self.system_prompt.replace(str(self.directory), "")
+        return sha256(f"{system_prompt}\0{self.model}\0{self.prompt}".encode()).hexdigest()
 
     @property
     def asked_by(self) -> str:

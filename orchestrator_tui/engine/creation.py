@@ -16,6 +16,7 @@ from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import ToolMissing
 from orchestrator_tui.domain.naming import free_slug, name_from_idea, slugify
 from orchestrator_tui.domain.records import Project
+from orchestrator_tui.engine.folders import Folders
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,9 +26,9 @@ class _Folder:
 
 
 async def create_project(
-    store: Store, command: CreateProject, *, workspace: Path, config: Mapping[str, Any]
+    store: Store, command: CreateProject, *, folders: Folders, config: Mapping[str, Any]
 ) -> Project:
-    """Store a new project and make its folder.
+    """Store a new project and make its folder, unless each machine that runs it makes one of its own.
 
     Raises:
         DirectoryUnusable: the folder cannot be written or has something in it.
@@ -38,10 +39,11 @@ async def create_project(
     name = (command.name or name_from_idea(command.idea)).strip()[:255]
     taken = {project.slug for project in await all_projects(store)}
     if command.directory is None:
-        taken |= await asyncio.to_thread(_names_in, workspace)
+        taken |= await asyncio.to_thread(_names_in, folders.workspace)
     slug = free_slug(slugify(name), taken)
-    wanted = Path(command.directory) if command.directory else workspace / slug
-    folder = await asyncio.to_thread(_make, wanted)
+    folder: _Folder | None = None
+    if command.directory or folders.are_shared:
+        folder = await asyncio.to_thread(_make, folders.workspace / (command.directory or slug))
     try:
         async with store.transaction() as unit:
             project = await unit.create_project(
@@ -49,7 +51,7 @@ async def create_project(
                 name=name,
                 slug=slug,
                 description=command.idea,
-                directory=str(folder.path),
+                directory=str(folder.path) if folder else slug,
                 rehearsal=command.rehearsal,
                 config=config,
             )
@@ -65,7 +67,7 @@ async def create_project(
                 ),
             )
     except BaseException:
-        if folder.made:
+        if folder and folder.made:
             with suppress(OSError):
                 folder.path.rmdir()
         raise

@@ -56,8 +56,10 @@ from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.cluster import drain
 from orchestrator_tui.engine.confinement import asks_for_sandbox
 from orchestrator_tui.engine.creation import create_project
+from orchestrator_tui.engine.folders import Folders, is_outdated
 from orchestrator_tui.engine.importing import checked_folder, import_project
 from orchestrator_tui.engine.instructions import step_in
+from orchestrator_tui.engine.looking import Onlooker
 from orchestrator_tui.engine.runs import PassOn, Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
 from orchestrator_tui.phases.faces import artifact_markdown
@@ -68,6 +70,7 @@ class EngineOptions:
     """Where new projects go and how they are set up.
 
     Attributes:
+        folders: where projects lie on this machine.
         config: what is stored with a new project, so that a resume finds the same settings.
         workspace_of: the folder of a project, for looking at it.
         settings: those of this start; the limits of projects are in them.
@@ -78,7 +81,7 @@ class EngineOptions:
         open_tracker: a tracker of a project, by its kind.
     """
 
-    workspace: Path
+    folders: Folders
     config: Mapping[str, Any]
     preflight: Callable[[bool, Mapping[str, Any]], Awaitable[None]]
     workspace_of: Callable[[Project], Checkout]
@@ -106,7 +109,7 @@ class LocalEngine(EngineClient):
                 config = {**self._options.config, **command.config}
                 await self._options.preflight(command.rehearsal, config)
                 config |= {"backend": self._options.new_tracker(config)}
-                project = await create_project(self._store, command, workspace=self._options.workspace, config=config)
+                project = await create_project(self._store, command, folders=self._options.folders, config=config)
                 await self._begin(project)
                 return project.id
             case ImportProject():
@@ -150,7 +153,10 @@ class LocalEngine(EngineClient):
     async def _import(self, command: ImportProject) -> str:
         folder = await asyncio.to_thread(checked_folder, Path(command.directory))
         workspace_of, anew = self._options.workspace_of, command.new_repository
-        known = await relocation.take_up(self._runs, folder, workspace_of=workspace_of, new_repository=anew)
+        known = None
+        # A folder that is not here is not gone where every machine has its own.
+        if self._options.folders.are_shared:
+            known = await relocation.take_up(self._runs, folder, workspace_of=workspace_of, new_repository=anew)
         return known or await import_project(self._store, folder, workspace_of=workspace_of, new_repository=anew)
 
     async def _begin(self, project: Project) -> None:
@@ -199,7 +205,8 @@ class LocalEngine(EngineClient):
         workspace = self._options.workspace_of(await self._store.find_project(request.project_id))
 
         async def write_face(artifact: Artifact) -> None:
-            if artifact.file_path:
+            is_here = self._options.folders.are_shared or workspace.directory.is_dir()
+            if artifact.file_path and is_here:
                 await asyncio.to_thread(workspace.write_note, Path(artifact.file_path).name, command.markdown)
 
         await answers.edit(self._store, command, write_face)
@@ -217,8 +224,7 @@ class LocalEngine(EngineClient):
             return
         artifact = await self._store.get_artifact(request.artifact_id or "")
         project = await self._store.find_project(request.project_id)
-        note = Path(artifact.file_path or "").name
-        text = await asyncio.to_thread(self._options.workspace_of(project).read_note, note) if note else None
+        text = await asyncio.to_thread(self._text_of, project, artifact) if artifact.file_path else None
         if text is None or text.strip() in ("", artifact_markdown(project, artifact).strip()):
             return
         edit = EditArtifact(
@@ -228,6 +234,14 @@ class LocalEngine(EngineClient):
         raise RequestClosed(
             f"{artifact.file_path} was changed meanwhile; its text is the document now.", hint="Look at it first."
         )
+
+    def _text_of(self, project: Project, artifact: Artifact) -> str | None:
+        """What stands in a document's file, if that is the document as it is now, or newer."""
+        workspace = self._options.workspace_of(project)
+        name = str(artifact.file_path)
+        if not self._options.folders.are_shared and is_outdated(workspace.directory / name, artifact):
+            return None
+        return workspace.read_note(Path(name).name)
 
     async def _resume(self, project: Project) -> None:
         if await self._runs.is_running(project):
@@ -305,8 +319,8 @@ class LocalEngine(EngineClient):
     ) -> Sequence[WorkItem]:
         return await self._store.list_items(project_id, status=status, after=after, limit=limit)
 
-    async def comments(self, item_id: str) -> Sequence[Comment]:
-        return await self._store.list_comments(item_id)
+    async def comments(self, item_id: str, *, after: str | None = None, limit: int | None = None) -> Sequence[Comment]:
+        return await self._store.list_comments(item_id, after=after, limit=limit)
 
     async def tracker(self, project_id: str) -> SyncState:
         return await tracking.state_of(self._store, self._runs, await self._store.find_project(project_id))
@@ -317,34 +331,41 @@ class LocalEngine(EngineClient):
 
     async def item_diff(self, item_id: str) -> str:
         item = await self._store.get_item(item_id)
-        workspace = self._options.workspace_of(await self._store.find_project(item.project_id))
-        commit = item.metadata.get("commit")
-        if isinstance(commit, str):
-            return await workspace.show(commit)
-        if item.status is not WorkItemStatus.IN_PROGRESS:
-            return ""
-        desk = await asyncio.to_thread(workspace.desk, item.key)
-        return await desk.difference() if desk is not None else ""
+        return await (await self._onlooker(item.project_id)).item(item)
 
     async def commits(self, project_id: str, *, limit: int = 500) -> Sequence[CommitEntry]:
-        return await self._options.workspace_of(await self._store.find_project(project_id)).log(limit)
+        return await (await self._onlooker(project_id)).commits(limit)
 
     async def commit_diff(self, project_id: str, commit: str | None) -> str:
-        workspace = self._options.workspace_of(await self._store.find_project(project_id))
-        return await workspace.difference() if commit is None else await workspace.show(commit)
+        onlooker = await self._onlooker(project_id)
+        return await onlooker.changes() if commit is None else await onlooker.commit(commit)
+
+    async def _onlooker(self, project_id: str) -> Onlooker:
+        project = await self._store.find_project(project_id)
+        return Onlooker(
+            self._store,
+            project,
+            self._options.workspace_of(project),
+            is_shared=self._options.folders.are_shared,
+            me=self._runs.owner,
+        )
 
     async def artifact_text(self, artifact_id: str) -> str:
         artifact = await self._store.get_artifact(artifact_id)
         return artifact_markdown(await self._store.find_project(artifact.project_id), artifact)
 
-    async def artifacts(self, project_id: str) -> Sequence[Artifact]:
-        return await self._store.list_artifacts(project_id)
+    async def artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
+        return await self._store.list_artifacts(project_id, after=after, limit=limit)
 
     async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         return await self._store.list_sessions(project_id, after=after, limit=limit)
 
-    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
-        return await self._store.open_requests(project_id)
+    async def requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
+        return await self._store.open_requests(project_id, after=after, limit=limit)
 
     async def events(
         self, *, after_seq: int = 0, project_id: str | None = None, limit: int = 500

@@ -21,7 +21,8 @@ async def hand_back(tracker: WorkTracker, workspace: Checkout, item: WorkItem, w
     current = await tracker.get_work_item(item.id)
     if current.status is not WorkItemStatus.IN_PROGRESS:
         return
-    kept = f"; what was changed in the folder is kept in {workspace.shown(patch)}" if patch else ""
+    shown = str(workspace.shown(patch)) if patch else None
+    kept = f"; what was changed in the folder is kept in {shown}" if shown else ""
     await tracker.add_comment(
         item.id, f"Interrupted ({why.rstrip('.')}){kept}. It will be taken up again.", author=ENGINE
     )
@@ -29,7 +30,7 @@ async def hand_back(tracker: WorkTracker, workspace: Checkout, item: WorkItem, w
     with suppress(StaleState):
         await tracker.update_work_item(
             item.id,
-            {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True, "patch": str(patch) if patch else None}},
+            {"status": WorkItemStatus.TODO, "metadata": {"interrupted": True, "patch": shown}},
             expected=WorkItemStatus.IN_PROGRESS,
             reason="interrupted",
         )

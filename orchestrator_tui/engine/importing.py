@@ -62,12 +62,13 @@ async def import_project(store: Store, folder: Path, *, workspace_of: WorkspaceO
     if shutil.which("git") is None:
         raise ToolMissing("git", hint="Install git and try again; the commits of the project are read with it.")
     projects = await all_projects(store)
-    _refuse_known(projects, folder, None)
+    known = [replace(one, directory=str(workspace_of(one).directory)) for one in projects]
+    _refuse_known(known, folder, None)
     try:
         dossier = await asyncio.to_thread(_read, folder)
     except (StateFileMissing, StateFileDamaged) as error:
         raise await _explained(error, workspace_of(_placeholder(folder))) from error
-    _refuse_known(projects, folder, dossier.project.id)
+    _refuse_known(known, folder, dossier.project.id)
     _refuse_running(dossier.state)
     project = _renamed(dossier.project, folder, {known.slug for known in projects})
     workspace = workspace_of(project)

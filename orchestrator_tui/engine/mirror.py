@@ -19,6 +19,7 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Dossier
 from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.bus import Bus, Subscription
+from orchestrator_tui.engine.folders import EVERYWHERE, Folders
 from orchestrator_tui.engine.room import is_full
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,8 @@ class Mirror:
     The database stays the truth: a file that cannot be written is told once in the log, until it can be again.
     """
 
-    def __init__(self, store: Store, bus: Bus) -> None:
+    def __init__(self, store: Store, bus: Bus, folders: Folders = EVERYWHERE) -> None:
+        self._folders = folders
         self._store = store
         self._bus = bus
         self._kept: dict[str, _Kept] = {}
@@ -167,7 +169,7 @@ class Mirror:
         try:
             moment = now()
             dossier = await self._store.dossier(project_id, since=kept.since(moment))
-            await asyncio.to_thread(_write, kept, dossier)
+            await asyncio.to_thread(self._write, kept, dossier)
             kept.read_at = moment
         except Exception as error:
             # Whatever keeps one file from being written keeps neither the project's run nor other files.
@@ -179,6 +181,12 @@ class Mirror:
             if kept.failing:
                 logger.info("the state file is written again", extra={"project": project_id})
             kept.failing = False
+
+    def _write(self, kept: _Kept, dossier: Dossier) -> None:
+        folder = self._folders.of(dossier.project)
+        # Where machines have folders of their own, it is written on the one that has the project's.
+        if self._folders.are_shared or folder.is_dir():
+            _write(kept, dossier, folder)
 
     def _wake_again(self) -> None:
         if self._again is not None:
@@ -203,13 +211,12 @@ class Mirror:
         )
 
 
-def _write(kept: _Kept, dossier: Dossier) -> None:
+def _write(kept: _Kept, dossier: Dossier, folder: Path) -> None:
     """Take in what has changed, and write it all. Blocks on the disk."""
     for section, lines in kept.lines.items():
         if section in statefile.READ_WHOLE:
             lines.clear()
         lines.update({record.id: statefile.line_of(record) for record in getattr(dossier, section)})
-    folder = Path(dossier.project.directory)
     content = statefile.frame(
         dossier.project, dossier.state, {section: lines.values() for section, lines in kept.lines.items()}
     )

@@ -33,6 +33,7 @@ from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.pipeline import Pipeline
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.sync import Sync
 from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases.faces import artifact_markdown
 
@@ -57,6 +58,7 @@ class Run:
     store: Store
     tracker: WorkTracker
     workspace: Checkout
+    sync: Sync
     log: EventLog
     sessions: Sessions
     liaison: Liaison
@@ -97,10 +99,11 @@ class Run:
         return True
 
     async def _write_missing_documents(self) -> None:
-        """Agents are told to read the documents: whichever somebody deleted is written again as it is stored."""
+        """Agents are told to read the documents: whichever somebody deleted is written again as it is stored, and
+        whichever may have become another one elsewhere."""
         newest = {artifact.file_path: artifact for artifact in await self.store.list_artifacts(self.project.id)}
         for path, artifact in newest.items():
-            if path and not (self.workspace.directory / path).exists():
+            if path and (self.sync.is_outdated(artifact) or not (self.workspace.directory / path).exists()):
                 text = artifact_markdown(self.project, artifact)
                 await asyncio.to_thread(self.workspace.write_note, Path(path).name, text)
 
@@ -322,7 +325,8 @@ class Run:
         if status is PipelineStatus.RUNNING:
             await self._set_status(status, PipelineStatus.STOPPING, CRASH, told_later=True)
         await self.close_sessions(ended_at)
-        await self._hand_back("the process ended without warning")
+        why = "the process ended without warning"
+        await self._hand_back(f"{why}, on another machine" if self.sync.is_elsewheres else why)
         await self.pipeline.interrupted("the process ended without warning", at=ended_at)
         if status not in _AT_WORK:
             return

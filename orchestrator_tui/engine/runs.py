@@ -6,17 +6,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
-    AbstractContextManager,
     AsyncExitStack,
     asynccontextmanager,
     suppress,
 )
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from orchestrator_tui.backends.base import WorkTracker
+from orchestrator_tui.config.folders import unusable
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import Clock, SystemClock
@@ -26,6 +25,7 @@ from orchestrator_tui.domain.errors import (
     IllegalTransition,
     LeaseLost,
     OrchestratorError,
+    RemoteUnavailable,
     StoreUnavailable,
 )
 from orchestrator_tui.domain.finishing import finish
@@ -34,12 +34,14 @@ from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import hand_over, room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.cluster import Cluster
+from orchestrator_tui.engine.cluster import AT_WORK, Cluster
+from orchestrator_tui.engine.folders import EVERYWHERE, Folders
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
+from orchestrator_tui.engine.remotes import Remotes
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sole_use import sole_use
-from orchestrator_tui.engine.takeover import take_lease
+from orchestrator_tui.engine.takeover import take_lease, was_owner
 from orchestrator_tui.engine.workspace import NOTES_FOLDER, require_folder
 
 logger = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class RunOptions:
         account_of: names the account that pays for a project's sessions now; "" for none.
         lease_seconds, stop_seconds: see `RunSettings`.
         cluster: where projects go that are to run, when that is not this process.
+        folders: where projects lie on this machine.
     """
 
     end_leftovers: Callable[[str], int]
@@ -70,6 +73,7 @@ class RunOptions:
     lease_seconds: float
     stop_seconds: float
     cluster: Cluster | None = None
+    folders: Folders = EVERYWHERE
 
 
 @dataclass(slots=True)
@@ -115,6 +119,7 @@ class Runs:
         self._being_taken_up = set[StopOrder]()
         self._cluster = options.cluster
         self._alarms = Alarms(store, clock or SystemClock(), self._go_on, options.account_of)
+        self._remotes = Remotes()
         self._handed_over: Sequence[str] | None = None
         self._waking: asyncio.Task[None] | None = None
 
@@ -186,6 +191,10 @@ class Runs:
             self._being_taken_up.add(order)
             try:
                 turn = await self._taken_up(project, order)
+            except RemoteUnavailable as error:
+                # Whoever asked for it need not be there any more.
+                await self._store_trouble(project, error)
+                raise
             finally:
                 self._being_taken_up.discard(order)
             if turn is None:
@@ -284,23 +293,27 @@ class Runs:
             FolderGone: the project is not on this machine.
             StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
         """
-        directory = Path(project.directory)
-        # Before the lease: whoever has the folder may be about to take it.
-        await asyncio.to_thread(require_folder, directory)
+        directory = self._options.folders.of(project)
+        if self._options.folders.are_shared:
+            # Before the lease: whoever has the folder may be about to take it.
+            await asyncio.to_thread(require_folder, directory)
         room.require_room(directory)
+        self._remotes.require(project.id)
         before = await self._store.pipeline_state(project.id)
         lease = await self._take_lease(before)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
             # Its tracker may have become another one before the lease was ours.
             project = await self._store.find_project(project.id)
-            stack.enter_context(self._sole_use(project, before))
+            await self._hold_folder(stack, project, before)
             # Before anything else: what an earlier run left behind must not write beside the new one.
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
-            with room.told_apart(directory):
-                await run.workspace.mend()
-                goes = await run.prepare(before.last_sign_of_life)
+            # A whole repository may have to come from elsewhere first.
+            async with self._beating(lease):
+                with room.told_apart(directory), self._remotes.watched(project.id):
+                    await run.sync.take_up()
+                    goes = await run.prepare(before.last_sign_of_life)
             if not goes:
                 return None
             return _Turn(run, lease, stack.pop_all())
@@ -338,9 +351,12 @@ class Runs:
             lease = await self._take_lease(await self._store.pipeline_state(project.id))
             async with AsyncExitStack() as stack:
                 stack.push_async_callback(self._release, lease)
-                beating = heartbeat(self._store, lease, lease_seconds=self._options.lease_seconds, signs=Signs())
-                await stack.enter_async_context(beating)
+                await stack.enter_async_context(self._beating(lease))
                 yield self._store.fenced(lease, self._closing)
+
+    def _beating(self, lease: Lease) -> AbstractAsyncContextManager[None]:
+        """Keeps a lease while the project has no run."""
+        return heartbeat(self._store, lease, lease_seconds=self._options.lease_seconds, signs=Signs())
 
     async def is_running(self, project: Project) -> bool:
         """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
@@ -381,8 +397,10 @@ class Runs:
         options, running = self._options, self._running[project.id]
         running.tracker = turn.run.tracker
         try:
-            with room.told_apart(Path(project.directory)):
+            with room.told_apart(options.folders.of(project)):
                 await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
+            async with self._beating(turn.lease):
+                await turn.run.sync.leave()
         finally:
             running.tracker = None
 
@@ -390,7 +408,14 @@ class Runs:
         """Tell what the project waits for; a full disk need not be that of the database, which can then keep it."""
         logger.warning("%s: %s", project.slug, error.message)
         self._bus.fail(error)
-        if isinstance(error, DiskFull):
+        await self._store_trouble(project, error)
+
+    async def _store_trouble(self, project: Project, error: StoreUnavailable) -> None:
+        if isinstance(error, RemoteUnavailable):
+            tells = self._remotes.is_news(project.id, error)
+        else:
+            tells = isinstance(error, DiskFull)
+        if tells:
             with suppress(StoreUnavailable):
                 async with self._store.transaction() as unit:
                     told = events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint)
@@ -440,8 +465,28 @@ class Runs:
             giving_up=self._closing,
         )
 
-    def _sole_use(self, project: Project, before: PipelineState) -> AbstractContextManager[None]:
-        return sole_use(Path(project.directory) / NOTES_FOLDER, self._owner, over=before.owner)
+    async def _hold_folder(self, stack: AsyncExitStack, project: Project, before: PipelineState) -> None:
+        """Have the project's folder on this machine to ourselves until `stack` is closed.
+
+        Raises:
+            AlreadyOwned: somebody works in it who is no owner by this database.
+            DirectoryUnusable: it cannot be made.
+        """
+        folders = self._options.folders
+        directory = folders.of(project)
+        if not folders.are_shared:
+            try:
+                await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
+            except OSError as error:
+                raise unusable(directory, error) from error
+        notes = directory / NOTES_FOLDER
+        try:
+            stack.enter_context(sole_use(notes, self._owner, over=before.owner))
+        except AlreadyOwned as held:
+            # One that is frozen on this machine may have been followed by several on others.
+            if folders.are_shared or not await was_owner(self._store, project.id, held.owner):
+                raise
+            stack.enter_context(sole_use(notes, self._owner, over=held.owner))
 
     async def _release(self, lease: Lease) -> None:
         """A lease that cannot be given back is found to be that of an ended process later."""
@@ -486,12 +531,14 @@ class Runs:
         order.give(reason)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._release, lease)
-            stack.enter_context(self._sole_use(project, before))
+            if self._options.folders.of(project).is_dir():
+                await self._hold_folder(stack, project, before)
             await asyncio.to_thread(self._options.end_leftovers, project.id)
             run = await stack.enter_async_context(self._open_run(project, lease, order))
-            await run.workspace.mend()
+            await run.sync.step_in(was_at_work=before.status in AT_WORK)
             await run.close_sessions(before.last_sign_of_life)
             await run.stopped(reason)
+            await run.sync.leave()
 
     async def _stop_elsewhere(self, project: Project, owner: str, reason: str) -> None:
         """Ask the process that runs the project to stop it; its events tell how that goes."""

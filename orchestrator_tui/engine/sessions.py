@@ -46,10 +46,10 @@ from orchestrator_tui.engine.shortening import shorten
 
 A = TypeVar("A", bound=BaseModel)
 
-PLANNING_TOOLS = ("Read", "Glob", "Grep")
 Failing = Callable[[UnitOfWork, AgentFailed], Awaitable[None]]
 """Part of the transaction that stores that a session failed: what else is known by that."""
 
+PLANNING_TOOLS = ("Read", "Glob", "Grep")
 WORKING_TOOLS = ("Read", "Write", "Edit", "Glob", "Grep", "Bash")
 SUMMARY = 1_000
 

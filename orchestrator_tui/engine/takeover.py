@@ -41,6 +41,16 @@ async def take_lease(
     return lease
 
 
+async def was_owner(store: Store, project_id: str, owner: str) -> bool:
+    """Whether an owner has ever held the project's lease; by the stored events, which are looked through for it."""
+    after = 0
+    while page := await store.events(project_id=project_id, after_seq=after, limit=1000):
+        if any(isinstance(one.event, events.LeaseTaken) and one.event.owner == owner for one in page):
+            return True
+        after = page[-1].seq
+    return False
+
+
 async def _watch(store: Store, state: PipelineState, lease_seconds: float, giving_up: asyncio.Event) -> None:
     """Wait until the lease has run out; a fresh one is believed at once."""
     assert state.owner is not None

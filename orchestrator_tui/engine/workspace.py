@@ -79,7 +79,7 @@ class Workspace:
 
     Whatever writes raises `DiskFull` when there is no room left. Before something is committed, and before unfinished
     work is taken out of the files, `still_ours` is asked, which raises `LeaseLost` when another process has the project
-    by now: git checks no lease.
+    by now: git checks no lease. What was committed is handed to `publish` before anybody is told of it.
     """
 
     def __init__(
@@ -94,6 +94,7 @@ class Workspace:
         """`project` is the project's own folder, `repository` what git keeps of `directory`, where that is another."""
         self.directory = directory
         self._still_ours = still_ours
+        self.publish: Callable[[], Awaitable[None]] = nothing_to_publish
         self.project = project or directory
         self._repository = repository or directory / ".git"
         self._environment = {
@@ -170,6 +171,12 @@ class Workspace:
         finished = await self._run("rev-parse", "-q", "--verify", "HEAD")
         return finished.output.strip() if finished.exit_code == 0 else None
 
+    async def has(self, commit: str) -> bool:
+        """Whether a commit is in the repository, if there is one."""
+        if not _HASH.fullmatch(commit) or not self._has_repository():
+            return False
+        return (await self._run("cat-file", "-e", f"{commit}^{{commit}}")).exit_code == 0
+
     async def changes(self) -> str:
         """What differs from the last commit, a line a file (git's short status); empty when nothing does."""
         return (await self._git("status", "--porcelain", "--untracked-files=all")).rstrip()
@@ -187,10 +194,13 @@ class Workspace:
         await self._remove_drafts()
         await self._git("add", "-A")
         if not await self.has_changed(since):
+            # A person may have committed it.
+            await self.publish()
             return None
         await self._require_ours()
         text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
+        await self.publish()
         return await self._describe(message)
 
     async def phase_commit(self, phase: str) -> Commit | None:
@@ -298,12 +308,7 @@ class Workspace:
         self.require_room()
         await self._git("add", "-A")
         head = await self.head()
-        against = [head] if head else []
-        patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
-        patch.parent.mkdir(parents=True, exist_ok=True)
-        changed = await self._git("diff", "--cached", "--name-only", "-z", *against)
-        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
-        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against)
+        patch = await self._changes_as_patch(name, moment, head)
         if head:
             await self._git("reset", "-q", "--hard", head)
         else:
@@ -313,6 +318,28 @@ class Workspace:
     async def _require_ours(self) -> None:
         if self._still_ours is not None:
             await self._still_ours()
+
+    async def copy_changes(self, name: str, moment: datetime) -> Path | None:
+        """As `set_aside`, but the files stay as they are."""
+        if not (self.directory / ".git").exists() or not await self.changes():
+            return None
+        self.require_room()
+        with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
+            apart = await asyncio.to_thread(self._index_apart, Path(folder))
+            await self._git("add", "-A", environment=apart)
+            return await self._changes_as_patch(name, moment, await self.head(), apart)
+
+    async def _changes_as_patch(
+        self, name: str, moment: datetime, head: str | None, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> Path:
+        """What the index has and commit `head` has not, as a patch in the notes folder."""
+        against = [head] if head else []
+        patch = self.notes / "patches" / f"{moment:%Y%m%d-%H%M%S}-{name}.patch"
+        patch.parent.mkdir(parents=True, exist_ok=True)
+        changed = await self._git("diff", "--cached", "--name-only", "-z", *against, environment=environment)
+        times = await asyncio.to_thread(self._times_of, changed.split("\0"))
+        await self._write_patch(patch, times, "diff", "--cached", "--binary", *against, environment=environment)
+        return patch
 
     async def newest_patch(self, name: str, *, since: datetime) -> Path | None:
         """The newest patch that was set aside under `name`, unless it is older."""
@@ -345,14 +372,16 @@ class Workspace:
                     with suppress(OSError, OverflowError):
                         os.utime(target, ns=(int(number), int(number)), follow_symlinks=False)
 
-    async def _write_patch(self, patch: Path, times: str, *arguments: str) -> None:
+    async def _write_patch(
+        self, patch: Path, times: str, *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         """Written by git itself: a text file in another encoding than UTF-8 keeps its bytes. Not by its `--output`,
         which ends well although the disk is full."""
         try:
             with patch.open("wb") as file:
                 file.write(times.encode(errors="surrogateescape"))
                 file.flush()
-                await self._git(*arguments, into=file)
+                await self._git(*arguments, environment=environment, into=file)
                 # The next step throws away what is in it.
                 await asyncio.to_thread(os.fsync, file.fileno())
         except BaseException:
@@ -492,6 +521,10 @@ def require_folder(directory: Path) -> None:
     """Raises FolderGone when there is no such folder."""
     if not directory.is_dir():
         raise FolderGone(directory)
+
+
+async def nothing_to_publish() -> None:
+    """For a folder that nobody else needs to know of."""
 
 
 def with_trailers(message: str, *, item_id: str | None = None, phase: str | None = None) -> str:

@@ -10,7 +10,15 @@ from orchestrator_tui.config.settings import ImplementSettings, PhaseSettings
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.errors import DecisionAwaited, PhaseFailed
 from orchestrator_tui.domain.records import InputRequest, PhaseResult, WorkItem
-from orchestrator_tui.domain.statuses import ASKED_BY_AGENTS, Pattern, PauseReason, PhaseName, PhaseStatus, RequestKind
+from orchestrator_tui.domain.statuses import (
+    ASKED_BY_AGENTS,
+    Pattern,
+    PauseReason,
+    PhaseName,
+    PhaseStatus,
+    RequestKind,
+    WorkItemStatus,
+)
 from orchestrator_tui.engine.capacity import Capacity
 from orchestrator_tui.engine.watcher import UNTOLD_SECONDS
 from orchestrator_tui.phases.base import Phase, PhaseInput
@@ -22,6 +30,8 @@ from orchestrator_tui.phases.merge_queue import MergeQueue
 from orchestrator_tui.phases.repair import Repair
 from orchestrator_tui.phases.scheduling import claim_next, find_next
 from orchestrator_tui.phases.services import Services, content_of
+
+_UNDECIDED = (WorkItemStatus.TODO, WorkItemStatus.IN_PROGRESS)
 
 
 class ImplementPhase(Phase):
@@ -62,7 +72,7 @@ class ImplementPhase(Phase):
                 ticket = self._services.bell.ticket()
                 # Before an item is looked for: what is decided after that is decided for the next run.
                 waiting = await decisions.act(given.project.id)
-                asked = await self._asked(given) if most > 1 else {}
+                asked = await self._asked(given, work_tracker) if most > 1 else {}
                 item = await self._next(given, work_tracker, crew.items, asked)
                 if item is not None:
                     crew.begin(item, work(item))
@@ -106,12 +116,20 @@ class ImplementPhase(Phase):
         )
         return most
 
-    async def _asked(self, given: PhaseInput) -> dict[str, InputRequest]:
-        """What agents have asked and nobody has answered yet, by the id of their item."""
-        requests = await self._services.store.open_requests(given.project.id)
-        return {
-            one.work_item_id: one for one in requests if one.work_item_id is not None and one.kind in ASKED_BY_AGENTS
-        }
+    async def _asked(self, given: PhaseInput, tracker: WorkTracker) -> dict[str, InputRequest]:
+        """What agents have asked and nobody has answered yet, by the id of their item. About an item that a person has
+        decided otherwise about nothing is asked any more."""
+        asked: dict[str, InputRequest] = {}
+        for one in await self._services.store.open_requests(given.project.id):
+            if one.work_item_id is None or one.kind not in ASKED_BY_AGENTS:
+                continue
+            if (await tracker.get_work_item(one.work_item_id)).status in _UNDECIDED:
+                asked[one.work_item_id] = one
+                continue
+            async with self._services.store.transaction() as unit:
+                await unit.withdraw_request(one.id)
+                unit.record(given.project.id, events.InputWithdrawn(request_id=one.id, kind=one.kind))
+        return asked
 
     async def _next(
         self, given: PhaseInput, tracker: WorkTracker, running: Sequence[WorkItem], waiting: Collection[str]

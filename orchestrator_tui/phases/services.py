@@ -1,5 +1,6 @@
 """The hands of the phases: sessions, prompts, the folder, the check, the store; one set for each running project."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Failing, Sessions
+from orchestrator_tui.engine.sync import Sync
 from orchestrator_tui.engine.verify import Verdict, Verifier
 from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
@@ -30,6 +32,11 @@ TOLD_SEPARATELY = frozenset({PhaseName.INITIALIZE, PhaseName.IMPLEMENT, PhaseNam
 """Phases whose prompts do not show a person's words themselves."""
 
 FILES_ARE_BACK = "Your uncommitted changes of then are in the files again."
+FILES_ARE_THERE = "The files of the project are as they were."
+FILES_ARE_LOST = (
+    "You worked on another machine, which is gone or cannot be reached. The files are those of the last commit: what "
+    "you had written or changed after it is not in them, although you remember doing it. Do it again."
+)
 FILES_ARE_AWAY = (
     "The project has moved on since, so your uncommitted changes of then are not in the files any more; "
     "they are kept in {patch}."
@@ -46,6 +53,7 @@ class Services:
     render: PromptRenderer
     workspace: Workspace
     checkout: Checkout
+    sync: Sync
     verifier: Verifier
     log: EventLog
     bell: Bell
@@ -121,7 +129,8 @@ class Services:
         patch = await self._set_aside(task, interrupted)
         words = (kept.conversation_summary if kept else "") or interrupted.summary
         last_call = (kept.last_tool_call if kept else None) or ""
-        if not (words or last_call or patch):
+        is_lost = patch is None and self._has_lost(task, interrupted)
+        if not (words or last_call or patch or is_lost):
             return task
         told = self.render(
             "common",
@@ -129,6 +138,7 @@ class Services:
             last_words=words,
             last_call=last_call,
             patch=str(self.workspace.shown(patch)) if patch else "",
+            is_lost=is_lost,
         )
         return replace(task, hint=f"{task.hint}\n\n{told}".strip())
 
@@ -136,7 +146,7 @@ class Services:
         self, stack: AsyncExitStack, task: Task, interrupted: SessionLog, failing: Failing | None
     ) -> Conversation | None:
         patch = await self._set_aside(task, interrupted)
-        files = "The files of the project are as they were."
+        files = FILES_ARE_LOST if self._has_lost(task, interrupted) else FILES_ARE_THERE
         if patch is not None:
             is_back = await self.workspace.put_back(patch)
             files = FILES_ARE_BACK if is_back else FILES_ARE_AWAY.format(patch=self.workspace.shown(patch))
@@ -155,12 +165,19 @@ class Services:
                 await self.workspace.set_aside(task.subject or task.role, now())
             return None
 
+    def _has_lost(self, task: Task, interrupted: SessionLog) -> bool:
+        """Whether what the interrupted session may have written is not here."""
+        return task.tools == WORKING_TOOLS and self.sync.has_lost(interrupted)
+
     async def _set_aside(self, task: Task, interrupted: SessionLog) -> Path | None:
         """The patch with what the interrupted session had not finished, when it was set aside."""
         if task.item is not None:
-            patch = task.item.metadata.get("patch")
-            if patch is not None:
-                return Path(str(patch))
+            kept = task.item.metadata.get("patch")
+            if kept is not None:
+                patch = self.workspace.project / str(kept)
+                # That of a machine that is lost is lost with it.
+                is_lost = self.sync.has_lost(interrupted) and not await asyncio.to_thread(patch.exists)
+                return None if is_lost else patch
             return await self.workspace.newest_patch(task.item.key, since=interrupted.started_at)
         return await self.workspace.newest_patch(task.phase.value, since=interrupted.started_at)
 

@@ -83,7 +83,10 @@ class DashboardApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.EVERYWHERE)]
 
     def __init__(self, setup: Setup) -> None:
-        super().__init__(driver_class=driver_of(setup.environ), ansi_color=True if colors_off(setup.environ) else None)
+        super().__init__(
+            driver_class=driver_of(setup.environ, setup.on_terminal),
+            ansi_color=True if colors_off(setup.environ) else None,
+        )
         self.setup = setup
         self.broke: BaseException | None = None
         self.last_key, self.last_key_at = "", -QUIET_SECONDS

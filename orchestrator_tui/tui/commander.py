@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, assert_never
 
 from orchestrator_tui.adapters.idea import check_idea
@@ -93,27 +94,33 @@ class Commander:
         return self._shell.context
 
     async def _resolved(self, call: Call) -> Call:
-        """Arguments as values that exist; a project may be one beyond those that are loaded."""
+        """Arguments as values that exist; a project may be one that is not loaded, or named by its slug or id."""
         bridge = self._shell.bridge
         try:
             resolved = slash.resolve(call, self._shell.values, {Kind.PROJECT: bridge.dashboard.total})
         except CommandProblem:
-            reference = next((call.get(a.name) for a in call.command.arguments if a.kind is Kind.PROJECT), None)
-            if reference is None or not reference.isdigit():
+            argument = next((a.name for a in call.command.arguments if a.kind is Kind.PROJECT), "")
+            number = await self._number_known_to_the_engine(call.get(argument))
+            if number is None:
                 raise
-            if not await self._is_known_to_the_engine(reference):
-                raise
-            resolved = slash.resolve(call, self._shell.values)
+            values = tuple((name, number if name == argument else text) for name, text in call.values)
+            resolved = slash.resolve(replace(call, values=values), self._shell.values)
         assert isinstance(resolved, Call)
         return resolved
 
-    async def _is_known_to_the_engine(self, reference: str) -> bool:
+    async def _number_known_to_the_engine(self, reference: str | None) -> str | None:
+        if reference is None:
+            return None
         try:
             project = await self._shell.context.client.find_project(reference)
         except OrchestratorError:
-            return False
+            return None
+        number = str(project.number)
+        # What begins an id is no number of a project.
+        if reference.isdigit() and reference != number:
+            return None
         await self._shell.bridge.learn_of(project.id)
-        return str(project.number) == reference
+        return number
 
     # Projects
 

@@ -55,9 +55,16 @@ class TerminalGone(Message):
 class TerminalDriver(LinuxDriver):
     """Textual's own, whose writing thread would end with the terminal and then block the app for ever."""
 
+    on_terminal: Callable[[], None] = staticmethod(lambda: None)
+    """Called right before the terminal is taken over."""
+
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
         self._file = cast("Any", Output(cast("IO[str]", self._file), self._gone))
+
+    def start_application_mode(self) -> None:
+        self.on_terminal()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     def run_input_thread(self) -> None:
         """Textual's own reads pastes with a parser that takes escape sequences in them for keys."""
@@ -89,6 +96,8 @@ class TerminalDriver(LinuxDriver):
             loop.call_soon_threadsafe(self._app.post_message, TerminalGone())
 
 
-def driver_of(environ: Mapping[str, str]) -> type[Driver] | None:
-    """The driver to use; None lets Textual take the one that `TEXTUAL_DRIVER` names."""
-    return None if environ.get("TEXTUAL_DRIVER") else TerminalDriver
+def driver_of(environ: Mapping[str, str], on_terminal: Callable[[], None]) -> type[Driver] | None:
+    """The driver to use, which calls `on_terminal`; None lets Textual take the one that `TEXTUAL_DRIVER` names."""
+    if environ.get("TEXTUAL_DRIVER"):
+        return None
+    return type("OwnDriver", (TerminalDriver,), {"on_terminal": staticmethod(on_terminal)})

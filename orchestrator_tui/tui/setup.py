@@ -41,6 +41,7 @@ class Setup:
         is_attached: whether the engine is that of the background server, which nobody named.
         keep: has a background server go on with what the engine runs; it raises why that is not possible, and then the
             engine goes on. Once the event is set no agent is waited for. None where there is nothing to keep.
+        on_terminal: called right before the terminal is taken over.
     """
 
     link: Link
@@ -58,6 +59,7 @@ class Setup:
     is_attached: bool = False
     keep: Callable[[EngineClient, asyncio.Event], Awaitable[None]] | None = None
     clock: Callable[[], datetime] = now
+    on_terminal: Callable[[], None] = lambda: None
 
     @property
     def is_remote(self) -> bool:

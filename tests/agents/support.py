@@ -67,6 +67,7 @@ async def rehearsed(
     transcripts: TranscriptStore | None = None,
     sandbox: Bubblewrap | None = None,
     hide: Callable[[str], str] = mask_tokens,
+    workspace: Path | None = None,
     **changes: Any,
 ) -> AsyncIterator[Rig]:
     """A session of the real CLI in `folder/project`, on a model that answers `turns`."""
@@ -87,6 +88,7 @@ async def rehearsed(
             transcripts=transcripts,
             sandbox_of=lambda _: sandbox,
             hide=hide,
+            workspace=workspace,
         )
         async with runtime.session(request) as session:
             yield Rig(session=session, runtime=runtime, server=server, request=request, project=project)

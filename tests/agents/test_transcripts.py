@@ -233,6 +233,25 @@ async def test_a_conversation_cut_off_between_two_steps_goes_on_with_the_next(
     assert commands(outputs) == ["echo omega"] and end_of(outputs).structured == {"status": "done"}
 
 
+async def test_a_conversation_goes_on_in_the_same_folder_of_another_machine_s_workspace(
+    tmp_path: Path, store: SqlStore, asked: list[str]
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    async with rehearsed(one, [bash("echo alpha")], transcripts=store, output_schema=SCHEMA, workspace=one) as rig:
+        session_id = end_of(await rig.turn()).cli_session_id
+        assert session_id is not None
+    for _ in range(2):
+        # What is said on the second machine is kept with what was said on the first.
+        async with rehearsed(
+            two, [{"say": "omega"}], transcripts=store, output_schema=SCHEMA, workspace=two, resume=session_id
+        ) as rig:
+            assert await rig.runtime.keeps(session_id, rig.project)
+            asked.clear()
+            await rig.turn("Go on.")
+        assert "echo alpha" in asked[0]
+    assert "omega" in asked[0]
+
+
 async def test_a_conversation_has_its_agent_s_id_from_the_start(tmp_path: Path) -> None:
     agent_id = new_id()
     async with rehearsed(tmp_path, [{"say": "hello"}], agent_id=agent_id) as rig:

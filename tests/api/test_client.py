@@ -68,7 +68,7 @@ def questions(project_id: str, item_id: str, artifact_id: str, commit: str) -> M
         "tracker": [project],
         "tracker_plan": [{**project, "kind": "json"}],
         "artifact_text": [{"artifact_id": artifact_id}],
-        "artifacts": [project],
+        "artifacts": [project, {**project, "after": artifact_id, "limit": 2}],
         "sessions": [project, {**project, "after": 2, "limit": 1}],
         "requests": [{}, project],
         "events": [{}, {**project, "after_seq": 3, "limit": 5}],

@@ -28,7 +28,11 @@ def main() -> int:
     parser.add_argument("--between", type=float, default=12.0, help="the longest time from one fault to the next")
     parser.add_argument("--stall", type=float, default=5.0, help="the setting cluster.stall_seconds")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sync", choices=("off", "git"), default="off", help="the setting workspace.sync")
+    parser.add_argument("--lost", action="store_true", help="with --sync git: killed workers lose their disk, too")
     given = parser.parse_args()
+    if given.lost and given.sync != "git":
+        parser.error("--lost needs --sync git: without it all workers have one disk")
     only_what_is_needed()
     plan = Plan(
         projects=given.projects,
@@ -38,6 +42,8 @@ def main() -> int:
         between=given.between,
         stall=given.stall,
         faults=at_random(given.seed, given.faults),
+        sync=given.sync == "git",
+        lost=given.lost,
     )
     with tempfile.TemporaryDirectory(prefix="faults-") as name, own_postgres() as database:
         report = asyncio.run(Faults(Path(name), database, plan, tell).run())

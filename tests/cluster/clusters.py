@@ -19,9 +19,13 @@ QUICK: dict[str, Any] = {"enabled": True, "heartbeat_seconds": 0.3, "stall_secon
 """On a busy machine nobody counts as gone."""
 
 
-def part_of_cluster(home: Path, url: str, *, autonomy: str = "full", **cluster: Any) -> Launch:
-    """A start that shares the database at `url`, and the folders in `home`."""
-    start = launch(home, None, autonomy=autonomy, cluster={**QUICK, **cluster}, **NO_PLANNING)
+def part_of_cluster(
+    home: Path, url: str, *, autonomy: str = "full", remote: Path | None = None, **cluster: Any
+) -> Launch:
+    """A start that shares the database at `url`, and the folders in `home`; or with a `remote` nothing but what is in
+    the folder of this name."""
+    shared = {} if remote is None else {"workspace": {"sync": "git", "remote": str(remote)}}
+    start = launch(home, None, autonomy=autonomy, cluster={**QUICK, **cluster}, **NO_PLANNING, **shared)
     return replace(start, environ={**start.environ, "DATABASE_URL": url})
 
 

@@ -4,12 +4,13 @@ must then be as if nothing had happened."""
 import asyncio
 import os
 import random
+import shutil
 import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.cluster.clusters import part_of_cluster
-from tests.crash.lineage import Outcome, differences, gaps, outcome_in
+from tests.crash.lineage import Outcome, differences, gaps, git, outcome_in
 from tests.lives import PATIENCE, life, light_scenario
 from tests.own_postgres import OwnPostgres
 from tests.replay_runtime import ReplayRuntime, ReplaySession, Scripted
@@ -36,7 +38,9 @@ FINISHED = (PipelineStatus.COMPLETED, PipelineStatus.FAILED)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """`seconds` is how long an agent takes for each tool call, `between` the longest time between two faults."""
+    """`seconds` is how long an agent takes for each tool call, `between` the longest time between two faults. With
+    `sync` each worker has folders of its own and they share a repository; with `lost` these folders go with a worker
+    that is killed."""
 
     projects: int = 12
     workers: int = 3
@@ -46,6 +50,8 @@ class Plan:
     stall: float = 5.0
     heartbeat: float = 1.5
     faults: Sequence[str] = ()
+    sync: bool = False
+    lost: bool = False
 
 
 @dataclass(slots=True)
@@ -93,14 +99,14 @@ class Unhurried(Scripted):
         yield session
 
 
-def worker_life(home: Path, url: str, host: str, plan: Plan) -> None:
+def worker_life(home: Path, url: str, host: str, plan: Plan, remote: Path | None) -> None:
     """A worker process on a host of that name, until it is killed or told to end."""
     socket.gethostname = lambda: host
-    asyncio.run(_work(home, url, plan))
+    asyncio.run(_work(home, url, plan, remote))
 
 
-async def _work(home: Path, url: str, plan: Plan) -> None:
-    start = part_of_cluster(home, url, heartbeat_seconds=plan.heartbeat, stall_seconds=plan.stall)
+async def _work(home: Path, url: str, plan: Plan, remote: Path | None) -> None:
+    start = part_of_cluster(home, url, remote=remote, heartbeat_seconds=plan.heartbeat, stall_seconds=plan.stall)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     while not ended.is_set():
@@ -119,6 +125,7 @@ class _Hand:
 
     process: ForkServerProcess
     host: str
+    home: Path
     frozen: bool = False
 
 
@@ -130,6 +137,7 @@ class Faults:
         self._database = database
         self._plan = plan
         self._tell = tell
+        self._remote = home / "remote" if plan.sync else None
         self._random = random.Random(len(plan.faults))
         self._stack = ExitStack()
         self._hands: list[_Hand] = []
@@ -143,6 +151,8 @@ class Faults:
         """Carry it all out, and wait until every project is finished."""
         began = time.monotonic()
         calm = await undisturbed(self._home / "calm", self._plan)
+        if self._remote is not None:
+            self._remote.mkdir()
         ids = await self._create()
         report = Report()
         with self._stack:
@@ -162,19 +172,31 @@ class Faults:
         return report
 
     async def _create(self) -> Sequence[str]:
-        start = part_of_cluster(self._home, self._database.url)
+        start = part_of_cluster(self._home, self._database.url, remote=self._remote)
         async with open_engine(start, runtime=Unhurried(self._plan.items, 0)) as engine:
             return [
                 await engine.submit(CreateProject(idea="Small modules", name="demo", rehearsal=True))
                 for _ in range(self._plan.projects)
             ]
 
-    def _begin(self) -> _Hand:
+    def _begin(self, home: Path | None = None) -> _Hand:
+        """A worker on a new host, on the disk of `home` or on one that all have, or one of its own."""
         self._lives += 1
         host = f"host-{self._lives}"
         output = self._home / f"{host}.txt"
-        given = (self._home, self._database.url, host, self._plan)
-        return _Hand(self._stack.enter_context(life(worker_life, *given, output=output)), host)
+        if self._remote is None:
+            home = self._home
+        home = home or self._home / host
+        given = (home, self._database.url, host, self._plan, self._remote)
+        return _Hand(self._stack.enter_context(life(worker_life, *given, output=output)), host, home)
+
+    def _after(self, killed: _Hand) -> _Hand:
+        """The worker that is started in place of one that was killed."""
+        if not self._plan.lost:
+            return self._begin(killed.home)
+        killed.process.join()
+        shutil.rmtree(killed.home, ignore_errors=True)
+        return self._begin()
 
     async def _strike(self, fault: str) -> None:
         awake = [number for number, one in enumerate(self._hands) if not one.frozen]
@@ -188,7 +210,7 @@ class Faults:
         assert hand.process.pid is not None
         if fault == KILL:
             os.kill(hand.process.pid, signal.SIGKILL)
-            self._hands[number] = self._begin()
+            self._hands[number] = await asyncio.to_thread(self._after, hand)
         else:
             os.kill(hand.process.pid, signal.SIGSTOP)
             hand.frozen = True
@@ -238,6 +260,8 @@ class Faults:
             report.problems += gaps(history)
             for project_id in ids:
                 project = await store.find_project(project_id)
+                if self._remote is not None:
+                    project = replace(project, directory=str(cloned(self._remote, project, self._home / "clones")))
                 outcome, _ = await outcome_in(store, project)
                 report.problems += [f"{project.slug}: {one}" for one in differences(calm, outcome)]
         for seconds, hindered in self._takeovers(history):
@@ -254,6 +278,14 @@ class Faults:
                     away = any(start < first and end > moment for start, end in self._away)
                     struck = any(moment < further < first for further, _, _ in self._struck)
                     yield first - moment, away or struck
+
+
+def cloned(remote: Path, project: Project, folder: Path) -> Path:
+    """A new clone of what the workers of a project share."""
+    (repository,) = remote.glob(f"*{project.id[:8]}.git")
+    folder.mkdir(exist_ok=True)
+    git(folder, "clone", "-q", str(repository), project.slug)
+    return folder / project.slug
 
 
 async def _all_events(store: Store) -> AsyncIterator[Recorded]:

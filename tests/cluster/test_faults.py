@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 from tests.cluster.faults import FREEZE, KILL, RESTART, Faults, Plan
@@ -14,8 +15,16 @@ SMALL = Plan(
     faults=(KILL, RESTART, FREEZE),
 )
 
+SMALL_WITHOUT_SHARED_FOLDERS = replace(SMALL, faults=(KILL, FREEZE, KILL), sync=True, lost=True)
+
 
 async def test_projects_whose_workers_are_killed_and_frozen_become_what_they_become_undisturbed(tmp_path: Path) -> None:
     with own_postgres() as database:
         report = await Faults(tmp_path, database, SMALL, lambda line: None).run()
+    assert report.problems == []
+
+
+async def test_nothing_that_was_finished_is_lost_with_the_disks_of_killed_workers(tmp_path: Path) -> None:
+    with own_postgres() as database:
+        report = await Faults(tmp_path, database, SMALL_WITHOUT_SHARED_FOLDERS, lambda line: None).run()
     assert report.problems == []

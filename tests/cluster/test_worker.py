@@ -34,6 +34,10 @@ def quick() -> ReplayRuntime:
     return ReplayRuntime(light_scenario(1))
 
 
+def moved(folder: Path, name: str) -> Path:
+    return folder.rename(folder.with_name(name))
+
+
 def owners(run: Watched) -> list[str]:
     return [event.owner for event in run.all(events.LeaseTaken)]
 
@@ -145,14 +149,14 @@ async def test_a_project_whose_folder_a_worker_does_not_have_waits_for_one_that_
         await run.create()
         await front.submit(StopProject(project_id=run.project_id))
         folder = Path((await run.project()).directory)
-        away = folder.rename(folder.with_name("away"))
+        away = moved(folder, "away")
         async with working(start, quick, "one") as one, working(start, quick, "two") as two:
-            while len(await front.workers()) < 2:
+            while len(await front.workers()) < 2:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
             await front.submit(ResumeProject(project_id=run.project_id))
             await run.until(lambda event: len(run.all(events.ErrorOccurred)) == 2)
             assert (await front.overview(run.project_id)).state.queued_at is not None
-            away.rename(folder)
+            moved(away, folder.name)
             await until_completed(run)
     told = [event.message for event in run.all(events.ErrorOccurred)]
     for worker in (one.worker, two.worker):
@@ -172,11 +176,11 @@ async def test_a_project_that_was_given_up_in_the_middle_goes_on_with_the_first_
             state = await unit.pipeline(run.project_id)
             lease = await unit.take_lease(run.project_id, "process 8 on two since 1", over=state)
         await running.ended()
-        away = folder.rename(folder.with_name("away"))
+        away = moved(folder, "away")
         async with store.transaction() as unit:
             await unit.release_lease(lease)
         assert await run.until_rest() is PipelineStatus.FAILED
-        away.rename(folder)
+        moved(away, folder.name)
         patient.go_on.set()
         await front.submit(ResumeProject(project_id=run.project_id))
         await until_completed(run)

@@ -1,6 +1,9 @@
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -146,3 +149,32 @@ async def test_the_overview_adds_up_usage_and_items(store: SqlStore, project: Pr
     assert (overview.items.total, overview.waiting_for) == (1, None)
     assert overview.state == await store.pipeline_state(project.id)
     assert overview.project == await store.find_project("1")
+
+
+async def test_requests_documents_and_comments_are_paged_by_the_last_one_seen(
+    store: SqlStore, project: Project
+) -> None:
+    moment = now()
+    # Some are of the same moment.
+    moments = [moment + timedelta(seconds=number // 2) for number in range(5)]
+    await open_requests(store, *(approval(project.id, id=new_id(), created_at=at) for at in moments))
+    async with store.transaction() as unit:
+        for number, at in enumerate(moments):
+            await unit.add_artifact(artifact(project.id, id=new_id(), round=number % 2 + 1, created_at=at))
+        (stored,) = await unit.add_work_items([item(project.id, "one")])
+        for number in range(5):
+            await unit.add_comment(stored.id, f"note {number}", author="ada")
+
+    pages: list[Callable[..., Awaitable[Sequence[Any]]]] = [
+        partial(store.open_requests, project.id),
+        partial(store.list_artifacts, project.id),
+        partial(store.list_comments, stored.id),
+    ]
+    for page in pages:
+        whole, found = await page(), list[Any]()
+        assert len(whole) == 5
+        while some := await page(after=found[-1].id if found else None, limit=2):
+            assert len(some) <= 2
+            found += some
+        assert found == list(whole)
+        assert await page(after=new_id(), limit=2) == []

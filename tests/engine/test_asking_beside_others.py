@@ -9,6 +9,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import SteerAgent
 from orchestrator_tui.domain.statuses import AgentStatus, Choice, PauseReason, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.capacity import Capacity
+from orchestrator_tui.engine.engine import LocalEngine
 from tests.counselled import COMMAND, LISTEN, CounselledRuntime, own, scenario_of
 from tests.running import Watched, launch
 from tests.scenarios import bash
@@ -40,6 +41,16 @@ async def begun(home: Path, runtime: CounselledRuntime) -> AsyncIterator[Watched
 
 async def key_of(run: Watched, ref: str) -> str:
     return next(one.key for one in await run.engine.items(run.project_id) if one.metadata["ref"] == ref)
+
+
+async def happened(run: Watched, reached: Callable[[events.Event], bool]) -> None:
+    """Wait for an event that may have been seen already."""
+    if not any(reached(recorded.event) for recorded in run.seen):
+        await run.until(reached)
+
+
+def called_listen(event: events.Event) -> bool:
+    return isinstance(event, events.AgentCalledTool) and event.arguments.get("command") == LISTEN
 
 
 def becomes(key: str, status: WorkItemStatus) -> Callable[[events.Event], bool]:
@@ -80,14 +91,32 @@ async def test_others_go_on_while_an_agent_waits_for_a_person_and_the_project_re
     assert (text or "ran") in runtime.heard.results
 
 
+async def test_about_an_item_that_a_person_calls_done_nothing_is_asked_any_more(tmp_path: Path) -> None:
+    runtime = CounselledRuntime(scenario_of({TWO: [QUESTION], THREE: [bash(LISTEN)]}, items=3))
+    async with begun(tmp_path / "home", runtime) as run:
+        await run.until(lambda event: isinstance(event, events.InputRequested))
+        await happened(run, becomes(await key_of(run, TWO), WorkItemStatus.TODO))
+        await happened(run, called_listen)
+        items = {one.metadata["ref"]: one for one in await run.engine.items(run.project_id)}
+        assert isinstance(run.engine, LocalEngine)
+        async with run.engine._store.transaction() as unit:
+            await unit.update_item(items[TWO].id, {"status": WorkItemStatus.DONE})
+        (listening,) = [one for one in await run.engine.sessions(run.project_id) if one.status is AgentStatus.RUNNING]
+        await run.engine.submit(SteerAgent(project_id=run.project_id, agent_id=listening.id, text="Go on."))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        assert len(run.all(events.InputWithdrawn)) == 1
+        assert await run.engine.requests(run.project_id) == []
+
+
 async def test_an_answer_that_comes_while_others_are_at_work_lets_the_item_be_taken_up_at_once(tmp_path: Path) -> None:
     runtime = CounselledRuntime(scenario_of({TWO: [QUESTION], THREE: [bash(LISTEN)]}, items=3))
     async with begun(tmp_path / "home", runtime) as run:
         await run.until(lambda event: isinstance(event, events.InputRequested))
         two, three = await key_of(run, TWO), await key_of(run, THREE)
-        await run.until(becomes(two, WorkItemStatus.TODO))
+        await happened(run, becomes(two, WorkItemStatus.TODO))
         await run.answer(Choice.ANSWER, "Green.")
-        await run.until(becomes(two, WorkItemStatus.DONE))
+        await happened(run, becomes(two, WorkItemStatus.DONE))
+        await happened(run, called_listen)
         (listening,) = [one for one in await run.engine.sessions(run.project_id) if one.status is AgentStatus.RUNNING]
         items = {one.key: one for one in await run.engine.items(run.project_id)}
         assert listening.work_item_id == items[three].id

@@ -41,7 +41,7 @@ def far(open_client: OpenClient) -> OpenClient:
             await store.ledger.add_token(minted.token)
             with listen("127.0.0.1", 0) as listening:
                 address = address_of(listening, "127.0.0.1", None)
-                house = House(options=Options(hosts=address.hosts, workspace=engine._options.workspace))
+                house = House(options=Options(hosts=address.hosts, workspace=engine._options.folders.workspace))
                 house.open(engine, store.ledger)
                 async with serving(house, listening, None), open_remote(address.origin, minted.text) as remote:
                     yield remote

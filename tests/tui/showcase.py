@@ -229,7 +229,7 @@ class Showcase:
         ]
         return [one for one in items if one.number > after and status in (None, one.status)][:limit]
 
-    async def comments(self, item_id: str) -> Sequence[Comment]:
+    async def comments(self, item_id: str, *, after: str | None = None, limit: int | None = None) -> Sequence[Comment]:
         comments = [one for story in self._stories.values() for one in story.comments]
         return [one for one in comments if one.work_item_id == item_id]
 
@@ -252,14 +252,18 @@ class Showcase:
         artifact = next(one for one in self._artifacts if one.id == artifact_id)
         return artifact_markdown(self._stories[artifact.project_id].project, artifact)
 
-    async def artifacts(self, project_id: str) -> Sequence[Artifact]:
+    async def artifacts(
+        self, project_id: str, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[Artifact]:
         return self._artifacts_of(project_id)
 
     async def sessions(self, project_id: str, *, after: int = 0, limit: int = 200) -> Sequence[SessionLog]:
         sessions = self._stories[project_id].sessions.values()
         return [one for one in sessions if one.session_number > after][:limit]
 
-    async def requests(self, project_id: str | None = None) -> Sequence[InputRequest]:
+    async def requests(
+        self, project_id: str | None = None, *, after: str | None = None, limit: int | None = None
+    ) -> Sequence[InputRequest]:
         self._reach()
         return [one for one in self._requests if project_id in (None, one.project_id)]
 

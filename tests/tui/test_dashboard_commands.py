@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -106,6 +107,18 @@ async def test_a_finished_project_is_not_said_to_go_on(tmp_path: Path) -> None:
         await it.rests(DONE)
         await it.command("/resume 1")
         await it.shows("small is finished: nothing is left to do.")
+
+
+async def test_a_project_is_named_by_its_slug_or_its_id_too(tmp_path: Path) -> None:
+    named = replace(REHEARSED, name="Two words")
+    async with board(tmp_path / "home", first=named, autonomy="full", notifications=True) as it:
+        await it.rests(DONE)
+        for name in ("two-words", it.project.id, it.project.id[:9]):
+            await it.command(f"/resume {name}")
+            await it.shows("Two words is finished: nothing is left to do.")
+            it.app.clear_notifications()
+        await it.command("/resume two-wor")
+        await it.shows("There is no project 'two-wor'")
 
 
 async def test_a_command_typed_right_behind_another_one_is_the_next(tmp_path: Path) -> None:

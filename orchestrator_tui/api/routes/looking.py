@@ -9,6 +9,7 @@ from orchestrator_tui.api import wire
 from orchestrator_tui.api.routes.parts import (
     FIRST_SEQ_AFTER_ALL,
     After,
+    AfterId,
     AfterSeq,
     Before,
     Identity,
@@ -92,8 +93,9 @@ async def list_items(
 
 
 @router.get("/items/{item_id}/comments", summary="The notes on a work item", response_model=list[Comment], **READ)
-async def list_comments(house: TheHouse, item_id: Identity) -> Response:
-    return answer(await house.client.comments(item_id))
+async def list_comments(house: TheHouse, item_id: Identity, after: AfterId = None, limit: Limit = 200) -> Response:
+    """The oldest first."""
+    return answer(await house.client.comments(item_id, after=after, limit=limit))
 
 
 @router.get("/items/{item_id}/diff", summary="What a work item changed", response_model=Patch, **READ)
@@ -119,8 +121,9 @@ async def get_diff(house: TheHouse, reference: Reference) -> Response:
 
 
 @router.get("/projects/{reference}/artifacts", summary="Its documents", response_model=list[Artifact], **READ)
-async def list_artifacts(house: TheHouse, reference: Reference) -> Response:
-    return answer(await house.client.artifacts(await _id(house, reference)))
+async def list_artifacts(house: TheHouse, reference: Reference, after: AfterId = None, limit: Limit = 50) -> Response:
+    """The oldest first."""
+    return answer(await house.client.artifacts(await _id(house, reference), after=after, limit=limit))
 
 
 @router.get("/artifacts/{artifact_id}/text", summary="A document as Markdown", response_model=Text, **READ)
@@ -134,13 +137,15 @@ async def list_sessions(house: TheHouse, reference: Reference, after: After = 0,
 
 
 @router.get("/requests", summary="All that waits for a person", response_model=list[InputRequest], **READ)
-async def list_all_requests(house: TheHouse) -> Response:
-    return answer(await house.client.requests())
+async def list_all_requests(house: TheHouse, after: AfterId = None, limit: Limit = 200) -> Response:
+    """The oldest first."""
+    return answer(await house.client.requests(after=after, limit=limit))
 
 
 @router.get("/projects/{reference}/requests", summary="What it asks", response_model=list[InputRequest], **READ)
-async def list_requests(house: TheHouse, reference: Reference) -> Response:
-    return answer(await house.client.requests(await _id(house, reference)))
+async def list_requests(house: TheHouse, reference: Reference, after: AfterId = None, limit: Limit = 200) -> Response:
+    """The oldest first."""
+    return answer(await house.client.requests(await _id(house, reference), after=after, limit=limit))
 
 
 @router.get("/logs", summary="What happened in all projects", response_model=list[EventOut], **READ)

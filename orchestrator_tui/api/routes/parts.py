@@ -24,6 +24,7 @@ SCOPE = "x-scope"
 """Where a route says what it needs, in the OpenAPI document too; one that says nothing needs `admin`."""
 
 MOST = 1_000
+ID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 FIRST_SEQ_AFTER_ALL = 2**62
 """No database counts that far; larger numbers it cannot hold."""
 
@@ -31,6 +32,9 @@ Reference = Annotated[str, Path(max_length=200, description="A project's number,
 Identity = Annotated[str, Path(max_length=100, description="An id, as lists give it.")]
 Limit = Annotated[int, Query(ge=1, le=MOST, description="How many at most.")]
 After = Annotated[int, Query(ge=0, le=2**31 - 1, description="Only those with a higher number.")]
+AfterId = Annotated[
+    str | None, Query(pattern=ID, description="Only those that come after the one with this id; the next page.")
+]
 Before = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="Only those with a lower number.")]
 AfterSeq = Annotated[int, Query(ge=0, le=FIRST_SEQ_AFTER_ALL, description="Only events with a higher `seq`.")]
 
