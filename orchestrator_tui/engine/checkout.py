@@ -144,8 +144,13 @@ class Checkout(Workspace):
         return worktree
 
     async def close_worktree(self, key: str, *, keeps_branch: bool = False) -> None:
-        """Remove a worktree with everything in it."""
+        """Remove a worktree with everything in it.
+
+        Raises:
+            LeaseLost: another process may be at work in it.
+        """
         worktree = self._worktree(key)
+        await self._require_ours()
         async with self._turn:
             await finish(asyncio.to_thread(self._remove, worktree))
             if not keeps_branch:

@@ -42,7 +42,7 @@ from orchestrator_tui.engine.run import USER_REQUEST, Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sole_use import sole_use
 from orchestrator_tui.engine.takeover import take_lease, was_owner
-from orchestrator_tui.engine.workspace import NOTES_FOLDER
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, require_folder
 
 logger = logging.getLogger(__name__)
 
@@ -295,9 +295,13 @@ class Runs:
         """The lease, and a run that may go; None when there is nothing to do.
 
         Raises:
+            FolderGone: the project is not on this machine.
             StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
         """
         directory = self._options.folders.of(project)
+        if self._options.folders.are_shared:
+            # Before the lease: whoever has the folder may be about to take it.
+            await asyncio.to_thread(require_folder, directory)
         room.require_room(directory)
         self._remotes.require(project.id)
         before = await self._store.pipeline_state(project.id)
@@ -392,7 +396,7 @@ class Runs:
             except Exception as error:
                 # The edge of a task: a run that nobody planned to break ends, and other projects go on.
                 logger.exception("the run of %s broke", project.slug)
-                await self._tell(turn.run, error)
+                await self._tell(turn, error)
                 return
             finally:
                 await finish(self._closed(turn))
@@ -452,10 +456,12 @@ class Runs:
                 return None
         return None
 
-    async def _tell(self, run: Run, error: Exception) -> None:
-        """Store that a run broke; when even that cannot be stored, tell whoever listens."""
+    async def _tell(self, turn: _Turn, error: Exception) -> None:
+        """Store that a run broke, unless it lost its project; when it cannot be stored, tell whoever listens."""
         try:
-            await run.broke(error)
+            await turn.run.broke(error)
+        except LeaseLost:
+            turn.is_lost = True
         except StoreUnavailable as unavailable:
             self._bus.fail(unavailable)
 

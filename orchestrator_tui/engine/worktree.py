@@ -69,6 +69,7 @@ class Worktree(Workspace):
 
     async def set_aside(self, name: str, moment: datetime) -> Path | None:
         # What the agent has committed by itself is unfinished work like the rest of it.
+        await self._require_ours()
         await self._git("reset", "-q", "--soft", await self.base())
         return await super().set_aside(name, moment)
 
@@ -96,7 +97,11 @@ class Worktree(Workspace):
         )
 
     async def stand_on(self, rebased: Rebased) -> None:
-        """Have the files as they are in the commit, and the branch at what the commit stands on."""
+        """Have the files as they are in the commit, and the branch at what the commit stands on.
+
+        Raises:
+            LeaseLost: another process may be at work in them.
+        """
         await self._require_ours()
         # In this order: cut off in between, what is new in the commit still counts as work that was not brought in.
         await self._git("reset", "-q", "--hard", rebased.commit)
