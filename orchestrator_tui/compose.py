@@ -23,6 +23,7 @@ from orchestrator_tui.agents.project_rules import ProjectRules
 from orchestrator_tui.api.base import Ledger
 from orchestrator_tui.backends.base import TrackerContext, WorkTracker
 from orchestrator_tui.backends.registry import find_tracker, require_tracker
+from orchestrator_tui.config.installation import limits_now, user_name
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.paths import Paths
@@ -36,8 +37,9 @@ from orchestrator_tui.domain.errors import UsageError
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Lease, Project
 from orchestrator_tui.engine import journal
-from orchestrator_tui.engine.accounts import AccountLimits
+from orchestrator_tui.engine.accounts import AccountLimits, told_by_others
 from orchestrator_tui.engine.allowances import Budget
+from orchestrator_tui.engine.bounds import OwnerLimitsNow
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
@@ -56,6 +58,8 @@ from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.recovery import Pauses
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import RunOptions, Runs
+from orchestrator_tui.engine.seat import LocalPlaces
+from orchestrator_tui.engine.seats import RunSeats, Seats
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.verify import Verifier
@@ -70,7 +74,7 @@ from orchestrator_tui.receivers import tell_receivers
 from orchestrator_tui.runtimes import Runtimes
 from orchestrator_tui.sandboxes import Sandboxes
 from orchestrator_tui.sharing import folders_of, sync_of
-from orchestrator_tui.workers import make_worker, open_cluster
+from orchestrator_tui.workers import make_worker, open_cluster, open_seats
 
 
 @asynccontextmanager
@@ -173,18 +177,24 @@ async def open_service(
         mirror = await stack.enter_async_context(Mirror(store, bus, folders))
         clock = clock or SystemClock()
         await tell_receivers(launch, settings, store, bus, stack, on_webhook, strict=wakes)
+        lease_seconds = settings.cluster.stall_seconds if settings.cluster.enabled else settings.run.lease_seconds
+        seats = await open_seats(settings, store, bus, lease_seconds, stack)
         rules = ProjectRules()
         sandboxes = Sandboxes(launch, stack)
         runtimes = Runtimes(
             launch=launch, stack=stack, store=store, rules=rules, sandboxes=sandboxes, folders=folders, only=runtime
         )
-        house = _House(launch, settings, store, bus, mirror, rules, sandboxes, runtimes, folders, clock)
+        limits = limits_now(launch)
+        house = _House(launch, settings, store, bus, mirror, rules, sandboxes, runtimes, folders, clock, seats, limits)
+        await stack.enter_async_context(told_by_others(house.account_limits, store, bus, clock))
         options = EngineOptions(
             folders=folders,
             config={"settings": dict(launch.overrides), "scenario": launch.scenario_reference},
             preflight=partial(require_runnable, launch, runtimes, sandboxes),
             workspace_of=house.workspace_of,
             settings=settings,
+            owner_limits=limits,
+            person=settings.project.owner or user_name(),
             new_tracker=house.new_tracker,
             open_tracker=house.open_tracker,
             hide=read_secrets(launch.environ).mask_tokens,
@@ -193,7 +203,7 @@ async def open_service(
         how = RunOptions(
             end_leftovers=partial(_end_leftovers, launch.paths),
             account_of=lambda project: runtimes.account_of(rehearsal=project.rehearsal),
-            lease_seconds=settings.run.lease_seconds if cluster is None else settings.cluster.stall_seconds,
+            lease_seconds=lease_seconds,
             stop_seconds=settings.run.stop_timeout_seconds,
             cluster=cluster,
             folders=folders,
@@ -223,6 +233,8 @@ class _House:
         runtimes: Runtimes,
         folders: Folders,
         clock: Clock,
+        seats: Seats | None,
+        owner_limits: OwnerLimitsNow,
     ) -> None:
         self._launch = launch
         self._store = store
@@ -233,8 +245,10 @@ class _House:
         self._runtimes = runtimes
         self._folders = folders
         self._clock = clock
-        self._places = asyncio.Semaphore(settings.agent.max_parallel)
-        self._account_limits = AccountLimits(clock)
+        self._places = LocalPlaces(settings.agent.max_parallel)
+        self._seats = seats
+        self._owner_limits = owner_limits
+        self.account_limits = AccountLimits(clock)
         self._hide = read_secrets(launch.environ).mask_tokens
 
     @asynccontextmanager
@@ -287,7 +301,9 @@ class _House:
                 runtime=runtime,
                 bus=self._bus,
                 log=log,
-                places=self._places,
+                places=self._places
+                if self._seats is None
+                else RunSeats(self._seats, store, lease, settings.cluster.priority),
                 words=Words(
                     reask=lambda errors: render("common", "invalid_answer", errors=errors),
                     say=say,
@@ -296,8 +312,8 @@ class _House:
                     interrupt_seconds=settings.autonomy.interrupt_wait_seconds,
                 ),
                 liaison=liaison,
-                account_limits=self._account_limits,
-                budget=Budget(store, project.id, settings, clock=self._clock.now),
+                account_limits=self.account_limits,
+                budget=Budget(store, project.id, settings, owner_limits=self._owner_limits, clock=self._clock.now),
                 settle_seconds=settings.run.stop_timeout_seconds,
                 stall_seconds=stall_seconds,
                 max_reasks=recovery.max_consecutive_errors,

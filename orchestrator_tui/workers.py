@@ -2,16 +2,20 @@
 
 import os
 import socket
+from contextlib import AsyncExitStack
 
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
+from orchestrator_tui.config.settings import NO_LIMIT
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import SettingsError
 from orchestrator_tui.domain.records import Project, WorkerRecord
+from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.heartbeat import BEATS
 from orchestrator_tui.engine.runs import Runs
+from orchestrator_tui.engine.seats import SeatLimits, Seats
 from orchestrator_tui.engine.worker import Worker, WorkerOptions
 
 
@@ -38,6 +42,18 @@ async def open_cluster(launch: Launch, store: SqlStore) -> Cluster:
         return launch.settings(project.config.get("settings", {})).cluster.priority
 
     return Cluster(queue=await open_queue(store), priority_of=priority_of)
+
+
+async def open_seats(
+    settings: Settings, store: SqlStore, bus: Bus, lease_seconds: float, stack: AsyncExitStack
+) -> Seats | None:
+    """The line for seats, open until `stack` is closed; None where the agents of the installation are not limited."""
+    most = settings.cluster.max_agents
+    if most == NO_LIMIT:
+        return None
+    limits = SeatLimits(most=most, most_here=settings.agent.max_parallel)
+    seats = Seats(store, bus, limits, lease_seconds=lease_seconds, look_seconds=lease_seconds / BEATS)
+    return await stack.enter_async_context(seats)
 
 
 def make_worker(settings: Settings, store: SqlStore, runs: Runs, cluster: Cluster, concurrency: int | None) -> Worker:

@@ -97,7 +97,10 @@ def test_each_profile_starts_the_server_on_its_database(services: dict[str, Any]
         profile: {name for name, service in services.items() if profile in service["profiles"]}
         for profile in ("external-db", "with-db")
     }
-    assert by_profile == {"external-db": {"orchestrator"}, "with-db": {"orchestrator-with-db", "worker", "postgres"}}
+    assert by_profile == {
+        "external-db": {"orchestrator", "worker-external-db"},
+        "with-db": {"orchestrator-with-db", "worker", "postgres"},
+    }
     assert "DATABASE_URL" not in services["orchestrator"].get("environment", {})
     assert "@postgres:5432/orchestrator" in services["orchestrator-with-db"]["environment"]["DATABASE_URL"]
 
@@ -114,11 +117,17 @@ def test_a_container_has_no_more_rights_than_its_sandbox_needs_and_time_to_stop(
     assert [volume.rpartition(":")[2] for volume in service["volumes"]] == ["/workspace", "/data"]
 
 
-def test_workers_of_the_compose_file_share_the_server_s_database_and_folders(services: dict[str, Any]) -> None:
-    server, worker = services["orchestrator-with-db"], services["worker"]
+@pytest.mark.parametrize(
+    ("of_server", "of_worker"), [("orchestrator", "worker-external-db"), ("orchestrator-with-db", "worker")]
+)
+def test_workers_of_the_compose_file_share_the_server_s_database_and_folders(
+    services: dict[str, Any], of_server: str, of_worker: str
+) -> None:
+    server, worker = services[of_server], services[of_worker]
     assert worker["command"] == ["--worker"]
-    for same in ("environment", "volumes", "cap_drop", "security_opt", "stop_grace_period", "image", "env_file"):
-        assert worker[same] == server[same]
+    shared = ("profiles", "environment", "depends_on", "volumes", "cap_drop", "security_opt", "stop_grace_period")
+    for same in (*shared, "image", "env_file"):
+        assert worker.get(same) == server.get(same)
     # Several are on one machine, and none is there that was not asked for.
     assert (worker["ports"], worker["deploy"]) == ([], {"replicas": 0})
 

@@ -100,6 +100,8 @@ class ProjectSettings(Section):
     """Name of the project; made from the idea when not set."""
     directory: Path | None = None
     """Folder of the project; `<workspace>/<name>` when not set. Relative to the folder the program is started in."""
+    owner: Annotated[str, Field(min_length=1, max_length=60)] | None = None
+    """Whose new projects are, for `limits.owner`; your user name when not set, over the API the name of the token."""
     workspace: Path | None = None
     """Folder that new projects are made in; `workspace` in the data folder when not set."""
 
@@ -244,6 +246,11 @@ Number = Annotated[
     Annotated[int, Field(ge=1, le=1_000_000_000_000)] | Literal["none"], Expected('a whole number from 1, or "none"')
 ]
 
+Agents = Annotated[
+    Annotated[int, Field(ge=1, le=10_000)] | Literal["none"],
+    Expected('a whole number from 1 to 10,000, or "none"'),
+]
+
 
 class LimitGroup(Section):
     money: Amount = NO_LIMIT
@@ -267,6 +274,20 @@ class ProjectLimits(LimitGroup):
     """Sessions that may be started; `agent.max_sessions` when it is "none"."""
 
 
+class OwnerLimits(Section):
+    """What all projects of one person may use together."""
+
+    money: Amount = NO_LIMIT
+    """US dollars. Rehearsals spend none."""
+    tokens: Number = NO_LIMIT
+    """Tokens, cached ones included; those of rehearsals are counted apart."""
+
+    def of(self, resource: Resource) -> float | None:
+        """The limit; None when there is none."""
+        amount = getattr(self, resource.value, NO_LIMIT)
+        return None if amount == NO_LIMIT else float(amount)
+
+
 class LimitsSettings(Section):
     """What a project may use before it pauses; a session gets the least left in its item, phase, day and project."""
 
@@ -280,11 +301,16 @@ class LimitsSettings(Section):
     """Each phase of a project, all its rounds together."""
     item: LimitGroup = LimitGroup()
     """Each work item, all tries together."""
+    owner: OwnerLimits = OwnerLimits()
+    """All projects of each owner together, who is whoever made them: see `project.owner`. A change in a file counts
+    at once; neither a project's own settings nor /limit make one."""
+    owner_day: OwnerLimits = OwnerLimits()
+    """The same on one day."""
 
-    def of(self, scope: Scope) -> LimitGroup:
+    def of(self, scope: Scope) -> LimitGroup | OwnerLimits:
         """The limits of one scope."""
         group = getattr(self, scope.value)
-        assert isinstance(group, LimitGroup)
+        assert isinstance(group, LimitGroup | OwnerLimits)
         return group
 
 
@@ -332,8 +358,11 @@ class ClusterSettings(Section):
     """Whether projects are left to workers; needs PostgreSQL and the extra orchestrator-tui[cluster]."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 3
     """Projects that one worker runs at the same time, unless --concurrency says otherwise."""
+    max_agents: Agents = NO_LIMIT
+    """Sessions at work at the same time in all processes that share the database, with or without workers."""
     priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
-    """Of the projects that wait for a worker, those with the highest go first; kept with each project."""
+    """Of the projects that wait for a worker, and of the sessions that wait for an agent to end, those with the
+    highest go first; kept with each project."""
     heartbeat_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.5
     """How often a worker says that it is there, and looks for what others left; a third of `stall_seconds` at most."""
     stall_seconds: Annotated[float, Field(ge=0.5, le=180)] = 5

@@ -5,7 +5,7 @@ from typing import Any
 
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.domain.commands import SetLimit
-from orchestrator_tui.domain.limits import Resource, Scope
+from orchestrator_tui.domain.limits import OF_PROJECT, Resource, Scope
 
 BY = "command line"
 
@@ -16,7 +16,7 @@ def limit_changes(project_id: str, overrides: Mapping[str, Any]) -> Iterator[Set
     sessions = (Scope.PROJECT, Resource.SESSIONS)
     named = {
         (scope, resource)
-        for scope in Scope
+        for scope in OF_PROJECT
         for resource in Resource
         if resource.value in overrides.get("limits", {}).get(scope.value, {})
     }

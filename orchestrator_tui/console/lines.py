@@ -114,6 +114,10 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             | events.QueueChanged()
         ):
             return _ownership(event)
+        case events.SeatAwaited():
+            return ((words.seat_awaited(event), Kind.WAITS),)
+        case events.SeatWaitEnded():
+            return ()
         case events.SandboxChecked():
             return (_sandbox(event),)
         case (

@@ -49,6 +49,8 @@ def detail(
         ("Status", project.status.value + _why(overview)),
         ("Phase", standing.phase_of(overview)),
         ("Progress", standing.progress(overview)),
+        *((("Owner", words.one_line(project.created_by, 60)),) if project.created_by else ()),
+        *((("Waiting", waiting),) if (waiting := standing.seats(overview)) else ()),
         ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
         *((name, text) for name, text, _ in (limit_words.facts(bounds) if bounds else ())),
@@ -178,12 +180,14 @@ def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = Non
         "reason": overview.state.shutdown_reason,
         "current_phase": project.current_phase.value if project.current_phase else None,
         "rehearsal": project.rehearsal,
+        "created_by": project.created_by,
         "directory": project.directory,
         "phases": [_phase_json(overview, name, at) for name in PHASE_ORDER],
         "items": {"done": items.done, "total": items.total},
         "cost_usd": _dollars(overview.total_usage.cost_usd),
         "tokens": overview.total_usage.tokens,
         "waiting_for": _waiting_json(overview),
+        "seats_awaited": len(overview.seats),
         **(_bounds_json(bounds) if bounds else {}),
     }
 

@@ -1,7 +1,7 @@
 """The store's interface: records in, records out, and every change together with its events in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -20,6 +20,9 @@ from orchestrator_tui.domain.records import (
     PipelineState,
     Project,
     ProjectOverview,
+    SeatAsked,
+    SeatedLease,
+    SeatLine,
     SessionLog,
     Snapshot,
     SyncState,
@@ -57,6 +60,7 @@ class UnitOfWork(Protocol):
         directory: str,
         rehearsal: bool,
         config: Mapping[str, Any],
+        created_by: str = "",
     ) -> Project:
         """A new project (`not_started`, next free `number`) with its pipeline state, all phases `pending`."""
         ...
@@ -353,6 +357,24 @@ class UnitOfWork(Protocol):
         """The sessions at work, in order of number."""
         ...
 
+    async def ask_seat(self, asked: SeatAsked) -> SeatLine:
+        """Stand in line for a seat; it is held at once when there is one. No other transaction changes the line until
+        this one ends, and whoever waits has a seat for whom there is one: see `domain/seating.py`."""
+        ...
+
+    async def leave_seats(self, ids: Collection[str]) -> SeatLine:
+        """Hold these seats no more, or wait for them; nothing happens to those that do not count any more."""
+        ...
+
+    async def settle_seats(self) -> SeatLine:
+        """Give out the seats of those whose leases were lost."""
+        ...
+
+    async def end_silent_lease(self, lease: SeatedLease) -> bool:
+        """End a lease whose owner gives no sign: it writes nothing more, even if it was only frozen, and anybody may
+        take the project over. False when it gave a sign since, or the lease is another one."""
+        ...
+
 
 class Roster(Protocol):
     """The workers of a cluster, and what there is for them to do. All methods raise StoreUnavailable."""
@@ -446,21 +468,28 @@ class Store(Protocol):
         """When the last of these usage limits is over; None when none is known."""
         ...
 
-    async def limited_accounts(self, until: datetime) -> Sequence[str]:
-        """The names of the usage limits that are not over before a moment."""
+    async def limited_accounts(self, until: datetime) -> Mapping[str, datetime]:
+        """The usage limits that are not over before a moment, by name, and when each is."""
+        ...
+
+    async def seated_leases(self) -> Sequence[SeatedLease]:
+        """The leases that seats are held or waited for under."""
         ...
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         """What the ended sessions of each phase have used."""
         ...
 
-    async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
+    async def spent(
+        self, project_id: str, *, since: datetime, item_id: str | None = None, of_owner: bool = False
+    ) -> SpentByProject:
         """What the ended sessions of a project have used in all, `since` a moment (those that ended after it), and on
-        one work item; summed by the database, in as many statements whatever their number."""
+        one work item, and with `of_owner` what all projects of its owner have; summed by the database, in as many
+        statements whatever their number."""
         ...
 
     async def standing(
-        self, project_id: str, *, since: datetime, item_id: str | None = None
+        self, project_id: str, *, since: datetime, item_id: str | None = None, of_owner: bool = False
     ) -> tuple[Project, PipelineState, SpentByProject]:
         """A project, its state, and what it has `spent`, all as of one moment."""
         ...

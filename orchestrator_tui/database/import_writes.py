@@ -32,6 +32,7 @@ class ImportWrites(PipelineWrites):
             directory=given.directory,
             rehearsal=given.rehearsal,
             config=given.config,
+            created_by=given.created_by,
         )
         current = given.current_phase.value if given.current_phase else None
         await self._set_project(given.id, status=given.status.value, current_phase=current, created_at=given.created_at)

@@ -1,4 +1,4 @@
-"""The tables: the seed's six; those for events, requests, transcripts, trackers, the REST API, webhooks, workers."""
+"""The tables: the seed's six; those for events, requests, transcripts, trackers, the API, webhooks, the cluster."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -29,6 +30,7 @@ from orchestrator_tui.domain.statuses import (
     PipelineStatus,
     RequestKind,
     RequestStatus,
+    SeatScope,
     WorkItemStatus,
 )
 
@@ -73,6 +75,7 @@ class ProjectRow(Base):
         UniqueConstraint("number"),
         UniqueConstraint("slug"),
         Index("idx_projects_status", "status"),
+        Index(None, "created_by"),
     )
 
     id: Mapped[Id]
@@ -85,6 +88,7 @@ class ProjectRow(Base):
     directory: Mapped[Prose]
     rehearsal: Mapped[bool] = mapped_column(server_default=false())
     config: Mapped[dict[str, Any]]
+    created_by: Mapped[Prose] = mapped_column(server_default=text("''"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -398,6 +402,26 @@ class WorkerRow(Base):
     heartbeat: Mapped[datetime]
 
 
+class AgentSeatRow(Base):
+    """A session that is at work, or waits to be, where the agents of an installation are limited. It counts only while
+    `epoch` is that of its project's lease."""
+
+    __tablename__ = "agent_seats"
+    __table_args__ = (one_of("awaits", SeatScope),)
+
+    id: Mapped[Id]
+    project_id: Mapped[ProjectId]
+    epoch: Mapped[int]
+    process: Mapped[Prose]
+    # The order in which they were asked for.
+    number: Mapped[Count]
+    priority: Mapped[int]
+    most: Mapped[int]
+    most_here: Mapped[int]
+    awaits: Mapped[Status | None]
+    asked_at: Mapped[datetime]
+
+
 def table_of(row: type[Base]) -> Table:
     """The Core table behind a model."""
     table = row.__table__
@@ -424,3 +448,4 @@ api_audit = table_of(ApiAuditRow)
 account_limits = table_of(AccountLimitRow)
 webhook_places = table_of(WebhookPlaceRow)
 workers = table_of(WorkerRow)
+agent_seats = table_of(AgentSeatRow)

@@ -7,6 +7,7 @@ from sqlalchemy import Select, func, select
 
 from orchestrator_tui.database import rows
 from orchestrator_tui.database.models import (
+    agent_seats,
     input_requests,
     pipeline_states,
     projects,
@@ -14,8 +15,16 @@ from orchestrator_tui.database.models import (
     work_items,
 )
 from orchestrator_tui.database.runner import Runner
-from orchestrator_tui.domain.records import InputRequest, ItemCounts, Project, ProjectOverview, SessionLog, Usage
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus, RequestStatus
+from orchestrator_tui.domain.records import (
+    InputRequest,
+    ItemCounts,
+    Project,
+    ProjectOverview,
+    SeatWait,
+    SessionLog,
+    Usage,
+)
+from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus, RequestStatus, SeatScope
 
 NEEDS_ATTENTION = (PipelineStatus.RUNNING, PipelineStatus.PAUSED, PipelineStatus.STOPPING)
 NUMBERS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_usd")
@@ -61,6 +70,7 @@ async def _overviews(runner: Runner, query: Select[Any]) -> Sequence[ProjectOver
     states = {row.project_id: rows.pipeline_state(row) for row in await runner.run(_states(ids))}
     usage, items = await _usage(runner, ids), await _items(runner, ids)
     waiting, running = await _waiting(runner, ids), await _running(runner, ids)
+    seats = await _seats(runner, ids)
 
     def overview(project: Project) -> ProjectOverview:
         return ProjectOverview(
@@ -70,6 +80,7 @@ async def _overviews(runner: Runner, query: Select[Any]) -> Sequence[ProjectOver
             items=ItemCounts(**items.get(project.id, {})),
             waiting_for=waiting.get(project.id),
             running=tuple(running.get(project.id, ())),
+            seats=tuple(seats.get(project.id, ())),
         )
 
     return [overview(project) for project in found]
@@ -133,4 +144,25 @@ async def _running(runner: Runner, ids: Ids) -> Mapping[str, Sequence[SessionLog
     found: dict[str, list[SessionLog]] = {}
     for row in await runner.run(query):
         found.setdefault(row.project_id, []).append(rows.session_log(row))
+    return found
+
+
+async def _seats(runner: Runner, ids: Ids) -> Mapping[str, Sequence[SeatWait]]:
+    """The sessions that wait for a seat under the present lease of their project."""
+    query = (
+        select(agent_seats)
+        .join(pipeline_states, pipeline_states.c.project_id == agent_seats.c.project_id)
+        .where(
+            agent_seats.c.project_id.in_(ids),
+            agent_seats.c.awaits.is_not(None),
+            agent_seats.c.epoch == pipeline_states.c.epoch,
+            pipeline_states.c.owner.is_not(None),
+        )
+        .order_by(agent_seats.c.number)
+    )
+    found: dict[str, list[SeatWait]] = {}
+    for row in await runner.run(query):
+        scope = SeatScope(row.awaits)
+        most = row.most if scope is SeatScope.INSTALLATION else row.most_here
+        found.setdefault(row.project_id, []).append(SeatWait(id=row.id, scope=scope, most=most))
     return found

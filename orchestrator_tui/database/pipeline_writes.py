@@ -38,6 +38,7 @@ class PipelineWrites(Writes):
         directory: str,
         rehearsal: bool,
         config: Mapping[str, Any],
+        created_by: str = "",
     ) -> Project:
         if not self._one_writer:
             await self._runner.run(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _NUMBERING_LOCK})
@@ -55,6 +56,7 @@ class PipelineWrites(Writes):
                 directory=directory,
                 rehearsal=rehearsal,
                 config=to_plain(config),
+                created_by=created_by,
                 created_at=moment,
                 updated_at=moment,
             )

@@ -83,9 +83,9 @@ async def account_limit(runner: Runner, names: Sequence[str]) -> datetime | None
     return found
 
 
-async def limited_accounts(runner: Runner, until: datetime) -> Sequence[str]:
-    query = select(account_limits.c.name).where(account_limits.c.resets_at >= until)
-    return list((await runner.run(query)).scalars())
+async def limited_accounts(runner: Runner, until: datetime) -> Mapping[str, datetime]:
+    query = select(account_limits).where(account_limits.c.resets_at >= until)
+    return {row.name: row.resets_at for row in await runner.run(query)}
 
 
 async def usage_by_phase(runner: Runner, project_id: str) -> Mapping[PhaseName, Usage]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import ColumnElement, select, text, update
 
 from orchestrator_tui.config.settings import DatabaseSettings
-from orchestrator_tui.database import dossiers, overviews, queries, spending, tracker_writes, transcripts
+from orchestrator_tui.database import dossiers, overviews, queries, seat_writes, spending, tracker_writes, transcripts
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.database.connection import DEFAULTS, Database, open_database
 from orchestrator_tui.database.event_log import EventWriter, last_seq, read_events, read_latest_events
@@ -42,6 +42,7 @@ from orchestrator_tui.domain.records import (
     PipelineState,
     Project,
     ProjectOverview,
+    SeatedLease,
     SessionLog,
     Snapshot,
     SyncState,
@@ -302,21 +303,26 @@ class SqlStore(Store):
     async def account_limit(self, names: Sequence[str]) -> datetime | None:
         return await self._read(lambda runner: queries.account_limit(runner, names))
 
-    async def limited_accounts(self, until: datetime) -> Sequence[str]:
+    async def limited_accounts(self, until: datetime) -> Mapping[str, datetime]:
         return await self._read(lambda runner: queries.limited_accounts(runner, until))
+
+    async def seated_leases(self) -> Sequence[SeatedLease]:
+        return await self._read(seat_writes.seated_leases)
 
     async def usage_by_phase(self, project_id: str) -> Mapping[PhaseName, Usage]:
         return await self._read(lambda runner: queries.usage_by_phase(runner, project_id))
 
-    async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
-        return await self._read(lambda runner: spending.spent(runner, project_id, since, item_id))
+    async def spent(
+        self, project_id: str, *, since: datetime, item_id: str | None = None, of_owner: bool = False
+    ) -> SpentByProject:
+        return await self._read(lambda runner: spending.spent(runner, project_id, since, item_id, of_owner=of_owner))
 
     async def standing(
-        self, project_id: str, *, since: datetime, item_id: str | None = None
+        self, project_id: str, *, since: datetime, item_id: str | None = None, of_owner: bool = False
     ) -> tuple[Project, PipelineState, SpentByProject]:
         async def ask(runner: Runner) -> tuple[Project, PipelineState, SpentByProject]:
             project, state = await find_project(runner, project_id), await queries.pipeline_state(runner, project_id)
-            return project, state, await spending.spent(runner, project_id, since, item_id)
+            return project, state, await spending.spent(runner, project_id, since, item_id, of_owner=of_owner)
 
         return await self._read(ask)
 

@@ -54,6 +54,7 @@ def project(row: Row[Any]) -> Project:
         config=row.config,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        created_by=row.created_by,
     )
 
 

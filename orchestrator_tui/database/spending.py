@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Row, Select, String, case, cast, func, select
+from sqlalchemy import ColumnElement, Double, Row, Select, String, and_, case, cast, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
-from orchestrator_tui.database.models import session_logs, work_items
+from orchestrator_tui.database.models import projects, session_logs, work_items
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.limits import NOTHING, Spending, SpentByProject
 from orchestrator_tui.domain.statuses import WorkItemStatus
@@ -40,8 +40,11 @@ def _postgresql(element: seconds_between, compiler: SQLCompiler, **options: Any)
 _LASTED = seconds_between(_COLUMN.started_at, _COLUMN.ended_at)
 
 
-async def spent(runner: Runner, project_id: str, since: datetime, item_id: str | None) -> SpentByProject:
-    """What the ended sessions of a project used: by phase, since a moment, on an item. Two statements."""
+async def spent(
+    runner: Runner, project_id: str, since: datetime, item_id: str | None, *, of_owner: bool = False
+) -> SpentByProject:
+    """What the ended sessions of a project used: by phase, since a moment, on an item. Two statements, and one more
+    for all projects of its owner."""
     today = _COLUMN.ended_at > since
     parts = [*_sums("", None), *_sums("day_", today)]
     if item_id is not None:
@@ -56,7 +59,26 @@ async def spent(runner: Runner, project_id: str, since: datetime, item_id: str |
         if item_id is not None:
             item += _spending(row, "item_") + Spending(seconds=float(row.item_seconds))
     seconds = (await runner.run(_seconds_at_work(project_id, since))).scalar_one()
-    return SpentByProject(phases=phases, day=day + Spending(seconds=float(seconds or 0.0)), item=item)
+    owner, owner_day = await _spent_by_owner(runner, project_id, since) if of_owner else (NOTHING, NOTHING)
+    day += Spending(seconds=float(seconds or 0.0))
+    return SpentByProject(phases=phases, day=day, item=item, owner=owner, owner_day=owner_day)
+
+
+async def _spent_by_owner(runner: Runner, project_id: str, since: datetime) -> tuple[Spending, Spending]:
+    """In all, and since a moment. What sessions at work in the project itself use is known to whoever runs it."""
+    this, other = projects.alias("this"), projects.alias("other")
+    today = or_(_COLUMN.ended_at.is_(None), _COLUMN.ended_at > since)
+    query = (
+        select(*_sums("", None), *_sums("day_", today))
+        .select_from(
+            this.join(other, and_(other.c.created_by == this.c.created_by, other.c.rehearsal == this.c.rehearsal)).join(
+                session_logs, _COLUMN.project_id == other.c.id
+            )
+        )
+        .where(this.c.id == project_id, or_(other.c.id != project_id, _COLUMN.ended_at.is_not(None)))
+    )
+    row = (await runner.run(query)).one()
+    return _spending(row, ""), _spending(row, "day_")
 
 
 async def finished_items(runner: Runner, project_id: str, limit: int) -> Sequence[Spending]:

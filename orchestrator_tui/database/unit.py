@@ -7,12 +7,13 @@ from orchestrator_tui.database.instruction_writes import InstructionWrites
 from orchestrator_tui.database.item_writes import ItemWrites
 from orchestrator_tui.database.request_writes import RequestWrites
 from orchestrator_tui.database.runner import Runner
+from orchestrator_tui.database.seat_writes import SeatWrites
 from orchestrator_tui.database.tracker_writes import TrackerWrites
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import Event, Recorded
 
 
-class SqlUnitOfWork(ImportWrites, ItemWrites, RequestWrites, InstructionWrites, TrackerWrites, UnitOfWork):
+class SqlUnitOfWork(ImportWrites, ItemWrites, RequestWrites, InstructionWrites, TrackerWrites, SeatWrites, UnitOfWork):
     """The unit of work of `SqlStore.transaction`."""
 
     def __init__(self, runner: Runner, log: EventWriter, *, one_writer: bool) -> None:

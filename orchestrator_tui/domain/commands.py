@@ -10,13 +10,15 @@ from orchestrator_tui.domain.statuses import Choice
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CreateProject:
-    """Start something new. `directory` is an absolute path or None for `<workspace>/<slug>`."""
+    """Start something new. `directory` is an absolute path or None for `<workspace>/<slug>`; `by` is whose it is, None
+    for the person whose engine it is."""
 
     idea: str
     name: str | None = None
     directory: str | None = None
     rehearsal: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
+    by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,10 +26,12 @@ class ImportProject:
     """Build a project again from its folder, an absolute path; it rests until it is resumed. A known one whose folder
     was moved there is told so.
 
-    With `new_repository` its repository is lost, and begun anew with the files as they are."""
+    With `new_repository` its repository is lost, and begun anew with the files as they are. `by` is whose it is from
+    then on if it is not known yet, None for the person whose engine it is."""
 
     directory: str
     new_repository: bool = False
+    by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -21,6 +21,7 @@ from orchestrator_tui.domain.statuses import (
     PhaseStatus,
     PipelineStatus,
     RequestKind,
+    SeatScope,
     WorkItemStatus,
 )
 from orchestrator_tui.domain.troubles import Rung, Trouble
@@ -155,6 +156,27 @@ class ArtifactStored:
     content_hash: str
     file_path: str | None
     round: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeatAwaited:
+    """A session waits to begin, or to go on: `most` agents are at work already, in the installation or its worker."""
+
+    seat_id: str
+    scope: SeatScope
+    most: int
+    phase: PhaseName
+    role: str
+    work_item_id: str | None = None
+    work_item_key: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeatWaitEnded:
+    """It has its seat (`given`), or does not want one any more."""
+
+    seat_id: str
+    given: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -486,6 +508,8 @@ Event = (
     | PhaseStatusChanged
     | PhaseProgressed
     | ArtifactStored
+    | SeatAwaited
+    | SeatWaitEnded
     | AgentStarted
     | AgentPrompted
     | AgentSaid

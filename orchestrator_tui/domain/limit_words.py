@@ -2,7 +2,7 @@
 
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.events import LimitNear, LimitSet
-from orchestrator_tui.domain.limits import Bounds, Forecast, LimitUse, Resource, Scope, Spending
+from orchestrator_tui.domain.limits import OF_OWNER, Bounds, Forecast, LimitUse, Resource, Scope, Spending
 
 
 def amount(resource: Resource, value: float) -> str:
@@ -29,7 +29,10 @@ def key(scope: Scope, resource: Resource) -> str:
 
 def name(scope: Scope, resource: Resource, subject: str = "") -> str:
     """Such as `money limit of the implement phase`."""
+    whose = subject or "nobody that is known"
     of = {
+        Scope.OWNER: f"all projects of {whose}",
+        Scope.OWNER_DAY: f"all projects of {whose} on one day",
         Scope.PROJECT: "the project",
         Scope.DAY: "the day",
         Scope.PHASE: f"the {words.title(subject)} phase" if subject else "each phase",
@@ -48,6 +51,11 @@ def reached(use: LimitUse) -> str:
 def how_to_raise(use: LimitUse, number: int) -> str:
     """What to type so that project `number` may go on."""
     more = f"{2 * max(use.limit, use.used):.6g}" if use.resource is Resource.MONEY else _whole(use)
+    if use.scope in OF_OWNER:
+        return (
+            f"Raise {key(use.scope, use.resource)} to {more} in the settings where projects run, and go on: "
+            f"orchestrator-tui --resume {number}, or /resume in the dashboard."
+        )
     return (
         f"Raise it and go on: orchestrator-tui --resume {number} --set {key(use.scope, use.resource)}={more}, "
         f"or /limit {use.scope} {use.resource} {more} in the dashboard."

@@ -9,12 +9,24 @@ from orchestrator_tui.domain.records import Usage
 
 
 class Scope(StrEnum):
-    """What a limit holds for. Each is inside all before it: a session gets the least that any of them has left."""
+    """What a limit holds for. Each is inside all before it: a session gets the least that any of them has left.
 
+    `OWNER` is all projects of the person who made the project, `OWNER_DAY` the same on one day.
+    """
+
+    OWNER = "owner"
+    OWNER_DAY = "owner_day"
     PROJECT = "project"
     DAY = "day"
     PHASE = "phase"
     ITEM = "item"
+
+
+OF_OWNER = (Scope.OWNER, Scope.OWNER_DAY)
+"""What several projects share; the settings of the installation alone say how much that is."""
+
+OF_PROJECT = tuple(scope for scope in Scope if scope not in OF_OWNER)
+"""What each project may have limits of its own for."""
 
 
 class Resource(StrEnum):
@@ -70,7 +82,7 @@ def spent_by(usage: Usage, *, sessions: int = 0, seconds: float = 0.0) -> Spendi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LimitUse:
-    """One limit and what is used of it. `subject` says which day, phase or item; "" for the project."""
+    """One limit and what is used of it. `subject` says which day, phase or item, or whose; "" for the project."""
 
     scope: Scope
     resource: Resource
@@ -92,11 +104,17 @@ class LimitUse:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SpentByProject:
     """What the sessions of a project that ended used. `seconds` are only known of the day and the item: phases keep
-    their own time. `item` is of the one that was asked for."""
+    their own time. `item` is of the one that was asked for.
+
+    `owner` and `owner_day` are what all projects of the person who made it used, sessions at work in other projects
+    included: those that are rehearsals for a rehearsal, the others for any other. Only money and tokens of them.
+    """
 
     phases: Mapping[str, Spending]
     day: Spending
     item: Spending
+    owner: Spending = NOTHING
+    owner_day: Spending = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from orchestrator_tui.domain.statuses import (
     PipelineStatus,
     RequestKind,
     RequestStatus,
+    SeatScope,
     WorkItemStatus,
 )
 from orchestrator_tui.domain.troubles import Attempt
@@ -56,7 +57,8 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Project:
-    """One idea on its way to a program. `number` is the short id people type, `directory` an absolute path."""
+    """One idea on its way to a program. `number` is the short id people type, `directory` an absolute path;
+    `created_by` is the name of the person whose it is, "" when nobody knows."""
 
     id: str
     number: int
@@ -70,6 +72,7 @@ class Project:
     config: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
+    created_by: str = ""
 
     @property
     def tracker(self) -> str:
@@ -219,6 +222,57 @@ class Wanted:
     epoch: int
     heartbeat: datetime | None
     lapsed: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeatAsked:
+    """What a session asks for before it is at work: to be one of at most so many agents.
+
+    It counts for as long as the lease of `epoch` is held.
+
+    Attributes:
+        process: the process of the session, known by any text that no other has.
+        priority: of those that wait, the highest goes first.
+        most, most_here: agents at work at the same time in the installation, and in that process.
+    """
+
+    id: str
+    project_id: str
+    epoch: int
+    process: str
+    priority: int
+    most: int
+    most_here: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeatWait:
+    """A session that waits for its seat: for fewer than `most` agents of `scope` to be at work."""
+
+    id: str
+    scope: SeatScope
+    most: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeatLine:
+    """All seats by their ids: held, awaited with the limit that they wait for; `given` are those that were awaited
+    until just now, with the ids of their projects."""
+
+    held: frozenset[str]
+    awaited: Mapping[str, SeatScope]
+    given: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SeatedLease:
+    """A lease that seats are held or waited for under. `seconds` is how long it lasts after each heartbeat."""
+
+    project_id: str
+    owner: str
+    epoch: int
+    heartbeat: datetime | None
+    seconds: float | None
 
 
 def is_complete(state: PipelineState) -> bool:
@@ -482,8 +536,8 @@ class SyncState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectOverview:
-    """All a front end needs to draw one project: state, money per phase, items, what waits for a person, and the
-    sessions at work (`running`)."""
+    """All a front end needs to draw one project: state, money per phase, items, what waits for a person, the sessions
+    at work (`running`), and those that wait for agents of others to end (`seats`)."""
 
     project: Project
     state: PipelineState
@@ -491,6 +545,7 @@ class ProjectOverview:
     items: ItemCounts
     waiting_for: InputRequest | None
     running: tuple[SessionLog, ...] = ()
+    seats: tuple[SeatWait, ...] = ()
 
     @property
     def total_usage(self) -> Usage:

@@ -41,6 +41,15 @@ def reason(overview: ProjectOverview) -> str:
     return words.why(state.shutdown_reason, state.resumes_at) if overview.project.status in RESTING else ""
 
 
+def seats(overview: ProjectOverview) -> str:
+    """What its sessions wait for that are not at work as too many others are, such as `2 sessions for one of the 12
+    agents of the installation`; "" when none does."""
+    if not overview.seats:
+        return ""
+    first = overview.seats[0]
+    return f"{words.plural(len(overview.seats), 'session')} for {words.seat(first.scope, first.most)} to end"
+
+
 def pause_problem(overview: ProjectOverview) -> str | None:
     """Why a project is paused that asks nothing; None for any other."""
     project, state = overview.project, overview.state

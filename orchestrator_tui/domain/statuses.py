@@ -139,3 +139,10 @@ class Pattern(StrEnum):
 class Autonomy(StrEnum):
     FULL = "full"
     CHECKPOINT = "checkpoint"
+
+
+class SeatScope(StrEnum):
+    """Whose limit of agents at work at the same time a session waits for."""
+
+    INSTALLATION = "installation"
+    WORKER = "worker"

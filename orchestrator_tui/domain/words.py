@@ -12,9 +12,10 @@ from orchestrator_tui.domain.events import (
     InstructionTaken,
     MergeProgressed,
     PermissionChanged,
+    SeatAwaited,
 )
 from orchestrator_tui.domain.records import Usage, WorkerRecord
-from orchestrator_tui.domain.statuses import InstructionKind, MergeStep, PauseReason
+from orchestrator_tui.domain.statuses import InstructionKind, MergeStep, PauseReason, SeatScope
 from orchestrator_tui.domain.text import clean, one_line
 from orchestrator_tui.domain.troubles import Rung
 
@@ -99,6 +100,18 @@ def taken_over(owner_now: str, before: str) -> str:
 
 def queue(queued: bool) -> str:
     return "waits for a worker to take it up" if queued else "waits for no worker any more"
+
+
+def seat(scope: SeatScope, most: int) -> str:
+    """What a session waits for, such as `one of the 12 agents of the installation`."""
+    whose = "the installation" if scope is SeatScope.INSTALLATION else "its worker"
+    return f"the one agent of {whose}" if most == 1 else f"one of the {most} agents of {whose}"
+
+
+def seat_awaited(event: SeatAwaited) -> str:
+    """That a session waits to be at work."""
+    item = f" for {event.work_item_key}" if event.work_item_key else ""
+    return f"{title(event.role)}{item} waits for {seat(event.scope, event.most)} to end"
 
 
 def worker(one: WorkerRecord, moment: datetime) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orchestrator_tui.config.settings import SettingsModel
+from orchestrator_tui.config.settings import LimitsSettings, SettingsModel
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events, limit_words
 from orchestrator_tui.domain.clock import now
@@ -16,7 +16,7 @@ from orchestrator_tui.domain.limits import Limits, LimitUse, Resource, Scope, Sp
 from orchestrator_tui.domain.records import Project, Usage
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine import budget, forecast
-from orchestrator_tui.engine.bounds import limits_of, spent_in
+from orchestrator_tui.engine.bounds import OwnerLimitsNow, limit_owners, limits_of, spent_in, subjects_of
 from orchestrator_tui.engine.budget import WHILE_RUNNING
 
 
@@ -31,7 +31,7 @@ class Place:
     def shares(self, scope: Scope, other: "Place") -> bool:
         """Whether what a session at `other` uses counts for this one's limit of `scope`."""
         match scope:
-            case Scope.PROJECT | Scope.DAY:
+            case Scope.OWNER | Scope.OWNER_DAY | Scope.PROJECT | Scope.DAY:
                 return True
             case Scope.PHASE:
                 return self.phase is other.phase
@@ -62,10 +62,16 @@ class Allowance:
         return 0.0 if self.rests else max(0.0, (self.dollars or 0.0) - self.used().cost_usd)
 
 
-class Budget:
-    """The allowances of one project at work here. Only its owner spends anything, so that they are all there are.
+OTHERS_SECONDS = 10.0
+"""How old may be what is known of the other projects of the same person, while sessions are at work."""
 
-    `clock` gives aware UTC, `ticks` seconds that only go forward.
+
+class Budget:
+    """The allowances of one project at work here. Only its owner spends anything of it, so that they are all there are;
+    what other projects of the same person use meanwhile is read again every `OTHERS_SECONDS`.
+
+    `owner_limits` tells what all of those may use together. `clock` gives aware UTC, `ticks` seconds that only go
+    forward.
     """
 
     def __init__(
@@ -74,12 +80,15 @@ class Budget:
         project_id: str,
         settings: SettingsModel,
         *,
+        owner_limits: OwnerLimitsNow = LimitsSettings,
         clock: Callable[[], datetime] = now,
         ticks: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._project_id = project_id
         self._settings = settings
+        self._owner_limits = owner_limits
+        self._others_read = 0.0
         self._clock = clock
         self._ticks = ticks
         self._open: list[Allowance] = []
@@ -154,13 +163,28 @@ class Budget:
     async def confirmed(self, allowance: Allowance) -> LimitReached | None:
         """The same, once the limits were read again: somebody may have raised one."""
         project = await self._store.find_project(self._project_id)
-        allowance.limits = limits_of(project, self._settings)
+        allowance.limits = limits_of(project, self._settings, self._owner_limits())
         at_work = [use for use in self._uses(allowance) if use.resource in WHILE_RUNNING]
         return self._limit_reached(at_work, allowance.place, project)
 
     def seconds_to(self, allowance: Allowance) -> float:
-        """How long until time alone makes something to tell of."""
-        return budget.seconds_to(allowance.limits, self._spent(allowance), self.warn_at)
+        """How long until time alone, or what others use, may make something to tell of."""
+        seconds = budget.seconds_to(allowance.limits, self._spent(allowance), self.warn_at)
+        return min(seconds, OTHERS_SECONDS) if Scope.OWNER in allowance.base else seconds
+
+    async def look_at_others(self) -> None:
+        """Read again what other projects of the same person have used, where that counts and is old."""
+        shared = [one for one in self._open if Scope.OWNER in one.base]
+        if not shared or self._ticks() - self._others_read < OTHERS_SECONDS / 2:
+            return
+        self._others_read, closings = self._ticks(), self._closings
+        since = budget.day_began(self._clock())
+        spent = await self._store.spent(self._project_id, since=since, of_owner=True)
+        if closings != self._closings:
+            # One that ended meanwhile may be missing from what was read.
+            return
+        for allowance in shared:
+            allowance.base |= {Scope.OWNER: spent.owner, Scope.OWNER_DAY: spent.owner_day}
 
     def warnings(self, allowance: Allowance) -> Iterator[events.LimitNear]:
         """Limits that have come near since they were last looked at; each is told once."""
@@ -188,16 +212,18 @@ class Budget:
 
     async def _measured(self, place: Place) -> tuple[Allowance, Project]:
         """An allowance with nothing used of it yet, and the project with the limits that are in force."""
-        at = self._clock()
+        at, shared = self._clock(), self._owner_limits()
+        of_owner = limit_owners(shared)
         project, state, ended = await self._store.standing(
-            self._project_id, since=budget.day_began(at), item_id=place.item_id
+            self._project_id, since=budget.day_began(at), item_id=place.item_id, of_owner=of_owner
         )
+        has_item = place.item_id is not None
         allowance = Allowance(
             place=place,
-            limits=limits_of(project, self._settings),
-            base=spent_in(state, ended, at, phase=place.phase, has_item=place.item_id is not None),
+            limits=limits_of(project, self._settings, shared),
+            base=spent_in(state, ended, at, phase=place.phase, has_item=has_item, of_owner=of_owner),
             subjects={
-                Scope.DAY: at.astimezone().date().isoformat(),
+                **subjects_of(project, at),
                 Scope.PHASE: place.phase.value,
                 Scope.ITEM: place.item_key,
             },

@@ -80,4 +80,4 @@ def _midnight(moment: datetime, days: int) -> datetime:
 def is_over_tomorrow(found: Iterable[LimitUse]) -> bool:
     """Whether limits are used up, and each of them is a day's."""
     scopes = {use.scope for use in found if use.is_reached}
-    return scopes == {Scope.DAY}
+    return bool(scopes) and scopes <= {Scope.DAY, Scope.OWNER_DAY}

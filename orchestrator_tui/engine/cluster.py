@@ -64,5 +64,8 @@ async def drain(roster: Roster, reference: str) -> str:
         what = "There is no worker" if not found else "Several workers are called"
         names = ", ".join(f"{one.name} ({one.id})" for one in found or known) or "none is there"
         raise WorkerNotFound(f"{what} {reference!r}.", hint=f"Known: {names}.")
-    await roster.drain(found[0].id)
+    try:
+        await roster.drain(found[0].id)
+    except KeyError as error:
+        raise WorkerNotFound(f"The worker {found[0].name} has just left.") from error
     return found[0].id

@@ -235,9 +235,9 @@ class Conversation:
             await hearing.arrival(self._words.interrupt_seconds)
             prompt, kind = self._words.interrupted(), "interrupted"
 
-    def step_aside(self) -> None:
+    async def step_aside(self) -> None:
         """Keep no place among the sessions at work until the agent is spoken to again."""
-        self._seat.give()
+        await self._seat.give()
 
     @property
     def opening(self) -> str:

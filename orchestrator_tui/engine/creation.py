@@ -54,6 +54,7 @@ async def create_project(
                 directory=str(folder.path) if folder else slug,
                 rehearsal=command.rehearsal,
                 config=config,
+                created_by=command.by or "",
             )
             unit.record(
                 project.id,

@@ -50,6 +50,7 @@ from orchestrator_tui.domain.records import (
 )
 from orchestrator_tui.domain.statuses import EDITABLE, Choice, PipelineStatus, RequestKind, WorkItemStatus
 from orchestrator_tui.engine import answers, bounds, relocation, tracking
+from orchestrator_tui.engine.bounds import OwnerLimitsNow
 from orchestrator_tui.engine.bus import Bus, follow
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.client import EngineClient
@@ -74,6 +75,8 @@ class EngineOptions:
         config: what is stored with a new project, so that a resume finds the same settings.
         workspace_of: the folder of a project, for looking at it.
         settings: those of this start; the limits of projects are in them.
+        owner_limits: what the projects of each owner may use together, as the settings say by now.
+        person: whose projects are that are made without saying by whom.
         hide: takes credentials out of what a person says.
         preflight: refuses a new project (rehearsal or not, and what is stored with it) that could not run, before
             anything is made.
@@ -86,6 +89,8 @@ class EngineOptions:
     preflight: Callable[[bool, Mapping[str, Any]], Awaitable[None]]
     workspace_of: Callable[[Project], Checkout]
     settings: SettingsModel
+    owner_limits: OwnerLimitsNow
+    person: str
     new_tracker: Callable[[Mapping[str, Any]], str]
     open_tracker: OpenTrackerOf
     hide: Callable[[str], str] = mask_tokens
@@ -109,6 +114,7 @@ class LocalEngine(EngineClient):
                 config = {**self._options.config, **command.config}
                 await self._options.preflight(command.rehearsal, config)
                 config |= {"backend": self._options.new_tracker(config)}
+                command = replace(command, by=command.by or self._options.person)
                 project = await create_project(self._store, command, folders=self._options.folders, config=config)
                 await self._begin(project)
                 return project.id
@@ -153,11 +159,11 @@ class LocalEngine(EngineClient):
     async def _import(self, command: ImportProject) -> str:
         folder = await asyncio.to_thread(checked_folder, Path(command.directory))
         workspace_of, anew = self._options.workspace_of, command.new_repository
-        known = None
+        by, known = command.by or self._options.person, None
         # A folder that is not here is not gone where every machine has its own.
         if self._options.folders.are_shared:
             known = await relocation.take_up(self._runs, folder, workspace_of=workspace_of, new_repository=anew)
-        return known or await import_project(self._store, folder, workspace_of=workspace_of, new_repository=anew)
+        return known or await import_project(self._store, folder, workspace_of=workspace_of, new_repository=anew, by=by)
 
     async def _begin(self, project: Project) -> None:
         """Start a project that was just made.
@@ -312,7 +318,8 @@ class LocalEngine(EngineClient):
 
     async def bounds(self, project_id: str) -> Bounds:
         project = await self._store.find_project(project_id)
-        return await bounds.read_bounds(self._store, project, self._options.settings, now())
+        options = self._options
+        return await bounds.read_bounds(self._store, project, options.settings, options.owner_limits(), now())
 
     async def items(
         self, project_id: str, *, status: WorkItemStatus | None = None, after: int = 0, limit: int = 200

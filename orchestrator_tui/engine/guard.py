@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 from orchestrator_tui.agents.base import AgentSession
-from orchestrator_tui.domain.errors import AnswerAwaited, LimitReached, MustWait
+from orchestrator_tui.domain.errors import AnswerAwaited, LimitReached, MustWait, StoreUnavailable
 from orchestrator_tui.domain.events import Event
 from orchestrator_tui.engine.allowances import Allowance, Budget
 
@@ -117,4 +117,7 @@ class Guard:
             seconds = self._budget.seconds_to(self._allowance)
             # A little later, so that the mark is passed for certain.
             await asyncio.sleep(min(LONGEST_SLEEP, seconds + 0.01) if seconds < math.inf else LONGEST_SLEEP)
+            # What cannot be read now is read the next time.
+            with suppress(StoreUnavailable):
+                await self._budget.look_at_others()
             await self.look()

@@ -48,9 +48,13 @@ _OWN_CONFIG = ("settings", "scenario", "backend", "leaving")
 WorkspaceOf = Callable[[Project], Checkout]
 
 
-async def import_project(store: Store, folder: Path, *, workspace_of: WorkspaceOf, new_repository: bool = False) -> str:
+async def import_project(
+    store: Store, folder: Path, *, workspace_of: WorkspaceOf, new_repository: bool = False, by: str = ""
+) -> str:
     """Store the project whose `folder`, a checked one, this is, as it rests; returns its id. With `new_repository` its
     own is lost, and another is begun with the files as they are.
+
+    It is `by`'s from now on: the state file, which agents could have changed, says nothing about whose budget counts.
 
     Raises:
         DirectoryUnusable: its repository is gone; or a new one is wanted, and there is one.
@@ -70,7 +74,7 @@ async def import_project(store: Store, folder: Path, *, workspace_of: WorkspaceO
         raise await _explained(error, workspace_of(_placeholder(folder))) from error
     _refuse_known(known, folder, dossier.project.id)
     _refuse_running(dossier.state)
-    project = _renamed(dossier.project, folder, {known.slug for known in projects})
+    project = replace(_renamed(dossier.project, folder, {known.slug for known in projects}), created_by=by)
     workspace = workspace_of(project)
     if new_repository:
         await begin_repository(workspace)

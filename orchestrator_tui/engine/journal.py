@@ -19,6 +19,8 @@ _DEBUG = (
     events.AgentReported,
     events.VerifyStarted,
     events.MergeProgressed,
+    events.SeatAwaited,
+    events.SeatWaitEnded,
 )
 _TEXTS = frozenset({"idea", "text", "output", "arguments", "summary", "question"})
 _LONGEST = 500

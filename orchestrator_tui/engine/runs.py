@@ -176,7 +176,7 @@ class Runs:
             OrchestratorError: it cannot run here.
         """
         state = await self._store.pipeline_state(project_id)
-        if state.stop_is_due and state.owner != self._owner:
+        if state.stop_is_due and not self.is_here(project_id):
             await self.stop(await self._store.find_project(project_id), state.shutdown_reason or USER_REQUEST)
             return True
         await self._begin(project_id)
@@ -318,6 +318,10 @@ class Runs:
             if not goes:
                 return None
             return _Turn(run, lease, stack.pop_all())
+
+    def is_here(self, project_id: str) -> bool:
+        """Whether a run of the project is at work in this process."""
+        return project_id in self._running
 
     @property
     def owner(self) -> str:

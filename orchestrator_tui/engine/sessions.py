@@ -41,7 +41,7 @@ from orchestrator_tui.engine.hearing import Hearing
 from orchestrator_tui.engine.instructions import release
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.room import require_room
-from orchestrator_tui.engine.seat import Seat
+from orchestrator_tui.engine.seat import Places, Seat
 from orchestrator_tui.engine.shortening import shorten
 
 A = TypeVar("A", bound=BaseModel)
@@ -55,7 +55,7 @@ SUMMARY = 1_000
 
 
 class Sessions:
-    """Opens conversations, at most `max_parallel` at a time, and keeps the books."""
+    """Opens conversations, as many at a time as there are `places`, and keeps the books."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Sessions:
         runtime: AgentRuntime,
         bus: Bus,
         log: EventLog,
-        places: asyncio.Semaphore,
+        places: Places,
         words: Words,
         budget: Budget,
         settle_seconds: float,
@@ -188,7 +188,8 @@ class Sessions:
             MustWait: the account's usage limit is used up, as this session found or another one.
             DiskFull: its work could not be kept.
         """
-        seat = Seat(self._places, self._budget)
+        place = _place(task)
+        seat = Seat(self._places, self._budget, place, task.role)
         await seat.take()
         try:
             await self.may_begin()
@@ -197,7 +198,6 @@ class Sessions:
             if limits:
                 self._account_limits.require(limits)
                 self._account_limits.check(await self._store.account_limit(limits))
-            place = _place(task)
             allowance = seat.allowance = await self._budget.open(place, sharers=task.sharers)
             guard = Guard(
                 self._budget,
@@ -212,7 +212,7 @@ class Sessions:
             finally:
                 self._budget.close(allowance)
         finally:
-            seat.give()
+            await seat.give()
 
     @asynccontextmanager
     async def _kept(

@@ -4,8 +4,20 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
-from orchestrator_tui.domain.records import Wanted
+
+class Leased(Protocol):
+    """A lease as it was read, with the last sign of life of its owner."""
+
+    @property
+    def project_id(self) -> str: ...
+
+    @property
+    def epoch(self) -> int: ...
+
+    @property
+    def heartbeat(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +42,7 @@ class Silence:
         self._looked_at = clock()
         self._away = False
 
-    def look(self, wanted: Iterable[Wanted]) -> None:
+    def look(self, wanted: Iterable[Leased]) -> None:
         """These are the leases now."""
         moment = self._clock()
         before = self._excused(moment) if self._away else self._seen
@@ -49,7 +61,7 @@ class Silence:
         lost = moment - self._looked_at + self._grace
         return {of: replace(sign, since=min(moment, sign.since + lost)) for of, sign in self._seen.items()}
 
-    def seconds(self, of: Wanted) -> float:
+    def seconds(self, of: Leased) -> float:
         """How long at least the owner of a project had given no sign at the last look; 0 when that is not known."""
         sign = self._seen.get(of.project_id)
         if sign is None or (sign.epoch, sign.heartbeat) != (of.epoch, of.heartbeat):

@@ -19,6 +19,8 @@ from orchestrator_tui.domain.errors import (
     AlreadyOwned,
     LeaseLost,
     OrchestratorError,
+    ProjectNotFound,
+    SettingsError,
     StaleState,
     StoreUnavailable,
 )
@@ -118,6 +120,9 @@ class Worker:
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._jobs.discard(task)
         self._bell.ring()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Its job is put back once this worker is gone; its project, as soon as nobody runs it.
+            logger.error("%s broke", task.get_name(), exc_info=error)
 
     async def _taken(self) -> QueuedJob | None:
         try:
@@ -165,7 +170,7 @@ class Worker:
         logger.error("%s cannot run", project_id, exc_info=error)
         told = error if isinstance(error, OrchestratorError) else OrchestratorError("The project cannot be run.")
         # Somebody else may have it by now, or it was deleted.
-        with suppress(OrchestratorError):
+        with suppress(OrchestratorError, KeyError):
             project = await self._store.find_project(project_id)
             async with self._runs.holding(project) as store, store.transaction() as unit:
                 state = await unit.pipeline(project_id)
@@ -233,7 +238,16 @@ class Worker:
             self._bell.ring()
 
     async def _put(self, project_id: str) -> None:
-        priority = self._cluster.priority_of(await self._store.find_project(project_id))
+        try:
+            project = await self._store.find_project(project_id)
+        except ProjectNotFound:
+            # It was deleted meanwhile.
+            return
+        try:
+            priority = self._cluster.priority_of(project)
+        except SettingsError:
+            # Whoever takes it tells what is wrong with its settings; others are not kept from their turn.
+            priority = 0
         await self._cluster.queue.put(project_id, priority)
 
     async def _judged(self, one: Wanted) -> Wanted:
@@ -247,7 +261,10 @@ class Worker:
         if one.status not in AT_WORK:
             # Who put it there may have ended before it was in the queue, too; how long ago, no clock of ours can tell.
             return one.queued_at is not None
-        return one.owner != self.record.process and self._may_follow(one)
+        if one.owner == self.record.process:
+            # Its run may have ended without a way to say so.
+            return not self._runs.is_here(one.project_id)
+        return self._may_follow(one)
 
     def _may_follow(self, one: Wanted | PipelineState) -> bool:
         """Whether the lease of a project at work can be taken here."""

@@ -61,7 +61,7 @@ class MergeQueue:
         `services` are those of the worktree. The agent's `conversation` keeps nobody from work meanwhile.
         """
         if conversation is not None:
-            conversation.step_aside()
+            await conversation.step_aside()
         if self._turn.locked():
             await self._tell(item, expected, MergeStep.WAITING)
         async with self._turn:

@@ -8,7 +8,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.events import AgentDelta, Event, Live, Recorded
 from orchestrator_tui.domain.statuses import AgentStatus
-from orchestrator_tui.domain.words import assumption, duration, instruction, merge, title, tool_name
+from orchestrator_tui.domain.words import assumption, duration, instruction, merge, seat, title, tool_name
 from orchestrator_tui.tui.drafts import Draft
 from orchestrator_tui.tui.logbuffer import LogBuffer
 from orchestrator_tui.tui.loglines import Kind
@@ -157,6 +157,8 @@ def line_of(event: Event) -> tuple[Kind, str, str] | None:
             return Kind.ERROR, "Verify", f"red, exit code {event.exit_code}: {event.command}\n{event.output}"
         case events.MergeProgressed():
             return Kind.NOTE, "Merge", merge(event)
+        case events.SeatAwaited():
+            return Kind.NOTE, "", f"waits for {seat(event.scope, event.most)} to end"
         case events.CommitMade():
             return Kind.NOTE, "Commit", f"{event.commit[:8]} {event.message} +{event.insertions} −{event.deletions}"
         case events.InstructionGiven(agent_id=str()):

@@ -121,6 +121,8 @@ def _said(event: Event, names: Names) -> Said | None:
             | events.StopRequested()
             | events.QueueChanged()
             | events.StopProgressed()
+            | events.SeatAwaited()
+            | events.SeatWaitEnded()
             | events.PhaseStatusChanged()
             | events.PhaseProgressed()
             | events.ArtifactStored()
@@ -183,6 +185,8 @@ def _of_phase(
     | events.StopRequested
     | events.QueueChanged
     | events.StopProgressed
+    | events.SeatAwaited
+    | events.SeatWaitEnded
     | events.PhaseStatusChanged
     | events.PhaseProgressed
     | events.ArtifactStored
@@ -222,6 +226,10 @@ def _of_phase(
             return Said(Kind.PHASE, _QUIET, f"asked {words.owner(event.owner)} to stop it")
         case events.QueueChanged():
             return Said(Kind.PHASE, _QUIET, words.queue(event.queued))
+        case events.SeatAwaited():
+            return Said(Kind.PHASE, _QUIET, words.seat_awaited(event), event.work_item_key or "")
+        case events.SeatWaitEnded():
+            return None
         case events.StopProgressed():
             return Said(Kind.PHASE, _QUIET, stop_step(event), detail="\n".join(event.details))
         case events.SandboxChecked():

@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from orchestrator_tui.domain.limits import Resource, Scope
+from orchestrator_tui.domain.limits import OF_PROJECT, Resource, Scope
 from orchestrator_tui.tui.slash import CommandProblem
 
 USAGE = (
-    f"Usage: /limit <scope> <what> <amount>, with {', '.join(Scope)}; {', '.join(Resource)}; a number or none. "
+    f"Usage: /limit <scope> <what> <amount>, with {', '.join(OF_PROJECT)}; {', '.join(Resource)}; a number or none. "
     "For example: /limit project money 100."
 )
 
@@ -33,7 +33,7 @@ def parse_limit(text: str) -> LimitChange:
     if len(words) != 3:
         raise CommandProblem("That is no limit.", hint=USAGE)
     scope, resource, amount = words
-    if scope not in list(Scope):
+    if scope not in OF_PROJECT:
         raise CommandProblem(f"There are no limits of {scope!r}.", hint=USAGE)
     if resource not in list(Resource):
         raise CommandProblem(f"{resource!r} is not limited.", hint=USAGE)

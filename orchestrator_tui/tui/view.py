@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.events import Event, Recorded
 from orchestrator_tui.domain.ownership import ITS_PROCESS_IS_GONE
 from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, SessionLog, Snapshot, Usage
@@ -62,6 +62,7 @@ class ProjectView:
 
     Attributes:
         waiting: open requests by id, oldest first.
+        seats: what sessions wait for that are not at work as too many others are, by the ids of their seats.
         owner: the process that runs it, or ran it last.
         sandboxed: whether its last run has a sandbox; None when that is not known yet.
         stop_steps: the steps of its last graceful stop that have been told.
@@ -80,6 +81,7 @@ class ProjectView:
     phases: Mapping[PhaseName, PhaseView] = field(default_factory=lambda: {name: PhaseView() for name in PHASE_ORDER})
     items: ItemCounts = field(default_factory=ItemCounts)
     waiting: Mapping[str, RequestKind] = field(default_factory=dict)
+    seats: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, AgentView] = field(default_factory=dict)
     owner: str | None = None
     sandboxed: bool | None = None
@@ -158,6 +160,7 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
         },
         items=overview.items,
         waiting={request.id: request.kind} if request else {},
+        seats={one.id: words.seat(one.scope, one.most) for one in overview.seats},
         agents={session.id: _of_session(session) for session in overview.running},
         owner=state.owner,
         last_event_at=state.last_checkpoint,
@@ -240,9 +243,15 @@ def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectVi
                 resumes_at=resumes_at,
                 current_phase=current,
                 stop_steps=steps,
+                seats=project.seats if new is PipelineStatus.RUNNING else {},
             )
         case events.LeaseTaken(owner=owner):
-            return replace(project, owner=owner)
+            # What waited under the lease before waits no more.
+            return replace(project, owner=owner, seats={})
+        case events.SeatAwaited(seat_id=seat_id):
+            return replace(project, seats={**project.seats, seat_id: words.seat(event.scope, event.most)})
+        case events.SeatWaitEnded(seat_id=seat_id):
+            return replace(project, seats={one: what for one, what in project.seats.items() if one != seat_id})
         case events.SandboxChecked(active=active):
             return replace(project, sandboxed=active)
         case events.StopProgressed():

@@ -238,6 +238,15 @@ async def test_an_answer_is_given_in_the_name_of_its_token(site: Served) -> None
         assert told["by"] == "operateer"
 
 
+async def test_a_project_is_whose_token_made_it_whatever_the_request_says(site: Served) -> None:
+    async with site.http(Scope.OPERATE) as http:
+        await made(site, http)
+        command = {"type": "CreateProject", "idea": IDEA["idea"], "name": "second", "rehearsal": True, "by": "ada"}
+        assert (await http.post("/commands", json=command)).status_code == 200
+        listed = (await http.get("/projects")).json()
+    assert {project["created_by"] for project in listed} == {"operateer"}
+
+
 async def test_a_post_that_is_sent_twice_makes_one_project(site: Served) -> None:
     key = {"Idempotency-Key": "5d7e7a9c"}
     async with site.http(Scope.OPERATE) as http:

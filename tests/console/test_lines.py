@@ -3,7 +3,7 @@ import json
 from orchestrator_tui.console import jsonlines, plain
 from orchestrator_tui.console.lines import Kind
 from orchestrator_tui.domain import events, words
-from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import PhaseName, PhaseStatus, PipelineStatus, SeatScope, WorkItemStatus
 from orchestrator_tui.domain.troubles import Rung, Trouble
 from tests.console.events_of_a_run import (
     START,
@@ -32,6 +32,23 @@ def test_a_finished_item_shows_count_time_and_what_its_agent_cost() -> None:
     )
     assert lines[-1].text == "[ 1/15] TASK-7 Title 7  done  12.3s  $0.01"
     assert (state.items_done, len(state.items), state.agents) == (1, 15, {})
+
+
+def test_a_session_that_waits_for_others_to_end_says_for_how_many() -> None:
+    waits = events.SeatAwaited(
+        seat_id="s",
+        scope=SeatScope.INSTALLATION,
+        most=12,
+        phase=PhaseName.IMPLEMENT,
+        role="developer",
+        work_item_key="TASK-7",
+    )
+    alone = events.SeatAwaited(seat_id="t", scope=SeatScope.WORKER, most=1, phase=PhaseName.TESTING, role="tester")
+    _, lines = played(waits, events.SeatWaitEnded(seat_id="s", given=True), alone)
+    assert [(line.text, line.kind) for line in lines] == [
+        ("developer for TASK-7 waits for one of the 12 agents of the installation to end", Kind.WAITS),
+        ("tester waits for the one agent of its worker to end", Kind.WAITS),
+    ]
 
 
 def test_the_cost_of_an_item_is_that_of_its_last_try() -> None:

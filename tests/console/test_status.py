@@ -121,8 +121,10 @@ def test_json_of_a_project_has_the_agreed_fields() -> None:
         "reason": None,
         "current_phase": "architecture",
         "rehearsal": False,
+        "created_by": "",
         "directory": "/w/e-commerce",
         "items": {"done": 0, "total": 0},
+        "seats_awaited": 0,
         "cost_usd": 0.25,
         "tokens": 1000,
         "waiting_for": {

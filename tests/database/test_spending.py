@@ -138,3 +138,38 @@ async def statements(monkeypatch: pytest.MonkeyPatch, ask: Callable[[], Any]) ->
         patched.setattr(Runner, "run", counting)
         await ask()
     return counted
+
+
+async def test_what_all_projects_of_an_owner_used_is_summed(store: SqlStore) -> None:
+    one, other = [await made(store, slug, created_by="ada", rehearsal=True) for slug in ("one", "other")]
+    real, foreign = await made(store, "real", created_by="ada"), await made(store, "foreign", created_by="bob")
+    await worked(store, one, -2, -1)
+    await worked(store, one, 1, 2)
+    # Its own process knows what this one uses.
+    await worked(store, one, 3, None)
+    await worked(store, other, 1, 2)
+    async with store.transaction() as unit:
+        at_work = await unit.start_session(session(other.id, started_at=at(3)))
+        await unit.save_usage(at_work.id, Usage(output_tokens=5, cost_usd=0.5))
+    for elsewhere in (real, foreign):
+        await worked(store, elsewhere, 1, 2)
+    found = await store.spent(one.id, since=MIDNIGHT, of_owner=True)
+    assert (found.owner.dollars, found.owner.tokens) == (3.5, 35)
+    assert (found.owner_day.dollars, found.owner_day.tokens) == (2.5, 25)
+    found = await store.spent(real.id, since=MIDNIGHT, of_owner=True)
+    assert (found.owner.dollars, found.owner_day.dollars) == (1, 1)
+    assert (await store.spent(one.id, since=MIDNIGHT)).owner == NOTHING
+
+
+async def made(store: SqlStore, slug: str, *, created_by: str, rehearsal: bool = False) -> Project:
+    async with store.transaction() as unit:
+        return await unit.create_project(
+            project_id=new_id(),
+            name=slug,
+            slug=slug,
+            description="",
+            directory=f"/w/{slug}",
+            rehearsal=rehearsal,
+            config={},
+            created_by=created_by,
+        )

@@ -141,13 +141,15 @@ class Books:
             heartbeat=None,
         )
 
-    async def spent(self, project_id: str, *, since: datetime, item_id: str | None = None) -> SpentByProject:
+    async def spent(
+        self, project_id: str, *, since: datetime, item_id: str | None = None, of_owner: bool = False
+    ) -> SpentByProject:
         found = SpentByProject(phases={"ideation": self.ended}, day=self.ended, item=NOTHING)
         await asyncio.sleep(0)
         return found
 
     async def standing(
-        self, project_id: str, *, since: datetime, item_id: str | None = None
+        self, project_id: str, *, since: datetime, item_id: str | None = None, of_owner: bool = False
     ) -> tuple[Project, PipelineState, SpentByProject]:
         project_, state = await self.find_project(project_id), await self.pipeline_state(project_id)
         return project_, state, await self.spent(project_id, since=since, item_id=item_id)

@@ -4,7 +4,7 @@ from pathlib import Path
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.allowances import Allowance, Place
 from orchestrator_tui.engine.capacity import BYTES_PER_AGENT, Capacity, available, cores_of, left_in
-from orchestrator_tui.engine.seat import Seat
+from orchestrator_tui.engine.seat import LocalPlaces, Seat
 
 
 def test_a_machine_carries_what_its_cores_and_its_memory_do() -> None:
@@ -52,23 +52,22 @@ class Rested:
 
 
 async def test_a_seat_that_is_given_back_is_another_s_until_it_is_taken_again() -> None:
-    places, budget = asyncio.Semaphore(1), Rested()
-    one, other = Seat(places, budget), Seat(places, budget)  # type: ignore[arg-type]
-    one.allowance = Allowance(
-        place=Place(phase=PhaseName.IMPLEMENT), limits={}, base={}, subjects={}, began=0.0, dollars=3.0
-    )
+    budget, place = Rested(), Place(phase=PhaseName.IMPLEMENT)
+    places = LocalPlaces(1)
+    one, other = (Seat(places, budget, place, "developer") for _ in range(2))  # type: ignore[arg-type]
+    one.allowance = Allowance(place=place, limits={}, base={}, subjects={}, began=0.0, dollars=3.0)
     await one.take()
     await one.take()
-    assert places.locked()
+    assert places.are_taken
     assert one.allowance.promised == 3.0
-    one.give()
-    one.give()
+    await one.give()
+    await one.give()
     assert one.allowance.promised == 0.0
     await other.take()
     waiting = asyncio.create_task(one.take())
-    other.give()
+    await other.give()
     await waiting
-    assert places.locked()
+    assert places.are_taken
     assert one.allowance.promised == 3.0
-    one.give()
-    assert not places.locked()
+    await one.give()
+    assert not places.are_taken

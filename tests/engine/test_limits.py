@@ -16,7 +16,7 @@ from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import SystemClock, now
 from orchestrator_tui.domain.commands import ResumeProject, SetLimit
 from orchestrator_tui.domain.errors import MustWait, SettingsError
-from orchestrator_tui.domain.limits import Resource, Scope
+from orchestrator_tui.domain.limits import OF_PROJECT, Resource, Scope
 from orchestrator_tui.domain.records import Usage
 from orchestrator_tui.domain.standing import pause_problem
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PhaseStatus, PipelineStatus, WorkItemStatus
@@ -33,7 +33,7 @@ ITEMS = 3
 # One session does an item here, and no limit is lower than one.
 ALL = [
     (scope, resource)
-    for scope in Scope
+    for scope in OF_PROJECT
     for resource in Resource
     if (scope, resource) != (Scope.ITEM, Resource.SESSIONS)
 ]

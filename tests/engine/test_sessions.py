@@ -16,6 +16,7 @@ from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.conversation import Task, Words
 from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.hearing import Heard
+from orchestrator_tui.engine.seat import LocalPlaces
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.phases.answers import WorkDone
 from tests.lives import light_scenario
@@ -46,7 +47,7 @@ def sessions_of(store: SqlStore, project: Project, log: EventLog) -> Sessions:
         runtime=ReplayRuntime(light_scenario(1)),
         bus=Bus(),
         log=log,
-        places=asyncio.Semaphore(1),
+        places=LocalPlaces(1),
         budget=Budget(store, project.id, SettingsModel()),
         settle_seconds=5,
         words=Words(reask="\n".join, say=str, interrupted=str, settle=nobody_heard, interrupt_seconds=1),

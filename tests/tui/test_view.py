@@ -14,6 +14,7 @@ from orchestrator_tui.domain.statuses import (
     PhaseStatus,
     PipelineStatus,
     RequestKind,
+    SeatScope,
     WorkItemStatus,
 )
 from orchestrator_tui.tui.view import (
@@ -115,6 +116,31 @@ def test_the_steps_of_a_stop_are_kept_until_the_project_works_again() -> None:
     assert dashboard.projects["a"].stop_steps == steps
     dashboard = folded(status(stopped, running), dashboard=dashboard)
     assert dashboard.projects["a"].stop_steps == ()
+
+
+def awaited(number: int) -> events.SeatAwaited:
+    return events.SeatAwaited(
+        seat_id=f"seat-{number}",
+        scope=SeatScope.INSTALLATION,
+        most=12,
+        phase=PhaseName.IMPLEMENT,
+        role="developer",
+    )
+
+
+def test_what_sessions_wait_for_is_known_until_they_do_not_any_more() -> None:
+    def seats(dashboard: Dashboard) -> dict[str, str]:
+        return dict(dashboard.projects["a"].seats)
+
+    dashboard = folded(created(), awaited(1), awaited(2))
+    what = "one of the 12 agents of the installation"
+    assert seats(dashboard) == {"seat-1": what, "seat-2": what}
+    dashboard = folded(events.SeatWaitEnded(seat_id="seat-1", given=True), dashboard=dashboard)
+    assert seats(dashboard) == {"seat-2": what}
+    taken = events.LeaseTaken(owner="process 7 on box since 1", epoch=2)
+    paused = events.PipelineStatusChanged(old=PipelineStatus.RUNNING, new=PipelineStatus.PAUSED)
+    for over in (taken, paused):
+        assert seats(folded(over, dashboard=dashboard)) == {}
 
 
 def test_an_agent_that_is_told_of_late_ended_when_it_ended() -> None:

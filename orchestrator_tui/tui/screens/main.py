@@ -195,6 +195,8 @@ class MainScreen(MainKeys):
             return ""
         if project.waits_for_person:
             return f"Waits for you: {self._keys.shown('waiting')} shows what."
+        if project.seats and not project.running_agents:
+            return f"Waits for {next(iter(project.seats.values()))} to end."
         feed = self._bridge.feed
         if feed is not None and not feed.loaded:
             return "Loading what its agents did …"
