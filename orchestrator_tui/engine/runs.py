@@ -176,7 +176,7 @@ class Runs:
             OrchestratorError: it cannot run here.
         """
         state = await self._store.pipeline_state(project_id)
-        if state.stop_is_due and state.owner != self._owner:
+        if state.stop_is_due and not self.is_here(project_id):
             await self.stop(await self._store.find_project(project_id), state.shutdown_reason or USER_REQUEST)
             return True
         await self._begin(project_id)
