@@ -137,8 +137,13 @@ class Checkout(Workspace):
         return worktree
 
     async def close_worktree(self, key: str, *, keeps_branch: bool = False) -> None:
-        """Remove a worktree with everything in it."""
+        """Remove a worktree with everything in it.
+
+        Raises:
+            LeaseLost: another process may be at work in it.
+        """
         worktree = self._worktree(key)
+        await self._require_ours()
         async with self._turn:
             await finish(asyncio.to_thread(self._remove, worktree))
             if not keeps_branch:
@@ -211,7 +216,7 @@ class Checkout(Workspace):
             await self.close_worktree(key, keeps_branch=patch is not None)
 
     def _worktree(self, key: str) -> Worktree:
-        return Worktree(self.directory, key, self._git_environment)
+        return Worktree(self.directory, key, self._git_environment, self._still_ours)
 
     def _found(self) -> Iterator[str]:
         """The names of all worktrees of items, complete or not."""

@@ -387,7 +387,7 @@ class Runs:
             except Exception as error:
                 # The edge of a task: a run that nobody planned to break ends, and other projects go on.
                 logger.exception("the run of %s broke", project.slug)
-                await self._tell(turn.run, error)
+                await self._tell(turn, error)
                 return
             finally:
                 await finish(self._closed(turn))
@@ -447,10 +447,12 @@ class Runs:
                 return None
         return None
 
-    async def _tell(self, run: Run, error: Exception) -> None:
-        """Store that a run broke; when even that cannot be stored, tell whoever listens."""
+    async def _tell(self, turn: _Turn, error: Exception) -> None:
+        """Store that a run broke, unless it lost its project; when it cannot be stored, tell whoever listens."""
         try:
-            await run.broke(error)
+            await turn.run.broke(error)
+        except LeaseLost:
+            turn.is_lost = True
         except StoreUnavailable as unavailable:
             self._bus.fail(unavailable)
 

@@ -77,9 +77,9 @@ class Commit:
 class Workspace:
     """A folder that agents work in. Every git call has hooks and signing switched off: the repository is not trusted.
 
-    Whatever writes raises `DiskFull` when there is no room left. Before something is committed `still_ours` is asked,
-    which raises `LeaseLost` when another process has the project by now: git checks no lease. What was committed is
-    handed to `publish` before anybody is told of it.
+    Whatever writes raises `DiskFull` when there is no room left. Before something is committed, and before unfinished
+    work is taken out of the files, `still_ours` is asked, which raises `LeaseLost` when another process has the project
+    by now: git checks no lease. What was committed is handed to `publish` before anybody is told of it.
     """
 
     def __init__(
@@ -202,8 +202,7 @@ class Workspace:
             # A person may have committed it.
             await self.publish()
             return None
-        if self._still_ours is not None:
-            await self._still_ours()
+        await self._require_ours()
         text = with_trailers(message, item_id=item_id, phase=phase)
         await self._git(*await self._identity(), "commit", "-q", "--no-verify", "--allow-empty", "-m", text)
         await self.publish()
@@ -300,9 +299,13 @@ class Workspace:
         """Keep uncommitted changes as a patch in the notes folder and go back to the last commit.
 
         Returns the patch's path, or None when there was nothing to keep.
+
+        Raises:
+            LeaseLost: they may be those of another process.
         """
         if not (self.directory / ".git").exists():
             return None
+        await self._require_ours()
         await self._remove_drafts()
         if not await self.changes():
             return None
@@ -316,6 +319,10 @@ class Workspace:
         else:
             await self._git("rm", "-r", "-q", "-f", ".")
         return patch
+
+    async def _require_ours(self) -> None:
+        if self._still_ours is not None:
+            await self._still_ours()
 
     async def copy_changes(self, name: str, moment: datetime) -> Path | None:
         """As `set_aside`, but the files stay as they are."""

@@ -1,6 +1,6 @@
 """The folder of one work item that is worked on beside others: a git worktree on a branch of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,10 +41,17 @@ class Worktree(Workspace):
     """An item's folder. Its branch names the commit of the project that its work was begun on, and the work itself
     is what differs from that: it is no commit before it is brought in."""
 
-    def __init__(self, project: Path, key: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        project: Path,
+        key: str,
+        environment: Mapping[str, str],
+        still_ours: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         super().__init__(
             worktree_folder(project, key),
             environment,
+            still_ours,
             project=project,
             repository=project / ".git" / "worktrees" / key,
         )
@@ -60,6 +67,7 @@ class Worktree(Workspace):
 
     async def set_aside(self, name: str, moment: datetime) -> Path | None:
         # What the agent has committed by itself is unfinished work like the rest of it.
+        await self._require_ours()
         await self._git("reset", "-q", "--soft", await self.base())
         return await super().set_aside(name, moment)
 
@@ -87,7 +95,12 @@ class Worktree(Workspace):
         )
 
     async def stand_on(self, rebased: Rebased) -> None:
-        """Have the files as they are in the commit, and the branch at what the commit stands on."""
+        """Have the files as they are in the commit, and the branch at what the commit stands on.
+
+        Raises:
+            LeaseLost: another process may be at work in them.
+        """
+        await self._require_ours()
         # In this order: cut off in between, what is new in the commit still counts as work that was not brought in.
         await self._git("reset", "-q", "--hard", rebased.commit)
         await self._git("reset", "-q", rebased.onto)

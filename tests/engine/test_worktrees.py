@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.errors import PhaseFailed
+from orchestrator_tui.domain.errors import LeaseLost, PhaseFailed
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.worktree import Worktree
 
@@ -299,3 +299,22 @@ async def test_worktrees_of_a_project_that_was_moved_are_still_its_own(checkout:
     (patch,) = (moved.notes / "patches").iterdir()
     assert await again.put_back(patch)
     assert (again.directory / "a.txt").read_text() == "half-made\n"
+
+
+async def test_a_process_that_has_lost_the_project_leaves_the_files_of_its_follower_alone(checkout: Checkout) -> None:
+    async def not_ours() -> None:
+        raise LeaseLost
+
+    frozen = Checkout(checkout.directory, checkout._git_environment, not_ours)
+    worktree = await checkout.open_worktree("TASK-1")
+    (worktree.directory / "made.txt").write_text("half of it\n")
+    (checkout.directory / "made.txt").write_text("half of that\n")
+    with pytest.raises(LeaseLost):
+        await frozen.set_aside_item("TASK-1", now())
+    with pytest.raises(LeaseLost):
+        await frozen.close_worktree("TASK-1")
+    with pytest.raises(LeaseLost):
+        await frozen.set_aside("implement", now())
+    assert (worktree.directory / "made.txt").read_text() == "half of it\n"
+    assert (checkout.directory / "made.txt").read_text() == "half of that\n"
+    assert branches(checkout) == ["main", "orchestrator/TASK-1"]
