@@ -55,6 +55,17 @@ class DirectoryUnusable(UsageError):
         self.directory = directory
 
 
+class FolderGone(DirectoryUnusable):
+    """The project's folder is not where it was, or not on this machine."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            directory,
+            "the project's folder is gone",
+            hint="Move it back, or say where it is now: orchestrator-tui import FOLDER.",
+        )
+
+
 class NotOnThisMachine(DirectoryUnusable):
     """The project's folder is on another machine, or what is here of it is not what it is now."""
 

@@ -86,7 +86,8 @@ class Run:
                 # Somebody may have deleted or damaged the state file meanwhile.
                 await self.pipeline.mirror()
                 return False
-        if project.status in _AT_WORK:
+        # A phase at work in a project that rests: whoever gave it up had no hands for it.
+        if project.status in _AT_WORK or any(phase.status is PhaseStatus.RUNNING for phase in state.phases.values()):
             await self._after_crash(project.status, last_sign_of_life)
         goes_on_by_itself = state.resumes_at is not None or project.status in _AT_WORK
         if not goes_on_by_itself:
@@ -327,6 +328,8 @@ class Run:
         why = "the process ended without warning"
         await self._hand_back(f"{why}, on another machine" if self.sync.is_elsewheres else why)
         await self.pipeline.interrupted("the process ended without warning", at=ended_at)
+        if status not in _AT_WORK:
+            return
         # In one step: nobody finds it stopped who waits for it to come to rest.
         async with self.store.transaction() as unit:
             await self._change_status(unit, PipelineStatus.STOPPING, PipelineStatus.STOPPED, CRASH, told_later=True)

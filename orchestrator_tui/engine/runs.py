@@ -42,7 +42,7 @@ from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sole_use import sole_use
 from orchestrator_tui.engine.takeover import take_lease, was_owner
-from orchestrator_tui.engine.workspace import NOTES_FOLDER
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, require_folder
 
 logger = logging.getLogger(__name__)
 
@@ -290,9 +290,13 @@ class Runs:
         """The lease, and a run that may go; None when there is nothing to do.
 
         Raises:
+            FolderGone: the project is not on this machine.
             StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
         """
         directory = self._options.folders.of(project)
+        if self._options.folders.are_shared:
+            # Before the lease: whoever has the folder may be about to take it.
+            await asyncio.to_thread(require_folder, directory)
         room.require_room(directory)
         self._remotes.require(project.id)
         before = await self._store.pipeline_state(project.id)

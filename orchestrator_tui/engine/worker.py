@@ -17,6 +17,7 @@ from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import (
     AlreadyOwned,
+    FolderGone,
     LeaseLost,
     OrchestratorError,
     ProjectNotFound,
@@ -31,6 +32,9 @@ from orchestrator_tui.engine.cluster import AT_WORK, Cluster
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.silence import Silence
+
+STANDS_BACK = 2
+"""Heartbeats for which a worker takes nothing after a project that it cannot run, so that others come first."""
 
 PUT_AGAIN_SECONDS = 10.0
 """How long a project that waits is left in peace after it was put into the queue from here."""
@@ -66,6 +70,8 @@ class Worker:
         self._draining = asyncio.Event()
         self._jobs = set[asyncio.Task[None]]()
         self._put_at: dict[str, float] = {}
+        self._not_here = set[str]()
+        self._stands_back_until = -math.inf
 
     async def run(self, ended: asyncio.Event, hurry: asyncio.Event) -> None:
         """Work until `ended` is set; then hand over what runs, at safe points, and leave. Once `hurry` is set no safe
@@ -109,7 +115,8 @@ class Worker:
     async def _take(self) -> None:
         while not self._draining.is_set():
             ticket = self._bell.ticket()
-            job = await self._taken() if len(self._jobs) < self.record.concurrency else None
+            may_take = len(self._jobs) < self.record.concurrency and time.monotonic() >= self._stands_back_until
+            job = await self._taken() if may_take else None
             if job is None:
                 await self._bell.after(ticket, self._options.heartbeat_seconds)
                 continue
@@ -141,6 +148,8 @@ class Worker:
             logger.info("%s does not run here: %s", job.project_id, error.message)
         except StoreUnavailable as error:
             logger.warning("%s: %s", job.project_id, error.message)
+        except FolderGone as error:
+            await self._leave_to_others(job.project_id, error)
         except Exception as error:
             await self._give_up(job.project_id, error)
         await self._until_stored(lambda: self._cluster.queue.finish(job))
@@ -164,6 +173,31 @@ class Worker:
         async with self._store.transaction() as unit:
             if await unit.unqueue_project(project_id, since=state.queued_at):
                 unit.record(project_id, events.QueueChanged(queued=False))
+
+    async def _leave_to_others(self, project_id: str, error: FolderGone) -> None:
+        """A project that is not on this machine waits for a worker that has it, as long as there are others."""
+        with suppress(StoreUnavailable):
+            if not await self._has_others():
+                await self._give_up(project_id, error)
+                return
+            self._stands_back_until = time.monotonic() + STANDS_BACK * self._options.heartbeat_seconds
+            if project_id not in self._not_here:
+                logger.warning("%s is left to other workers: %s", project_id, error.message)
+                told = events.ErrorOccurred(
+                    title=error.title,
+                    message=f"The worker {self.record.name} cannot run it: {error.message}",
+                    hint="It waits for another worker. All of them need the workspace, under the same path.",
+                )
+                # Somebody may have deleted it.
+                with suppress(OrchestratorError, KeyError):
+                    async with self._store.transaction() as unit:
+                        unit.record(project_id, told)
+                self._not_here.add(project_id)
+            await self._put(project_id)
+
+    async def _has_others(self) -> bool:
+        """Whether another worker may have what this one has not. One that is silent may come back."""
+        return any(one.id != self.record.id and not one.draining for one in await self._store.roster.workers())
 
     async def _give_up(self, project_id: str, error: Exception) -> None:
         """It cannot run here: say so, and do not try the same again for ever."""

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import BinaryIO
 
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.errors import DirectoryUnusable, DiskFull, PhaseFailed
+from orchestrator_tui.domain.errors import DirectoryUnusable, DiskFull, FolderGone, PhaseFailed
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import CommitEntry, WorkItem
 from orchestrator_tui.domain.text import one_line
@@ -126,12 +126,7 @@ class Workspace:
         Raises:
             DirectoryUnusable: the folder, its repository or that commit is gone.
         """
-        if not self.directory.is_dir():
-            raise DirectoryUnusable(
-                self.directory,
-                "the project's folder is gone",
-                hint="Move it back, or say where it is now: orchestrator-tui import FOLDER.",
-            )
+        require_folder(self.directory)
         if verified is not None and (await self._run("cat-file", "-e", f"{verified}^{{commit}}")).exit_code != 0:
             raise DirectoryUnusable(
                 self.directory,
@@ -520,6 +515,12 @@ class Workspace:
         if finished.exit_code != 0 and room.tells_of_full_disk(finished.output):
             raise DiskFull(self.directory)
         return finished
+
+
+def require_folder(directory: Path) -> None:
+    """Raises FolderGone when there is no such folder."""
+    if not directory.is_dir():
+        raise FolderGone(directory)
 
 
 async def nothing_to_publish() -> None:

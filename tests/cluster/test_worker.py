@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from shutil import rmtree
@@ -7,7 +8,7 @@ import pytest
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import StopProject
+from orchestrator_tui.domain.commands import ResumeProject, StopProject
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from tests.cluster.clusters import part_of_cluster, until_completed, working
 from tests.conftest import PostgresForTests
@@ -31,6 +32,10 @@ def patient() -> Patient:
 @pytest.fixture
 def quick() -> ReplayRuntime:
     return ReplayRuntime(light_scenario(1))
+
+
+def moved(folder: Path, name: str) -> Path:
+    return folder.rename(folder.with_name(name))
 
 
 def owners(run: Watched) -> list[str]:
@@ -134,6 +139,55 @@ async def test_a_project_that_cannot_run_says_why_and_waits_no_more(start: Launc
             assert "folder" in told.message
         assert (await front.overview(run.project_id)).state.queued_at is None
         assert (await run.project()).status is PipelineStatus.NOT_STARTED
+
+
+async def test_a_project_whose_folder_a_worker_does_not_have_waits_for_one_that_has_it(
+    start: Launch, quick: ReplayRuntime
+) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        await front.submit(StopProject(project_id=run.project_id))
+        folder = Path((await run.project()).directory)
+        away = moved(folder, "away")
+        async with working(start, quick, "one") as one, working(start, quick, "two") as two:
+            while len(await front.workers()) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            await front.submit(ResumeProject(project_id=run.project_id))
+            await run.until(lambda event: len(run.all(events.ErrorOccurred)) == 2)
+            assert (await front.overview(run.project_id)).state.queued_at is not None
+            moved(away, folder.name)
+            await until_completed(run)
+    told = [event.message for event in run.all(events.ErrorOccurred)]
+    for worker in (one.worker, two.worker):
+        assert any(worker.record.name in message for message in told)
+
+
+async def test_a_project_that_was_given_up_in_the_middle_goes_on_with_the_first_resume(
+    start: Launch, patient: Patient
+) -> None:
+    async with open_engine(start, runtime=patient) as front, working(start, patient, "one") as one:
+        run = Watched(engine=front)
+        await run.create()
+        await patient.begun.wait()
+        folder = Path((await run.project()).directory)
+        running, store = one.service.engine._runs._running[run.project_id], one.service.engine._store
+        async with store.transaction() as unit:
+            state = await unit.pipeline(run.project_id)
+            lease = await unit.take_lease(run.project_id, "process 8 on two since 1", over=state)
+        await running.ended()
+        away = moved(folder, "away")
+        async with store.transaction() as unit:
+            await unit.release_lease(lease)
+        assert await run.until_rest() is PipelineStatus.FAILED
+        moved(away, folder.name)
+        patient.go_on.set()
+        await front.submit(ResumeProject(project_id=run.project_id))
+        await until_completed(run)
+    assert [event.new for event in run.all(events.PipelineStatusChanged)][-2:] == [
+        PipelineStatus.RUNNING,
+        PipelineStatus.COMPLETED,
+    ]
 
 
 async def test_a_worker_runs_so_many_at_a_time_and_what_is_most_urgent_first(
