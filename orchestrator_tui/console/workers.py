@@ -11,7 +11,7 @@ from orchestrator_tui.domain.text import one_line
 def lines(workers: Sequence[WorkerRecord], moment: datetime) -> list[str]:
     """Each worker with what it runs; `moment` is the present one."""
     if not workers:
-        return ["No worker is there."]
+        return [words.NO_WORKER]
     found: list[str] = []
     for worker in workers:
         found.append(f"{one_line(worker.name)}: {words.worker(worker, moment)}")

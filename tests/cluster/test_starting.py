@@ -6,6 +6,7 @@ import pytest
 from orchestrator_tui import cli
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.console import workers
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.errors import SettingsError, UsageError
 from orchestrator_tui.domain.records import RunByWorker
 from orchestrator_tui.work import work
@@ -39,7 +40,15 @@ def test_workers_are_told_with_what_they_run_and_how_they_stand() -> None:
     assert told == [
         "one-7: runs 1 of 3, load 0.5",
         "  3  links",
-        "silent-7: runs 0 of 3, load 0.5, silent for 1h00m",
+        "silent-7: silent for 1h00m",
         "drained-7: drained",
     ]
-    assert workers.lines([], NOON) == ["No worker is there."]
+    assert workers.lines([], NOON) == [words.NO_WORKER]
+
+
+def test_who_is_silent_does_not_count_as_there() -> None:
+    silent = replace(worker("silent-7"), heartbeat=NOON.replace(hour=11))
+    runs = replace(silent, projects=(RunByWorker(project_id="a", number=3, name="links"),))
+    assert words.workers([worker("one-7"), silent], NOON) == "1 worker · 1 silent"
+    assert words.workers([worker("one-7"), worker("two-7")], NOON) == "2 workers"
+    assert words.worker(runs, NOON) == "silent for 1h00m, runs 1 of 3"

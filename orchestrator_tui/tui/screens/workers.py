@@ -17,7 +17,6 @@ from orchestrator_tui.tui.screens.live_page import LivePage
 from orchestrator_tui.tui.widgets.key_bar import Hint
 from orchestrator_tui.tui.widgets.row_list import RowList
 
-EMPTY = "No worker is there. Where cluster.enabled is set, orchestrator-tui --worker is one."
 DRAIN = "drain"
 AGAIN_SECONDS = 2.0
 """How often heartbeats are looked at."""
@@ -51,10 +50,10 @@ class WorkersPage(LivePage):
 
     async def load(self) -> None:
         found = await self.context.client.workers()
-        self._list.show_empty(EMPTY)
+        self._list.show_empty(words.NO_WORKER)
         self._list.show(found)
         running = sum(len(one.projects) for one in found)
-        self.tell_head(f"{plural(len(found), 'worker')} · {plural(running, 'project')} at work")
+        self.tell_head(f"{words.workers(found, self.context.clock())} · {plural(running, 'project')} at work")
 
     @on(RowList.Chosen)
     def _chosen(self, message: RowList.Chosen) -> None:
