@@ -208,7 +208,8 @@ class Worker:
             project = await self._store.find_project(project_id)
             async with self._runs.holding(project) as store, store.transaction() as unit:
                 state = await unit.pipeline(project_id)
-                await unit.unqueue_project(project_id)
+                if await unit.unqueue_project(project_id):
+                    unit.record(project_id, events.QueueChanged(queued=False))
                 unit.record(project_id, events.ErrorOccurred(title=told.title, message=told.message, hint=told.hint))
                 if state.status is PipelineStatus.RUNNING:
                     failed = PipelineStatus.FAILED
