@@ -133,7 +133,7 @@ def _remark(project: ProjectView) -> tuple[str, str]:
     if project.waiting:
         return "warning", f"● {name} {WAITS[next(iter(project.waiting.values()))]}"
     if project.queued:
-        return "muted", words.queue(queued=True)
+        return "muted", "waits for a worker"
     why = f": {words.one_line(words.why(project.reason, project.resumes_at), 120)}" if project.reason else ""
     match project.status:
         case PipelineStatus.COMPLETED:

@@ -79,7 +79,7 @@ def picked(pilot: Pilot[Any]) -> list[PhaseName]:
 def test_that_a_project_waits_for_a_worker_is_said() -> None:
     new = replace(PROJECT, status=PipelineStatus.NOT_STARTED, phases=dict.fromkeys(PHASE_ORDER, PhaseView()))
     assert timeline_of(new, NOON).remark == ""
-    assert timeline_of(replace(new, queued=True), NOON).remark == "waits for a worker to take it up"
+    assert timeline_of(replace(new, queued=True), NOON).remark == "waits for a worker"
 
 
 async def test_a_wide_one_says_state_name_time_and_money_of_every_phase_and_what_is_left() -> None:
