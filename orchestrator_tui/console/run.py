@@ -153,8 +153,13 @@ class Run:
             with suppress(StoreUnavailable):
                 # A project that is taken over is without an owner for a moment only.
                 is_left = not self._opening and await self._status() is PipelineStatus.STOPPED
-                looks = looks + 1 if is_left else 0
+                looks = looks + 1 if is_left and not await self._is_taken_over() else 0
         return Ending.STOPPED
+
+    async def _is_taken_over(self) -> bool:
+        """Whether there are workers: one of them takes up what another has left."""
+        moment = now()
+        return any(not (one.draining or words.is_silent(one, moment)) for one in await self._engine.workers())
 
     async def _show(self, recorded: Recorded) -> None:
         before, self._state = self._state, fold(self._state, recorded)

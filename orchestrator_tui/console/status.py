@@ -50,7 +50,7 @@ def detail(
         ("Phase", standing.phase_of(overview)),
         ("Progress", standing.progress(overview)),
         *((("Owner", words.one_line(project.created_by, 60)),) if project.created_by else ()),
-        *((("Waiting", waiting),) if (waiting := standing.seats(overview)) else ()),
+        *((("Waiting", waiting),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
         *((name, text) for name, text, _ in (limit_words.facts(bounds) if bounds else ())),

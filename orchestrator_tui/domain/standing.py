@@ -41,6 +41,11 @@ def reason(overview: ProjectOverview) -> str:
     return words.why(state.shutdown_reason, state.resumes_at) if overview.project.status in RESTING else ""
 
 
+def waits_for(overview: ProjectOverview) -> str:
+    """What a project waits for that is neither a person nor a time: a worker, or others to end; "" when nothing."""
+    return "a worker to take it up" if overview.state.queued_at is not None else seats(overview)
+
+
 def seats(overview: ProjectOverview) -> str:
     """What its sessions wait for that are not at work as too many others are, such as `2 sessions for one of the 12
     agents of the installation`; "" when none does."""

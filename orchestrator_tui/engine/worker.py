@@ -189,19 +189,15 @@ class Worker:
                     hint="It waits for another worker. All of them need the workspace, under the same path.",
                 )
                 # Somebody may have deleted it.
-                with suppress(OrchestratorError):
+                with suppress(OrchestratorError, KeyError):
                     async with self._store.transaction() as unit:
                         unit.record(project_id, told)
                 self._not_here.add(project_id)
             await self._put(project_id)
 
     async def _has_others(self) -> bool:
-        moment = now()
-        return any(
-            not one.draining and (moment - one.heartbeat).total_seconds() < self._options.stall_seconds
-            for one in await self._store.roster.workers()
-            if one.id != self.record.id
-        )
+        """Whether another worker may have what this one has not. One that is silent may come back."""
+        return any(one.id != self.record.id and not one.draining for one in await self._store.roster.workers())
 
     async def _give_up(self, project_id: str, error: Exception) -> None:
         """It cannot run here: say so, and do not try the same again for ever."""
@@ -212,7 +208,8 @@ class Worker:
             project = await self._store.find_project(project_id)
             async with self._runs.holding(project) as store, store.transaction() as unit:
                 state = await unit.pipeline(project_id)
-                await unit.unqueue_project(project_id)
+                if await unit.unqueue_project(project_id):
+                    unit.record(project_id, events.QueueChanged(queued=False))
                 unit.record(project_id, events.ErrorOccurred(title=told.title, message=told.message, hint=told.hint))
                 if state.status is PipelineStatus.RUNNING:
                     failed = PipelineStatus.FAILED

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.events import Event, Recorded
-from orchestrator_tui.domain.ownership import ITS_PROCESS_IS_GONE
+from orchestrator_tui.domain.ownership import AT_WORK, ITS_PROCESS_IS_GONE
 from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, SessionLog, Snapshot, Usage
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
@@ -63,6 +63,7 @@ class ProjectView:
     Attributes:
         waiting: open requests by id, oldest first.
         seats: what sessions wait for that are not at work as too many others are, by the ids of their seats.
+        queued: whether it waits for a worker of a cluster.
         owner: the process that runs it, or ran it last.
         sandboxed: whether its last run has a sandbox; None when that is not known yet.
         stop_steps: the steps of its last graceful stop that have been told.
@@ -83,6 +84,7 @@ class ProjectView:
     waiting: Mapping[str, RequestKind] = field(default_factory=dict)
     seats: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, AgentView] = field(default_factory=dict)
+    queued: bool = False
     owner: str | None = None
     sandboxed: bool | None = None
     stop_steps: tuple[events.StopProgressed, ...] = ()
@@ -162,6 +164,7 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
         waiting={request.id: request.kind} if request else {},
         seats={one.id: words.seat(one.scope, one.most) for one in overview.seats},
         agents={session.id: _of_session(session) for session in overview.running},
+        queued=state.queued_at is not None,
         owner=state.owner,
         last_event_at=state.last_checkpoint,
         seq=seq,
@@ -243,8 +246,11 @@ def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectVi
                 resumes_at=resumes_at,
                 current_phase=current,
                 stop_steps=steps,
+                queued=project.queued and new not in AT_WORK,
                 seats=project.seats if new is PipelineStatus.RUNNING else {},
             )
+        case events.QueueChanged(queued=queued):
+            return replace(project, queued=queued)
         case events.LeaseTaken(owner=owner):
             # What waited under the lease before waits no more.
             return replace(project, owner=owner, seats={})

@@ -40,8 +40,8 @@ def test_workers_are_told_with_what_they_run_and_how_they_stand() -> None:
     assert told == [
         "one-7: runs 1 of 3, load 0.5",
         "  3  links",
-        "silent-7: silent for 1h00m",
         "drained-7: drained",
+        "silent-7: silent for 1h00m",
     ]
     assert workers.lines([], NOON) == [words.NO_WORKER]
 

@@ -398,3 +398,10 @@ def test_what_cannot_be_seen_of_a_command_is_told() -> None:
 def test_a_plain_yes_is_no_answer_to_a_question(kind: RequestKind) -> None:
     with pytest.raises(UsageError, match="no approval"):
         reply(request(kind), None)
+
+
+def test_that_a_project_waits_for_a_worker_is_said() -> None:
+    new = overview(state=PipelineStatus.NOT_STARTED, phase=None)
+    assert not any(line.startswith("Waiting:") for line in status.detail(new, NOW))
+    queued = replace(new, state=replace(new.state, queued_at=NOW))
+    assert any(" ".join(line.split()) == "Waiting: a worker to take it up" for line in status.detail(queued, NOW))

@@ -76,6 +76,12 @@ def picked(pilot: Pilot[Any]) -> list[PhaseName]:
     return [message.phase for message in pilot.app.seen]  # type: ignore[attr-defined]
 
 
+def test_that_a_project_waits_for_a_worker_is_said() -> None:
+    new = replace(PROJECT, status=PipelineStatus.NOT_STARTED, phases=dict.fromkeys(PHASE_ORDER, PhaseView()))
+    assert timeline_of(new, NOON).remark == ""
+    assert timeline_of(replace(new, queued=True), NOON).remark == "waits for a worker"
+
+
 async def test_a_wide_one_says_state_name_time_and_money_of_every_phase_and_what_is_left() -> None:
     async with timeline() as (pilot, _):
         rows = text_of(pilot).splitlines()

@@ -143,6 +143,14 @@ def test_what_sessions_wait_for_is_known_until_they_do_not_any_more() -> None:
         assert seats(folded(over, dashboard=dashboard)) == {}
 
 
+def test_a_project_waits_for_a_worker_until_one_takes_it_up_or_it_is_to_wait_no_more() -> None:
+    dashboard = folded(created(), events.QueueChanged(queued=True))
+    assert dashboard.projects["a"].queued
+    running = events.PipelineStatusChanged(old=PipelineStatus.NOT_STARTED, new=PipelineStatus.RUNNING)
+    for over in (running, events.QueueChanged(queued=False)):
+        assert not folded(over, dashboard=dashboard).projects["a"].queued
+
+
 def test_an_agent_that_is_told_of_late_ended_when_it_ended() -> None:
     late = [events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=0, total=1)] * 50
     dashboard = folded(created(), started(1), *late, finished(1))

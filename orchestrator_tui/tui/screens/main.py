@@ -195,6 +195,8 @@ class MainScreen(MainKeys):
             return ""
         if project.waits_for_person:
             return f"Waits for you: {self._keys.shown('waiting')} shows what."
+        if project.queued:
+            return "Waits for a worker to take it up: /workers shows which are there."
         if project.seats and not project.running_agents:
             return f"Waits for {next(iter(project.seats.values()))} to end."
         feed = self._bridge.feed

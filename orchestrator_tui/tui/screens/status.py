@@ -108,7 +108,7 @@ def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) ->
         ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(_more(overview))),
         ("Phase", Text(standing.phase_of(overview))),
         ("Progress", Text(standing.progress(overview))),
-        *((("Waiting", Text(waiting)),) if (waiting := standing.seats(overview)) else ()),
+        *((("Waiting", Text(waiting)),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", Text(one_line(project.directory, 1000))),
         (
             "Spent",

@@ -51,9 +51,10 @@ class WorkersPage(LivePage):
     async def load(self) -> None:
         found = await self.context.client.workers()
         self._list.show_empty(words.NO_WORKER)
-        self._list.show(found)
+        moment = self.context.clock()
+        self._list.show(sorted(found, key=lambda one: words.is_silent(one, moment)))
         running = sum(len(one.projects) for one in found)
-        self.tell_head(f"{words.workers(found, self.context.clock())} · {plural(running, 'project')} at work")
+        self.tell_head(f"{words.workers(found, moment)} · {plural(running, 'project')} at work")
 
     @on(RowList.Chosen)
     def _chosen(self, message: RowList.Chosen) -> None:
