@@ -19,6 +19,20 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
 
 DATABASES = ("sqlite", "postgresql")
+LONG = (
+    "tests/test_real_terminal.py",
+    "tests/crash/",
+    "tests/recovery/test_overnight.py",
+    "tests/engine/test_crashes.py",
+)
+"""Where the tests are that take longest."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first: begun last, it would keep one worker busy when the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
 
 _ALONE = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()"""
