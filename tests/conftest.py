@@ -11,20 +11,46 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from orchestrator_tui.database.connection import sqlite_url
+from orchestrator_tui.database.migrate import HEAD
+from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
 
 DATABASES = ("sqlite", "postgresql")
+LONG = (
+    "tests/test_real_terminal.py",
+    "tests/crash/",
+    "tests/recovery/test_overnight.py",
+    "tests/engine/test_crashes.py",
+)
+"""Where the tests are that take longest."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first: begun last, it would keep one worker busy when the others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+_ALONE = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+_SHAPE = """SELECT string_agg(oid || ' ' || relname || ' ' || relnatts || ' ' || relchecks, ',' ORDER BY oid)
+FROM pg_class WHERE relnamespace = 'public'::regnamespace"""
+"""What is another as soon as anything but rows was made, changed or removed."""
+_EMPTY = "".join(f"DELETE FROM {table.name};" for table in reversed(Base.metadata.sorted_tables))
+_BEGIN = "INSERT INTO event_counter VALUES (1, 0)"
 
 
 class PostgresForTests:
-    """A server of our own; every test gets a fresh database in it."""
+    """A server of our own; every test gets a database in it that nobody else uses."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._template: str | None = None
+        self._shape = ""
+        self._emptied: list[str] = []
 
     def url(self, database: str) -> str:
         return self._url.replace("/postgres?", f"/{database}?")
@@ -40,13 +66,31 @@ class PostgresForTests:
 
     @asynccontextmanager
     async def migrated_database(self) -> AsyncIterator[str]:
-        """Like `database`, with the present schema in it."""
+        """Like `database`, with the present schema in it. To make one takes long, so it is emptied and used again."""
         if self._template is None:
             self._template = await self._create("template0")
             async with open_store(self.url(self._template)):
                 pass
-        async with self.database(self._template) as url:
-            yield url
+            async with self._connected(self._template) as connection:
+                self._shape = await connection.fetchval(_SHAPE)
+        name = self._emptied.pop() if self._emptied else await self._create(self._template)
+        try:
+            yield self.url(name)
+        finally:
+            if await self._empty(name):
+                self._emptied.append(name)
+            else:
+                await self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _empty(self, name: str) -> bool:
+        """Make a database as it was made; False when that takes more than to remove rows."""
+        async with self._connected(name) as connection:
+            await connection.execute(_ALONE)
+            if await connection.fetchval(_SHAPE) != self._shape:
+                return False
+            version = await connection.fetchval("SELECT version_num FROM alembic_version")
+            await connection.execute(_EMPTY + _BEGIN)
+        return bool(version == HEAD)
 
     @asynccontextmanager
     async def gone(self, url: str) -> AsyncIterator[None]:
@@ -74,10 +118,15 @@ class PostgresForTests:
         await self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
-    async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._url)
-        try:
+    async def _execute(self, statement: str, database: str = "postgres") -> None:
+        async with self._connected(database) as connection:
             await connection.execute(statement)
+
+    @asynccontextmanager
+    async def _connected(self, database: str) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            yield connection
         finally:
             await connection.close()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator_tui.agents.base import AgentOutput, AgentSession, CalledTool, SessionRequest, ToolReturned, TurnEnded
-from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario
+from orchestrator_tui.agents.rehearsal.scenario import STRUCTURED_TOOL, Scenario, load_scenario
 from orchestrator_tui.domain.errors import AgentFailed
 from orchestrator_tui.domain.records import Usage
 from tests.rehearsal.replay import Session
@@ -77,3 +77,8 @@ class ReplayRuntime(Scripted):
             raise AgentFailed("Nothing is kept of a conversation here.", kind="resume")
         self.started.append(request)
         yield ReplaySession(scenario=self.scenario, request=request)
+
+
+def replaying(scenario: Path) -> ReplayRuntime:
+    """Plays a scenario's file."""
+    return ReplayRuntime(load_scenario(scenario))

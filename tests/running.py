@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from orchestrator_tui.agents.base import AgentRuntime
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.paths import find_paths
@@ -89,6 +90,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(start: Launch, project_id: str = "") -> AsyncIterator[Watched]:
-    async with open_engine(start) as engine:
+async def watched(
+    start: Launch, project_id: str = "", *, runtime: AgentRuntime | None = None
+) -> AsyncIterator[Watched]:
+    """An engine of this start; `runtime` plays its sessions in place of the CLI."""
+    async with open_engine(start, runtime=runtime) as engine:
         yield Watched(engine=engine, project_id=project_id)

@@ -57,14 +57,23 @@ def approve(window: Terminal, document: str) -> None:
     insist(window, "a", lambda shown: not (document in shown and "a Approve" in shown))
 
 
-@pytest.mark.parametrize(("width", "height"), [(120, 40), (80, 24)])
+QUICK = ("--set", "phases.ideation.pattern=single", "--set", "phases.architecture.pattern=single")
+
+
+@pytest.mark.parametrize(("width", "height", "of_two"), [(120, 40, False), (80, 24, True)])
 def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is_finished(
-    tmp_path: Path, width: int, height: int
+    tmp_path: Path, width: int, height: int, of_two: bool
 ) -> None:
-    home = tmp_path / "home"
-    with terminal(home, width=width, height=height) as window:
-        window.shows("Type what you want built", "F5")
-        window.press("F5")
+    # The shipped rehearsal, begun by its key; on the small terminal a short one, given on the command line.
+    home, name, count = tmp_path / "home", "mdcheck", 17
+    arguments: tuple[str, ...] = ()
+    if of_two:
+        name, count = "generated-2", 2
+        arguments = ("--rehearsal", str(write_scenario(tmp_path / "s", items=count)), *QUICK)
+    with terminal(home, *arguments, width=width, height=height) as window:
+        if not of_two:
+            window.shows("Type what you want built", "F5")
+            window.press("F5")
         window.shows("Ideation", "a Approve")
         window.press("e")
         window.shows("^s Save", "# Requirements")
@@ -76,18 +85,18 @@ def test_a_new_user_plays_the_rehearsal_edits_stops_resumes_and_reads_that_it_is
         insist(window, "s", lambda shown: "a Approve" not in shown)
         window.shows("stopped")
         window.press("C-q")
-        window.shows("mdcheck: stopped at architecture. Go on with: orchestrator-tui --resume 1", "ended with 0")
+        window.shows(f"{name}: stopped at architecture. Go on with: orchestrator-tui --resume 1", "ended with 0")
     check_that_it_was_stopped(status(home))
     with terminal(home, "--resume", "1", width=width, height=height) as window:
         approve(window, "Architecture")
         approve(window, "breakdown")
-        window.until(lambda shown: "mdcheck  ✓ completed" in shown, seconds=240)
-        window.shows("done", "17")
+        window.until(lambda shown: f"{name}  ✓ completed" in shown, seconds=240)
+        window.shows("done", str(count))
         window.press("C-q")
-        window.shows("mdcheck: completed, in", "ended with 0")
+        window.shows(f"{name}: completed, in", "ended with 0")
     told = status(home)
-    assert (told["status"], told["items"]) == ("completed", {"done": 17, "total": 17})
-    requirements = home / "o" / "workspace" / "mdcheck" / ".orchestrator" / "requirements.md"
+    assert (told["status"], told["items"]) == ("completed", {"done": count, "total": count})
+    requirements = home / "o" / "workspace" / name / ".orchestrator" / "requirements.md"
     assert "Links of bees too." in requirements.read_text()
 
 

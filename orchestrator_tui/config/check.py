@@ -37,6 +37,8 @@ def problems_in(data: Mapping[str, Any], where: Where, *, hide: Mask = mask, len
 
     `lenient` takes a number written as text, as the environment has nothing else.
     """
+    if not data:
+        return []
     keys = known_keys()
     secret = dict.fromkeys(find_secrets(data))
     lines = [_secret_line(key, where) for key in secret]
@@ -76,15 +78,14 @@ def _secret_line(key: Key, where: Where) -> str:
 
 
 def _unknown(data: Mapping[str, Any], keys: Mapping[str, FieldInfo]) -> list[Key]:
-    groups = known_groups(keys)
-    return [key for key, _ in leaves(data) if not _is_known(key, keys, groups)]
+    return [key for key, _ in leaves(data) if not _is_known(key, keys)]
 
 
-def _is_known(key: Key, keys: Mapping[str, FieldInfo], groups: set[str]) -> bool:
+def _is_known(key: Key, keys: Mapping[str, FieldInfo]) -> bool:
     """Also true inside a setting that was written as a table: that is a wrong value, not an unknown key."""
     if setting_at(key[:2], keys) is not None:
         return True
-    return ".".join(key) in groups or any(".".join(key[:length]) in keys for length in range(1, len(key) + 1))
+    return ".".join(key) in known_groups() or any(".".join(key[:length]) in keys for length in range(1, len(key) + 1))
 
 
 def _wrong_values(

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import date, time
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from types import NoneType
+from types import MappingProxyType, NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
@@ -24,7 +25,8 @@ _SHOWN = 60
 _LONGEST = 100
 
 
-def known_keys(model: type[BaseModel] = SettingsModel) -> dict[str, FieldInfo]:
+@cache
+def known_keys(model: type[BaseModel] = SettingsModel) -> Mapping[str, FieldInfo]:
     """All settings, such as `agent.model`, in the order of the model."""
     found: dict[str, FieldInfo] = {}
     for name, field in model.model_fields.items():
@@ -32,7 +34,7 @@ def known_keys(model: type[BaseModel] = SettingsModel) -> dict[str, FieldInfo]:
             found |= {f"{name}.{inner}": inner_field for inner, inner_field in known_keys(group).items()}
         else:
             found[name] = field
-    return found
+    return MappingProxyType(found)
 
 
 def setting_at(key: Key, keys: Mapping[str, FieldInfo]) -> FieldInfo | None:
@@ -42,10 +44,11 @@ def setting_at(key: Key, keys: Mapping[str, FieldInfo]) -> FieldInfo | None:
     return keys.get(dotted(key))
 
 
-def known_groups(keys: Mapping[str, FieldInfo]) -> set[str]:
-    """The groups that hold `keys`, such as `agent` and `phases.implement`."""
-    parts = [key.split(".") for key in keys]
-    return {".".join(path[:length]) for path in parts for length in range(1, len(path))}
+@cache
+def known_groups() -> frozenset[str]:
+    """The groups that hold the settings, such as `agent` and `phases.implement`."""
+    parts = [key.split(".") for key in known_keys()]
+    return frozenset(".".join(path[:length]) for path in parts for length in range(1, len(path)))
 
 
 def group_of(field: FieldInfo) -> type[BaseModel] | None:

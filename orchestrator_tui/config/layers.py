@@ -129,7 +129,7 @@ def _unknown_variable(variable: str, key: str) -> str:
     keys = known_keys()
     if is_secret_name(variable):
         return f"{where}: this is not a setting; a credential is read from {variable_for(variable)} only."
-    if key in known_groups(keys):
+    if key in known_groups():
         return f"{where}: {key} is a group of settings; expected a variable such as {_variable(_first_in(key))}."
     meant = nearest(parts, keys)
     hint = f" Set {_variable(meant)} for it, or take the variable away." if meant else ""

@@ -119,6 +119,9 @@ class Asker:
         self._app.guarded(self.store_words())
         self._shown.add((screen.request.id, screen.request.content_hash))
         self._offered.add(screen.request.id)
+        if not self._app.is_running:
+            # It closes with the whole app.
+            return
         # Letters are keys again: one brings the question back, and one too many is not typed into the input bar.
         self._app.main_screen.focus_projects()
         if decided:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios import write_scenario
+
 COMMAND = [sys.executable, "-m", "orchestrator_tui"]
 
 
@@ -29,8 +31,10 @@ def run(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProc
     )
 
 
-def test_a_question_ends_a_run_without_a_person_and_flags_answer_it(environ: Mapping[str, str]) -> None:
-    first = run(environ, "--rehearsal", "--no-interactive")
+def test_a_question_ends_a_run_without_a_person_and_flags_answer_it(environ: Mapping[str, str], tmp_path: Path) -> None:
+    scenario = write_scenario(tmp_path / "s", items=1)
+    single = [f"--set=phases.{phase}.pattern=single" for phase in ("ideation", "architecture")]
+    first = run(environ, "--rehearsal", str(scenario), "--no-interactive", *single)
     assert first.returncode == 3, first.stderr
     assert "orchestrator-tui --resume 1 --approve" in first.stdout
     assert "\x1b" not in first.stdout

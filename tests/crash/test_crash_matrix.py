@@ -8,9 +8,10 @@ import pytest
 from tests.crash.lineage import Death, Lineage, deaths_at_every_moment, differences, live
 
 
-@pytest.fixture
-def undisturbed(tmp_path: Path) -> Lineage:
-    calm = live(tmp_path / "calm", f"sqlite:///{tmp_path}/calm.db", iter(()))
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Lineage:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    calm = live(folder / "calm", f"sqlite:///{folder}/calm.db", iter(()))
     assert calm.outcome.problems == []
     return calm
 

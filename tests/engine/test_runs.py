@@ -1,3 +1,4 @@
+import asyncio
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from orchestrator_tui.domain.statuses import (
     RequestKind,
     WorkItemStatus,
 )
+from tests.replay_runtime import replaying
 from tests.running import FAST, NO_PLANNING, launch, watched
 from tests.scenarios import answer, bash, planned, structured, write, write_scenario
 
@@ -94,7 +96,7 @@ async def test_an_agent_s_word_is_not_enough_and_the_output_goes_back_as_a_hint(
         ),
         items=1,
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED
         (item,) = await run.engine.items(run.project_id)
@@ -124,7 +126,7 @@ async def test_an_item_that_never_gets_green_is_blocked_and_independent_work_goe
         ),
         without=lambda entry: entry["phase"] == "task_breakdown",
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.FAILED
         bad, good = await run.engine.items(run.project_id)
@@ -159,7 +161,9 @@ async def test_unknown_and_circular_dependencies_go_back_with_the_exact_complain
         answer("task_breakdown", "planner", right, attempt=2),
         without=lambda entry: entry["phase"] == "task_breakdown",
     )
-    async with watched(launch(tmp_path / "home", scenario, autonomy="checkpoint", **NO_PLANNING)) as run:
+    async with watched(
+        launch(tmp_path / "home", scenario, autonomy="checkpoint", **NO_PLANNING), runtime=replaying(scenario)
+    ) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.PAUSED
         (complaint,) = [event.text for event in run.all(events.AgentPrompted) if event.kind == "complaint"]
@@ -179,7 +183,7 @@ async def test_a_plan_that_never_fits_together_is_refused_and_nothing_is_stored(
         answer("task_breakdown", "planner", wrong),
         without=lambda entry: entry["phase"] == "task_breakdown",
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.FAILED
         assert await run.engine.items(run.project_id) == []
@@ -200,7 +204,7 @@ async def test_duplicates_of_a_later_pass_are_merged_and_links_to_them_follow(tm
         ),
         without=lambda entry: entry["phase"] == "task_breakdown",
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         await run.until(lambda event: isinstance(event, events.WorkItemCreated) and event.title == "Module b")
         first, second = await run.engine.items(run.project_id)
@@ -216,7 +220,7 @@ async def test_an_answer_that_does_not_fit_is_asked_for_again_with_what_is_wrong
         items=1,
         without=lambda entry: entry["role"] == "tester",
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED
         (again,) = [event.text for event in run.all(events.AgentPrompted) if event.kind == "invalid_answer"]
@@ -232,7 +236,7 @@ async def test_what_testing_finds_becomes_work_and_is_tested_again(tmp_path: Pat
         items=1,
         without=lambda entry: entry["role"] == "tester",
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED
         _, found = await run.engine.items(run.project_id)
@@ -250,7 +254,7 @@ async def test_testing_that_always_finds_something_ends_after_its_rounds(tmp_pat
         without=lambda entry: entry["role"] == "tester",
     )
     start = launch(tmp_path / "home", scenario, phases={**NO_PLANNING["phases"], "testing": {"max_rounds": 2}})
-    async with watched(start) as run:
+    async with watched(start, runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.FAILED
         assert any("After 2 rounds of testing" in event.message for event in run.all(events.ErrorOccurred))
@@ -271,7 +275,7 @@ async def test_a_file_broken_by_hand_in_a_finished_program_is_noticed_and_repair
         items=2,
         without=lambda entry: entry["role"] == "repairer",
     )
-    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING)) as run:
+    async with watched(launch(tmp_path / "home", scenario, **NO_PLANNING), runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED
         directory = Path((await run.project()).directory)
@@ -292,7 +296,7 @@ async def test_a_file_broken_by_hand_in_a_finished_program_is_noticed_and_repair
 async def test_a_checkpoint_waits_and_the_pipeline_goes_on_only_after_a_yes(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path / "s", items=1)
     start = launch(tmp_path / "home", scenario, autonomy="checkpoint", **FAST)
-    async with watched(start) as run:
+    async with watched(start, runtime=replaying(scenario)) as run:
         await run.create()
         assert await run.until_rest() is PipelineStatus.PAUSED
         request = await run.request()
@@ -307,7 +311,7 @@ async def test_a_checkpoint_waits_and_the_pipeline_goes_on_only_after_a_yes(tmp_
             )
         project_id = run.project_id
 
-    async with watched(start, project_id) as run:
+    async with watched(start, project_id, runtime=replaying(scenario)) as run:
         assert (await run.request()).id == request.id
         await run.answer(Choice.APPROVE)
         await run.until(
@@ -322,7 +326,9 @@ async def test_a_checkpoint_waits_and_the_pipeline_goes_on_only_after_a_yes(tmp_
 
 async def test_words_of_a_person_lead_to_another_round_that_is_given_them(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path / "s", items=1)
-    async with watched(launch(tmp_path / "home", scenario, autonomy="checkpoint", **FAST)) as run:
+    async with watched(
+        launch(tmp_path / "home", scenario, autonomy="checkpoint", **FAST), runtime=replaying(scenario)
+    ) as run:
         await run.create()
         await run.until_rest()
         with pytest.raises(IllegalTransition):
@@ -335,7 +341,9 @@ async def test_words_of_a_person_lead_to_another_round_that_is_given_them(tmp_pa
 
 async def test_an_edited_document_is_asked_about_again_and_is_what_later_phases_read(tmp_path: Path) -> None:
     scenario = write_scenario(tmp_path / "s", items=1)
-    async with watched(launch(tmp_path / "home", scenario, autonomy="checkpoint", **FAST)) as run:
+    async with watched(
+        launch(tmp_path / "home", scenario, autonomy="checkpoint", **FAST), runtime=replaying(scenario)
+    ) as run:
         await run.create()
         await run.until_rest()
         shown = await run.request()
@@ -356,7 +364,7 @@ async def test_an_edited_document_is_asked_about_again_and_is_what_later_phases_
 
 
 async def test_a_stopped_run_puts_its_item_back_and_goes_on_after_a_resume(tmp_path: Path) -> None:
-    slow = bash("sleep 20")
+    slow = bash("until test -e go; do sleep 0.1; done")
     scenario = write_scenario(
         tmp_path / "s",
         answer("implement", "developer", write("half.txt", "half"), slow, DONE, subject="item00002", attempt=1),
@@ -366,7 +374,10 @@ async def test_a_stopped_run_puts_its_item_back_and_goes_on_after_a_resume(tmp_p
     async with watched(start) as run:
         await run.create()
         await run.until(lambda event: isinstance(event, events.AgentCalledTool) and event.tool == "Bash")
-        await run.engine.submit(StopProject(project_id=run.project_id))
+        stopping = asyncio.create_task(run.engine.submit(StopProject(project_id=run.project_id)))
+        await run.until(lambda event: isinstance(event, events.StopProgressed))
+        (Path((await run.project()).directory) / "go").touch()
+        await stopping
         assert await run.until_rest() is PipelineStatus.STOPPED
         overview = await run.engine.overview(run.project_id)
         assert overview.items.in_progress == 0
