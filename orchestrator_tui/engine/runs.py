@@ -177,7 +177,9 @@ class Runs:
         """
         state = await self._store.pipeline_state(project_id)
         if state.stop_is_due and not self.is_here(project_id):
-            await self.stop(await self._store.find_project(project_id), state.shutdown_reason or USER_REQUEST)
+            # It may have come to rest by itself in that moment.
+            with suppress(IllegalTransition):
+                await self.stop(await self._store.find_project(project_id), state.shutdown_reason or USER_REQUEST)
             return True
         await self._begin(project_id)
         running = self._running.get(project_id)
