@@ -134,10 +134,11 @@ async def _step_in(invocation: cli.StepIn, engine: EngineClient) -> str:
     else:
         project = await pick.to_stop(engine, invocation.reference, naming="--project ID")
         overview = as_it_is(await engine.overview(project.id))
+        keys = await stepping.keys(engine, project)
         if invocation.action == cli.INTERRUPT:
-            command, told = stepping.interrupt(overview, invocation.agent)
+            command, told = stepping.interrupt(overview, invocation.agent, keys)
         else:
-            command, told = stepping.steer(overview, invocation.text, invocation.agent)
+            command, told = stepping.steer(overview, invocation.text, invocation.agent, keys)
     await engine.submit(command)
     if invocation.options.json:
         return json.dumps(stepping.as_json(command, project, told), ensure_ascii=False) + "\n"

@@ -115,7 +115,9 @@ def _add_continue(group: Any) -> None:
         "--interrupt", action="store_true", help="stop the present step of the agents; their sessions go on"
     )
     group.add_argument("--project", metavar="ID", help="with these three: whose agents; those of the one that runs")
-    group.add_argument("--agent", metavar="NAME", help="with --steer, --interrupt: which one, such as agent-3")
+    group.add_argument(
+        "--agent", metavar="NAME", help="with --steer, --interrupt: which one, such as agent-3 or TASK-3"
+    )
     group.add_argument("--item", metavar="KEY", help="with --note: to the next session of this work item")
     group.add_argument(
         "words",

@@ -39,6 +39,19 @@ def test_words_are_for_the_only_agent_or_for_the_one_that_is_named() -> None:
         stepping.steer(with_agents(), "x", None)
 
 
+def test_of_several_implementers_one_is_named_by_its_item() -> None:
+    several = with_agents(4, 5)
+    several = replace(several, running=tuple(replace(one, work_item_id=f"item-{one.id}") for one in several.running))
+    keys = {"item-s4": "TASK-1", "item-s5": "TASK-2"}
+    assert stepping.steer(several, "x", "task-2", keys)[0].agent_id == "s5"
+    assert stepping.interrupt(several, "TASK-1", keys)[0].agent_id == "s4"
+    with pytest.raises(UsageError) as unnamed:
+        stepping.steer(several, "x", None, keys)
+    assert "agent-4 (developer, TASK-1), agent-5 (developer, TASK-2)" in unnamed.value.hint
+    with pytest.raises(UsageError, match="TASK-3 is not at work"):
+        stepping.steer(several, "x", "TASK-3", keys)
+
+
 def test_an_interrupt_is_for_all_agents_or_for_the_one_that_is_named() -> None:
     assert stepping.interrupt(with_agents(4, 5), None)[0] == InterruptAgent(project_id="id-1", by="console")
     assert stepping.interrupt(with_agents(4, 5), "5")[0].agent_id == "s5"
