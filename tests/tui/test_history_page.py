@@ -20,7 +20,7 @@ from orchestrator_tui.tui.view import Dashboard
 from orchestrator_tui.tui.widgets.happening_list import HappeningList
 from tests.tui.stage import NOON, SMALL, WIDE, Stage, context, played_project, text_of, until
 
-SILENT = {"LeaseTaken", "PhaseProgressed", "VerifyStarted"}
+SILENT = {"LeaseTaken", "PhaseProgressed", "SeatWaitEnded", "VerifyStarted"}
 ODD = "a\x1b[31m\nb\u202e"
 
 
