@@ -78,9 +78,11 @@ def main() -> int:
     parser.add_argument("--database", action="append", choices=("sqlite", "postgresql"))
     parser.add_argument("--jobs", type=int, default=2, help="how many lineages live side by side")
     parser.add_argument("--without-cli", action="store_true", help="a small project without the CLI: a minute")
+    parser.add_argument("--one-in", type=int, default=1, help="kill at one in so many moments: a matrix in a hurry")
     parser.add_argument("--parallel", type=int, default=1, help="how many implementers work side by side")
     given = parser.parse_args()
     only_what_is_needed()
+    which = "every moment" if given.one_in == 1 else f"one in {given.one_in} moments"
     names = given.database or ["sqlite", "postgresql"]
     real, began, lost, kills, waited, missed = not given.without_cli, time.monotonic(), 0, 0, list[float](), list[str]()
     with tempfile.TemporaryDirectory(prefix="crash-") as name, databases(names, Path(name)) as fresh:
@@ -92,7 +94,10 @@ def main() -> int:
             tell("\n".join(calm.outcome.problems))
             return 1
         plans: list[tuple[str, Plan]] = [
-            (f"killed right {'before' if before else 'after'} every moment", partial(deaths_at_every_moment, before))
+            (
+                f"killed right {'before' if before else 'after'} {which}",
+                partial(deaths_at_every_moment, before, given.one_in),
+            )
             for before in (True, False)
         ]
         seeds = range(1, given.random + 1)
@@ -116,7 +121,7 @@ def main() -> int:
                     wrong = differences(calm.outcome, found.outcome)
                     kills += found.kills
                     waited += found.seconds_to_go_on
-                    missed += _missed(calm, found) if found.covered else ()
+                    missed += _missed(calm, found) if found.covered and given.one_in == 1 else ()
                 lost += bool(wrong)
                 seen = f"{found.kills} kills, {found.events} events, " if found else ""
                 if found and found.covered:

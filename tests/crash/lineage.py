@@ -34,10 +34,11 @@ LONGEST_LIFE = 900.0
 @dataclass(frozen=True, slots=True)
 class Death:
     """When a life ends: after so many events, or at the first moment at which no life of its lineage has ended, right
-    before that is committed or right after; or after so many seconds, wherever it is then."""
+    before that is committed or right after; or after so many seconds, wherever it is then. `at_new` is 0 when it does
+    not end at such a moment, 1 when it may be any of them, and N when one in N of them is meant."""
 
     events: int = 0
-    at_new: bool = False
+    at_new: int = 0
     before_commit: bool = False
     seconds: float | None = None
 
@@ -107,10 +108,10 @@ def live_as_planned(
     return live(home, url, plan(), real=real, parallel=parallel)
 
 
-def deaths_at_every_moment(before_commit: bool) -> Iterator[Death]:
+def deaths_at_every_moment(before_commit: bool, one_in: int = 1) -> Iterator[Death]:
     """Each life ends at the first moment at which none has ended yet: what a start does again is not killed again, so
     each gets on, be it by a single event."""
-    return itertools.repeat(Death(at_new=True, before_commit=before_commit))
+    return itertools.repeat(Death(at_new=one_in, before_commit=before_commit))
 
 
 def random_deaths(seed: int) -> Iterator[Death]:
