@@ -4,16 +4,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain import events
-from orchestrator_tui.domain.commands import ResumeProject
-from orchestrator_tui.domain.errors import DirectoryUnusable
+from orchestrator_tui.domain.commands import SetLimit
 from orchestrator_tui.domain.events import Recorded
+from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.statuses import Choice, PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.bridge import FIRST_PAGE, Bridge, Contact
@@ -119,8 +117,8 @@ async def test_a_project_beyond_the_pages_is_learned_of_when_it_moves(tmp_path: 
             await make_project(store, f"p{number}")
     async with open_engine(start, runtime=ReplayRuntime(generated_scenario(1))) as engine, following(engine) as told:
         assert oldest.id not in told.bridge.dashboard.projects
-        with pytest.raises(DirectoryUnusable):
-            await engine.submit(ResumeProject(project_id=oldest.id))
+        limit = SetLimit(project_id=oldest.id, scope=Scope.PROJECT, resource=Resource.MONEY, amount=1)
+        await engine.submit(limit)
         await told.until(lambda bridge: oldest.id in bridge.dashboard.projects)
 
 
