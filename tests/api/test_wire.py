@@ -29,6 +29,9 @@ ERRORS = [
 CHOSEN = {"choice": Choice.APPROVE, "scope": limits.Scope.PROJECT, "resource": limits.Resource.MONEY, "amount": 5.0}
 MADE: dict[type[OrchestratorError], tuple[tuple[Any, ...], dict[str, Any]]] = {
     errors.DirectoryUnusable: ((Path("/x"), "it is a file"), {"hint": "Name another."}),
+    errors.FolderGone: ((Path("/x"),), {}),
+    errors.NotOnThisMachine: ((Path("/x"), "it is elsewhere"), {"hint": "Look there."}),
+    errors.RemoteUnavailable: (("/mnt/team/x.git", "no such folder"), {}),
     errors.ToolMissing: (("git",), {"hint": "Install it."}),
     errors.ProjectKnown: (("It is known.",), {"number": 3, "hint": "Resume it."}),
     errors.StateFileMissing: ((Path("/x/state"),), {}),
