@@ -1,6 +1,5 @@
 """A small app to try one widget or screen on: the real themes and keys, and a real engine where one is needed."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -25,14 +24,11 @@ from orchestrator_tui.tui.messages import CommandGiven
 from orchestrator_tui.tui.themes import load_themes
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
-from tests.tui.idling import worked_off
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 KEYS = Keymap(KeymapSettings())
 WIDE = (120, 40)
 SMALL = (80, 24)
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
-"""Seconds between two looks at what is waited for."""
 
 
 class Stage(App[Any]):
@@ -64,15 +60,9 @@ class Stage(App[Any]):
 
 
 async def until(pilot: Pilot[Any], reached: Callable[[], object]) -> None:
-    """Let the app work until something holds; the test's time limit ends a wait for what never comes.
-
-    To look takes time from what is waited for, so it is done the less often the longer that takes.
-    """
-    pause = SHORTEST_PAUSE
+    """Let the app work until something holds; the test's time limit ends a wait for what never comes."""
     while not reached():
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE)
-    await worked_off(pilot.app)
+        await pilot.pause(0.01)
 
 
 def context(client: EngineClient, home: Path, *, clock: Callable[[], datetime] = lambda: NOON) -> Context:
