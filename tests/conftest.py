@@ -39,7 +39,7 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()"""
 _SHAPE = """SELECT string_agg(oid || ' ' || relname || ' ' || relnatts || ' ' || relchecks, ',' ORDER BY oid)
 FROM pg_class WHERE relnamespace = 'public'::regnamespace"""
 """What is another as soon as anything but rows was made, changed or removed."""
-_EMPTY = "".join(f"DELETE FROM {table.name};" for table in reversed(Base.metadata.sorted_tables))
+_EMPTY = f"TRUNCATE {', '.join(table.name for table in Base.metadata.sorted_tables)} RESTART IDENTITY;"
 _BEGIN = "INSERT INTO event_counter VALUES (1, 0)"
 
 

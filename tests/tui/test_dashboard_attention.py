@@ -7,6 +7,7 @@ from textual import events
 
 from orchestrator_tui.domain.commands import EditArtifact
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.tui import guard
 from orchestrator_tui.tui.app import QUIET_SECONDS
 from tests.tui.board import REHEARSED, Board, board
 
@@ -48,11 +49,16 @@ async def test_a_bell_that_is_switched_off_stays_silent_and_the_list_tells(
         assert rings == []
 
 
-async def test_a_key_that_was_meant_for_what_stood_there_before_decides_nothing(tmp_path: Path) -> None:
+async def test_a_key_that_was_meant_for_what_stood_there_before_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with board(tmp_path / "home", first=REHEARSED) as it:
-        await it.until(lambda: it.app.asker.is_open)
-        it.app.post_message(events.Key("a", "a"))
-        await it.shows("Nothing was decided: this had only just appeared.")
+        # Whatever time it takes here until the key comes, that is too early.
+        with monkeypatch.context() as patch:
+            patch.setattr(guard, "QUIET", 3600)
+            await it.until(lambda: it.app.asker.is_open)
+            it.app.post_message(events.Key("a", "a"))
+            await it.shows("Nothing was decided: this had only just appeared.")
         assert it.project.phases[PhaseName.ARCHITECTURE].round == 0
         await it.question("a Approve")
         await it.press("a")

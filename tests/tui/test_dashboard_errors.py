@@ -75,7 +75,7 @@ async def test_why_the_next_try_could_not_begin_stands_in_the_question_itself(tm
         await it.question(*GONE_WRONG)
         shutil.rmtree(it.project.directory)
         await it.press("t")
-        await it.shows("folder is gone", "Any key closes this.")
+        await it.shows("folder is gone", "key closes this.")
         assert "meanwhile" not in it.shown
 
 

@@ -176,7 +176,9 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
         problem = name_problem(self._called)
         if self._workspace is not None:
             problem = await self._checked_folder(self._workspace, problem)
-        self._tell(problem)
+        if self.is_running:
+            # Else it has closed in the meantime.
+            self._tell(problem)
         return problem
 
     async def _checked_folder(self, workspace: Path, problem: str) -> str:
