@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("--projects", type=int, default=12)
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--faults", type=int, default=30)
-    parser.add_argument("--items", type=int, default=16, help="work items of each project")
+    parser.add_argument("--items", type=int, default=20, help="work items of each project")
     parser.add_argument("--seconds", type=float, default=2.0, help="how long an agent takes for a tool call")
     parser.add_argument("--between", type=float, default=12.0, help="the longest time from one fault to the next")
     parser.add_argument("--stall", type=float, default=5.0, help="the setting cluster.stall_seconds")
