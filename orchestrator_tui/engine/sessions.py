@@ -235,7 +235,7 @@ class Sessions:
                     self._answered |= account.turns > 0
                     guard.tell_near()
         except asyncio.CancelledError:
-            await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+            await self._end(task, account, AgentStatus.INTERRUPTED, "stopped")
             raise
         except (StoreUnavailable, MustWait, LimitReached, AnswerAwaited) as error:
             # Its conversation goes on once what it does can be kept again, the API answers again, more may be used, or
@@ -338,7 +338,7 @@ class Sessions:
         except asyncio.CancelledError:
             # It came while the session was being stored: nobody else knows yet that it is to be ended.
             if account.log.session_number:
-                await finish(self._end(task, account, AgentStatus.INTERRUPTED, "stopped"))
+                await self._end(task, account, AgentStatus.INTERRUPTED, "stopped")
             raise
         return account
 
@@ -389,6 +389,17 @@ class Sessions:
         status: AgentStatus,
         error: str | None,
         also: Callable[[UnitOfWork], Awaitable[None]] | None = None,
+    ) -> None:
+        """Store that the session is over. Whoever is stopped meanwhile stops after that: nobody else would know it."""
+        await finish(self._store_end(task, account, status, error, also))
+
+    async def _store_end(
+        self,
+        task: Task,
+        account: Account,
+        status: AgentStatus,
+        error: str | None,
+        also: Callable[[UnitOfWork], Awaitable[None]] | None,
     ) -> None:
         await self._log.flush()
         ended = replace(
