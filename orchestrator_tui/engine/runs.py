@@ -326,8 +326,9 @@ class Runs:
             return _Turn(run, lease, stack.pop_all())
 
     def is_here(self, project_id: str) -> bool:
-        """Whether a run of the project is at work in this process."""
-        return project_id in self._running
+        """Whether a run of the project is at work in this process, or is being taken up: that may take a while."""
+        lock = self._locks.get(project_id)
+        return project_id in self._running or (lock is not None and lock.locked())
 
     @property
     def owner(self) -> str:
