@@ -62,6 +62,7 @@ from orchestrator_tui.engine.seat import LocalPlaces
 from orchestrator_tui.engine.seats import RunSeats, Seats
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.tenure import Tenure
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher
 from orchestrator_tui.engine.worker import Worker
@@ -266,7 +267,7 @@ class _House:
         environment = self._environment(project)
         confinement = await self._sandboxes.confine(project.id, settings, rehearsal=project.rehearsal)
         render = prompt_renderer(prompt_folders(self._launch.paths))
-        store = self._store.fenced(lease, stop.giving_up)
+        store, tenure = self._store.fenced(lease, stop.giving_up), Tenure()
 
         async def still_ours() -> None:
             # A transaction of the run begins with the check of its lease.
@@ -311,6 +312,7 @@ class _House:
                     settle=settled,
                     interrupt_seconds=settings.autonomy.interrupt_wait_seconds,
                 ),
+                tenure=tenure,
                 liaison=liaison,
                 account_limits=self.account_limits,
                 budget=Budget(store, project.id, settings, owner_limits=self._owner_limits, clock=self._clock.now),
@@ -369,6 +371,7 @@ class _House:
                 liaison=liaison,
                 pipeline=Pipeline(project, parts),
                 stop=stop,
+                tenure=tenure,
             )
 
     def new_tracker(self, config: Mapping[str, Any]) -> str:

@@ -37,6 +37,7 @@ class ReplaySession:
                 continue
             call_id = f"{self.prompts}-{number}"
             yield CalledTool(call_id=call_id, tool=str(turn.tool), arguments=turn.input)
+            await self.request.lease_holds()
             (effect,), _ = tools.play([turn])
             yield ToolReturned(call_id=call_id, is_error=effect.exit_code != 0, output=effect.output)
         yield TurnEnded(text="", structured=turns[-1].input, usage=self.usage)

@@ -1,6 +1,6 @@
 """What the engine knows of agents: one Claude session, what it is asked, what it tells."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -66,6 +66,10 @@ class Counsel(Protocol):
         ...
 
 
+async def _always() -> None:
+    """For sessions whose project nobody else can have."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SessionRequest:
     """One session to start.
@@ -82,6 +86,7 @@ class SessionRequest:
         resume: the `cli_session_id` of the conversation to go on with; None for a new one.
         counsel: what it can turn to; without it the session has no tools for that, and what would be asked is denied.
         transcripts: where its conversation is kept while its project is ours; None for where the runtime keeps all.
+        lease_holds: returns once the project is ours for certain; each tool call waits for that before it runs.
     """
 
     agent_id: str
@@ -101,6 +106,7 @@ class SessionRequest:
     resume: str | None = None
     counsel: Counsel | None = None
     transcripts: "TranscriptStore | None" = None
+    lease_holds: Callable[[], Awaitable[None]] = _always
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -145,7 +145,7 @@ class ClaudeRuntime:
         if request.counsel is not None:
             request = replace(request, counsel=DiscreetCounsel(request.counsel, self._hide))
         stderr: deque[str] = deque(maxlen=_STDERR_LINES_KEPT)
-        turnstile = Turnstile()
+        turnstile = Turnstile(request.lease_holds)
         transcripts = self._transcripts and (request.transcripts or self._transcripts)
         mirror = None
         if transcripts is not None:

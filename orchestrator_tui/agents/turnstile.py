@@ -2,12 +2,15 @@
 where it is remembered which were turned away."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 
 class Turnstile:
     """Knows which calls are under way. Once it is closing, a new call waits until the session ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease_holds: Callable[[], Awaitable[None]]) -> None:
+        """`lease_holds` returns once nobody else can have the project: whatever changes anything waits for that."""
+        self._lease_holds = lease_holds
         self._inside: set[str] = set()
         self._refused: set[str] = set()
         self._empty = asyncio.Event()
@@ -21,6 +24,7 @@ class Turnstile:
 
     async def enter(self, call_id: str) -> None:
         """Let a call run; while closing this never returns."""
+        await self._lease_holds()
         await self.pass_by()
         self._inside.add(call_id)
         self._empty.clear()

@@ -1,6 +1,7 @@
 """Time and identity, in one place so that every record agrees on them."""
 
 import asyncio
+import time
 import uuid
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,12 @@ from typing import Protocol
 def now() -> datetime:
     """The present moment, aware, UTC."""
     return datetime.now(UTC)
+
+
+def elapsed_seconds() -> float:
+    """Seconds since a moment that is the same for as long as the machine runs: nobody can set this clock, and where the
+    system can tell, the time that the machine slept counts."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 def new_id() -> str:

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from orchestrator_tui.database.base import Store
+from orchestrator_tui.domain.clock import elapsed_seconds
 from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.records import Lease
 from orchestrator_tui.engine.rest import Bell
+from orchestrator_tui.engine.tenure import Tenure
 from orchestrator_tui.engine.watcher import UNTOLD_SECONDS
 
 BEATS = 3
@@ -25,24 +27,33 @@ class Signs:
 
 @asynccontextmanager
 async def heartbeat(
-    store: Store, lease: Lease, *, lease_seconds: float, signs: Signs, bell: Bell | None = None
+    store: Store,
+    lease: Lease,
+    *,
+    lease_seconds: float,
+    signs: Signs,
+    bell: Bell | None = None,
+    tenure: Tenure | None = None,
 ) -> AsyncIterator[None]:
-    """Beat while the context is open. A store that cannot be reached is tried again at the next beat.
+    """Beat while the context is open, and renew `tenure` with it. A store that cannot be reached is tried again at the
+    next beat.
 
     Whether another process wants the project to stop, or has it, is looked at whenever `bell` rings.
     """
-    rung = bell or Bell()
+    rung, held = bell or Bell(), tenure or Tenure()
 
     async def beat() -> None:
         while True:
-            await asyncio.sleep(lease_seconds / BEATS)
+            since = elapsed_seconds()
             try:
                 if not await store.beat(lease):
                     signs.lost.set()
                     return
+                held.renew(since, lease_seconds)
             except StoreUnavailable:
                 # A lease that ran out meanwhile is noticed by the next beat, and by every write.
-                continue
+                pass
+            await asyncio.sleep(lease_seconds / BEATS)
 
     async def look() -> None:
         while not signs.stop.is_set():

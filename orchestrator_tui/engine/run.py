@@ -34,6 +34,7 @@ from orchestrator_tui.engine.pipeline import Pipeline
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sync import Sync
+from orchestrator_tui.engine.tenure import Tenure
 from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases.faces import artifact_markdown
 
@@ -64,6 +65,7 @@ class Run:
     liaison: Liaison
     pipeline: Pipeline
     stop: StopOrder
+    tenure: Tenure
 
     async def prepare(self, last_sign_of_life: datetime) -> bool:
         """Bring the project to `running`, whatever the last run left behind; False when there is nothing to do.
@@ -117,11 +119,11 @@ class Run:
             LeaseLost: another process has taken the project over; nothing more was written.
             StoreUnavailable: events cannot be stored.
         """
-        signs = Signs()
+        signs, bell = Signs(), self.liaison.bell
         work = self._begin()
         try:
             async with (
-                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs, bell=self.liaison.bell),
+                heartbeat(self.store, lease, lease_seconds=lease_seconds, signs=signs, bell=bell, tenure=self.tenure),
                 self.liaison.at_work(self.project.id, self.sessions.at_work),
             ):
                 await self._watch(work, signs)

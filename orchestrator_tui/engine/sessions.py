@@ -43,6 +43,7 @@ from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.room import require_room
 from orchestrator_tui.engine.seat import Places, Seat
 from orchestrator_tui.engine.shortening import shorten
+from orchestrator_tui.engine.tenure import Tenure
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -70,6 +71,7 @@ class Sessions:
         settle_seconds: float,
         stall_seconds: float,
         max_reasks: int,
+        tenure: Tenure,
         liaison: Liaison | None = None,
         account_limits: AccountLimits | None = None,
         clock: Clock | None = None,
@@ -81,6 +83,7 @@ class Sessions:
         self._log = log
         self._places = places
         self._words = words
+        self._tenure = tenure
         self._liaison = liaison
         self._budget = budget
         self._settle_seconds = settle_seconds
@@ -326,6 +329,7 @@ class Sessions:
             directory=task.directory,
             tools=task.tools,
             transcripts=self._store,
+            lease_holds=self._tenure.holds,
             output_schema=task.answer.model_json_schema(),
             max_turns=task.max_turns,
             max_budget_usd=dollars,

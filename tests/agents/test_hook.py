@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,17 @@ class Broken(Listening):
         raise TimeoutError
 
 
+async def at_once() -> None:
+    """The lease holds."""
+
+
 async def answered(project: Path, decision: Decision, *, tool: str = "Bash", **request: Any) -> dict[str, Any]:
     """What the hook says when the policy decides so."""
     hook = make_hook(
         request_in(project, output_schema=SCHEMA, **request),
         judge=lambda call: decision,
         readable=(),
-        turnstile=Turnstile(),
+        turnstile=Turnstile(at_once),
     )
     arguments = {"command": "curl x"} if tool == "Bash" else {}
     said = await hook({"tool_name": tool, "tool_input": arguments, "cwd": str(project)}, "call-1", None)
@@ -69,11 +74,26 @@ async def test_words_go_along_with_a_call_that_runs_and_hold_an_answer_back(tmp_
 async def test_the_program_s_own_tools_are_there_only_with_a_counsel(tmp_path: Path) -> None:
     for counsel, verdict in ((None, "deny"), (Listening(), "allow")):
         request = request_in(tmp_path, counsel=counsel)
-        hook = make_hook(request, judge=gate.judge, readable=(), turnstile=Turnstile())
+        hook = make_hook(request, judge=gate.judge, readable=(), turnstile=Turnstile(at_once))
         asked = {"tool_name": "mcp__orchestrator__ask_user", "tool_input": {"question": "x"}, "cwd": str(tmp_path)}
         assert (await hook(asked, "1", None))["hookSpecificOutput"]["permissionDecision"] == verdict
         other = {**asked, "tool_name": "mcp__other__ask_user"}
         assert (await hook(other, "1", None))["hookSpecificOutput"]["permissionDecision"] == "deny"
+
+
+async def test_a_call_that_changes_anything_waits_until_the_project_is_certainly_ours(tmp_path: Path) -> None:
+    renewed = asyncio.Event()
+
+    async def lease_holds() -> None:
+        await renewed.wait()
+
+    hook = make_hook(request_in(tmp_path), judge=lambda call: allow(), readable=(), turnstile=Turnstile(lease_holds))
+    call = {"tool_name": "Bash", "tool_input": {"command": "touch x"}, "cwd": str(tmp_path)}
+    waiting = asyncio.ensure_future(hook(call, "1", None))
+    done, _ = await asyncio.wait({waiting}, timeout=0.2)
+    assert not done
+    renewed.set()
+    assert (await waiting)["hookSpecificOutput"]["permissionDecision"] == "allow"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import events
+from orchestrator_tui.domain.clock import elapsed_seconds
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project, Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName
@@ -18,6 +19,7 @@ from orchestrator_tui.engine.eventlog import EventLog
 from orchestrator_tui.engine.hearing import Heard
 from orchestrator_tui.engine.seat import LocalPlaces
 from orchestrator_tui.engine.sessions import Sessions
+from orchestrator_tui.engine.tenure import Tenure
 from orchestrator_tui.phases.answers import WorkDone
 from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
@@ -41,7 +43,18 @@ async def nobody_heard(agent_id: str, heard: Heard) -> None:
     raise AssertionError("nothing was said")
 
 
-def sessions_of(store: SqlStore, project: Project, log: EventLog) -> Sessions:
+def written(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.py"))
+
+
+def held() -> Tenure:
+    """Of a lease that does not run out."""
+    tenure = Tenure()
+    tenure.renew(elapsed_seconds(), 3600)
+    return tenure
+
+
+def sessions_of(store: SqlStore, project: Project, log: EventLog, tenure: Tenure | None = None) -> Sessions:
     return Sessions(
         store=store,
         runtime=ReplayRuntime(light_scenario(1)),
@@ -50,6 +63,7 @@ def sessions_of(store: SqlStore, project: Project, log: EventLog) -> Sessions:
         places=LocalPlaces(1),
         budget=Budget(store, project.id, SettingsModel()),
         settle_seconds=5,
+        tenure=tenure or held(),
         words=Words(reask="\n".join, say=str, interrupted=str, settle=nobody_heard, interrupt_seconds=1),
         stall_seconds=60,
         max_reasks=1,
@@ -68,6 +82,21 @@ async def test_what_a_session_has_used_is_stored_before_it_ends(
             assert at_work.usage == Usage(input_tokens=10, output_tokens=1)
             assert (await store.overview(project.id)).usage == {}
     assert (await store.overview(project.id)).total_usage == at_work.usage
+
+
+async def test_no_tool_call_runs_while_the_lease_may_be_another_s(
+    store: SqlStore, project: Project, tmp_path: Path
+) -> None:
+    tenure = Tenure()
+    async with EventLog(store) as log:
+        task = replace(task_of(project, tmp_path), subject="item00001")
+        async with sessions_of(store, project, log, tenure).open(task) as conversation:
+            asking = asyncio.create_task(conversation.ask("Write one.", WorkDone))
+            done, _ = await asyncio.wait({asking}, timeout=0.3)
+            assert (done, written(tmp_path)) == (set(), [])
+            tenure.renew(elapsed_seconds(), 60)
+            await asking
+            assert written(tmp_path)
 
 
 async def test_a_session_that_is_cancelled_in_the_moment_it_is_stored_is_ended_as_well(
