@@ -57,11 +57,12 @@ from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
 from orchestrator_tui.engine.recovery import Pauses
 from orchestrator_tui.engine.run import Run
-from orchestrator_tui.engine.runs import RunOptions, Runs
+from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.seat import LocalPlaces
 from orchestrator_tui.engine.seats import RunSeats, Seats
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.taking_up import RunOptions
 from orchestrator_tui.engine.tenure import Tenure
 from orchestrator_tui.engine.verify import Verifier
 from orchestrator_tui.engine.watcher import Watcher

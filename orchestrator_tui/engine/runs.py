@@ -4,20 +4,14 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-    suppress,
-)
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from orchestrator_tui.backends.base import WorkTracker
-from orchestrator_tui.config.folders import unusable
 from orchestrator_tui.database.base import Store
-from orchestrator_tui.domain import events, owner
+from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import Clock, SystemClock
 from orchestrator_tui.domain.errors import (
     AlreadyOwned,
@@ -29,51 +23,23 @@ from orchestrator_tui.domain.errors import (
     StoreUnavailable,
 )
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import Lease, PipelineState, Project
+from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.engine import hand_over, room
 from orchestrator_tui.engine.alarms import Alarms
 from orchestrator_tui.engine.bus import Bus
-from orchestrator_tui.engine.cluster import AT_WORK, Cluster
-from orchestrator_tui.engine.folders import EVERYWHERE, Folders
-from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.remotes import Remotes
-from orchestrator_tui.engine.run import USER_REQUEST, Run
+from orchestrator_tui.engine.run import USER_REQUEST
 from orchestrator_tui.engine.shutdown import StopOrder
-from orchestrator_tui.engine.sole_use import sole_use
-from orchestrator_tui.engine.takeover import take_lease, was_owner
-from orchestrator_tui.engine.workspace import NOTES_FOLDER, require_folder
+from orchestrator_tui.engine.taking_up import OpenRun, RunOptions, TakingUp, Turn
 
 logger = logging.getLogger(__name__)
 
 FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.5, 5.0
 """How long it takes at first, and at most, until it is tried again whether a lost database is back."""
 
-OpenRun = Callable[[Project, Lease, StopOrder], AbstractAsyncContextManager[Run]]
-"""Everything one run of a project needs, from the project's own stored settings, for the time of its lease."""
-
 PassOn = Callable[[str], Awaitable[object]]
 """Tells another process to go on with a project, given its id."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RunOptions:
-    """How runs are taken up and stopped.
-
-    Attributes:
-        end_leftovers: ends every process that an earlier run of a project left behind; blocks for some milliseconds.
-        account_of: names the account that pays for a project's sessions now; "" for none.
-        lease_seconds, stop_seconds: see `RunSettings`.
-        cluster: where projects go that are to run, when that is not this process.
-        folders: where projects lie on this machine.
-    """
-
-    end_leftovers: Callable[[str], int]
-    account_of: Callable[[Project], str]
-    lease_seconds: float
-    stop_seconds: float
-    cluster: Cluster | None = None
-    folders: Folders = EVERYWHERE
 
 
 @dataclass(slots=True)
@@ -90,16 +56,6 @@ class _Running:
             await asyncio.wait({self.task})
 
 
-@dataclass(slots=True)
-class _Turn:
-    """A run that may go. `stack` closes it and gives its lease back, unless that `is_lost`."""
-
-    run: Run
-    lease: Lease
-    stack: AsyncExitStack
-    is_lost: bool = False
-
-
 class Runs:
     """At most one run of each project, under this process's lease. An async context manager: leaving it stops all of
     them gracefully, and none can be started after that."""
@@ -109,9 +65,7 @@ class Runs:
     ) -> None:
         self._store = store
         self._bus = bus
-        self._open_run = open_run
         self._options = options
-        self._owner = owner.this_process()
         self._running: dict[str, _Running] = {}
         # Of each project one thing at a time is taken up or stopped here: to the lease this process is one owner.
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -120,6 +74,7 @@ class Runs:
         self._cluster = options.cluster
         self._alarms = Alarms(store, clock or SystemClock(), self._go_on, options.account_of)
         self._remotes = Remotes()
+        self._taking_up = TakingUp(store, open_run, options, self._remotes, self._closing)
         self._handed_over: Sequence[str] | None = None
         self._waking: asyncio.Task[None] | None = None
 
@@ -197,7 +152,7 @@ class Runs:
             order = self._stop_order()
             self._being_taken_up.add(order)
             try:
-                turn = await self._taken_up(project, order)
+                turn = await self._taking_up.turn(project, order)
             except RemoteUnavailable as error:
                 # Whoever asked for it need not be there any more.
                 await self._store_trouble(project, error)
@@ -285,45 +240,13 @@ class Runs:
     async def _go_on_here(self, project_id: str) -> None:
         """As `start_if_waiting`, also with a project whose run here lost the database before it could let go of it."""
         state = await self._store.pipeline_state(project_id)
-        if state.status is PipelineStatus.RUNNING and state.owner in (self._owner, None):
+        if state.status is PipelineStatus.RUNNING and state.owner in (self.owner, None):
             await self._begin(project_id)
         else:
             await self.start_if_waiting(project_id)
 
     def _stop_order(self) -> StopOrder:
         return StopOrder(self._options.stop_seconds)
-
-    async def _taken_up(self, project: Project, order: StopOrder) -> _Turn | None:
-        """The lease, and a run that may go; None when there is nothing to do.
-
-        Raises:
-            FolderGone: the project is not on this machine.
-            StoreUnavailable: the database cannot be used, or what is done could not be kept on a full disk.
-        """
-        directory = self._options.folders.of(project)
-        if self._options.folders.are_shared:
-            # Before the lease: whoever has the folder may be about to take it.
-            await asyncio.to_thread(require_folder, directory)
-        room.require_room(directory)
-        self._remotes.require(project.id)
-        before = await self._store.pipeline_state(project.id)
-        lease = await self._take_lease(before)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._release, lease)
-            # Its tracker may have become another one before the lease was ours.
-            project = await self._store.find_project(project.id)
-            await self._hold_folder(stack, project, before)
-            # Before anything else: what an earlier run left behind must not write beside the new one.
-            await asyncio.to_thread(self._options.end_leftovers, project.id)
-            run = await stack.enter_async_context(self._open_run(project, lease, order))
-            # A whole repository may have to come from elsewhere first.
-            async with self._beating(lease):
-                with room.told_apart(directory), self._remotes.watched(project.id):
-                    await run.sync.take_up()
-                    goes = await run.prepare(before.last_sign_of_life)
-            if not goes:
-                return None
-            return _Turn(run, lease, stack.pop_all())
 
     def is_here(self, project_id: str) -> bool:
         """Whether a run of the project is at work in this process, or is being taken up: that may take a while."""
@@ -333,7 +256,7 @@ class Runs:
     @property
     def owner(self) -> str:
         """This process as an owner of projects."""
-        return self._owner
+        return self._taking_up.owner
 
     @property
     def store(self) -> Store:
@@ -360,15 +283,8 @@ class Runs:
         async with self._locks[project.id]:
             if await self.is_running(await self._store.find_project(project.id)):
                 raise IllegalTransition(f"{project.name} is running.", hint="Stop it first; it can be resumed after.")
-            lease = await self._take_lease(await self._store.pipeline_state(project.id))
-            async with AsyncExitStack() as stack:
-                stack.push_async_callback(self._release, lease)
-                await stack.enter_async_context(self._beating(lease))
-                yield self._store.fenced(lease, self._closing)
-
-    def _beating(self, lease: Lease) -> AbstractAsyncContextManager[None]:
-        """Keeps a lease while the project has no run."""
-        return heartbeat(self._store, lease, lease_seconds=self._options.lease_seconds, signs=Signs())
+            async with self._taking_up.holding(project) as store:
+                yield store
 
     async def is_running(self, project: Project) -> bool:
         """Whether a run of ours is at work; one that has come to rest is waited for, so that another can follow."""
@@ -380,7 +296,7 @@ class Runs:
         await running.ended()
         return False
 
-    async def _run(self, project: Project, turn: _Turn | None) -> None:
+    async def _run(self, project: Project, turn: Turn | None) -> None:
         """Run the project until it rests. One that lost its database, or has no room left, is taken up again once
         it is back, in the same way as after a crash."""
         while turn is not None:
@@ -405,13 +321,13 @@ class Runs:
                 await finish(self._closed(turn))
             turn = await self._once_the_store_is_back(project, turn.run.stop)
 
-    async def _go(self, project: Project, turn: _Turn) -> None:
+    async def _go(self, project: Project, turn: Turn) -> None:
         options, running = self._options, self._running[project.id]
         running.tracker = turn.run.tracker
         try:
             with room.told_apart(options.folders.of(project)):
                 await turn.run.go(turn.lease, lease_seconds=options.lease_seconds, stop_seconds=options.stop_seconds)
-            async with self._beating(turn.lease):
+            async with self._taking_up.beating(turn.lease):
                 await turn.run.sync.leave()
         finally:
             running.tracker = None
@@ -433,14 +349,14 @@ class Runs:
                     told = events.ErrorOccurred(title=error.title, message=error.message, hint=error.hint)
                     unit.record(project.id, told)
 
-    async def _closed(self, turn: _Turn) -> None:
+    async def _closed(self, turn: Turn) -> None:
         """Give the lease back; the state file then says that nobody runs the project."""
         await turn.stack.aclose()
         if not turn.is_lost:
             with suppress(StoreUnavailable):
                 await turn.run.pipeline.mirror()
 
-    async def _once_the_store_is_back(self, project: Project, order: StopOrder) -> _Turn | None:
+    async def _once_the_store_is_back(self, project: Project, order: StopOrder) -> Turn | None:
         """The project's next turn; None when it is to stop, or somebody else has it by then."""
         wait = FIRST_LOOK_SECONDS
         while not order.wanted.is_set():
@@ -448,7 +364,7 @@ class Runs:
                 if await self._alarms.is_early(project.id):
                     self._alarms.set(project.id)
                     return None
-                return await self._taken_up(project, order)
+                return await self._taking_up.turn(project, order)
             except StoreUnavailable:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(wait):
@@ -459,7 +375,7 @@ class Runs:
                 return None
         return None
 
-    async def _tell(self, turn: _Turn, error: Exception) -> None:
+    async def _tell(self, turn: Turn, error: Exception) -> None:
         """Store that a run broke, unless it lost its project; when it cannot be stored, tell whoever listens."""
         try:
             await turn.run.broke(error)
@@ -467,46 +383,6 @@ class Runs:
             turn.is_lost = True
         except StoreUnavailable as unavailable:
             self._bus.fail(unavailable)
-
-    async def _take_lease(self, state: PipelineState) -> Lease:
-        return await take_lease(
-            self._store,
-            state,
-            self._owner,
-            lease_seconds=self._options.lease_seconds,
-            giving_up=self._closing,
-            # Elsewhere only a person takes up what was to be stopped.
-            keeps_stop=self._cluster is not None,
-        )
-
-    async def _hold_folder(self, stack: AsyncExitStack, project: Project, before: PipelineState) -> None:
-        """Have the project's folder on this machine to ourselves until `stack` is closed.
-
-        Raises:
-            AlreadyOwned: somebody works in it who is no owner by this database.
-            DirectoryUnusable: it cannot be made.
-        """
-        folders = self._options.folders
-        directory = folders.of(project)
-        if not folders.are_shared:
-            try:
-                await asyncio.to_thread(directory.mkdir, parents=True, exist_ok=True)
-            except OSError as error:
-                raise unusable(directory, error) from error
-        notes = directory / NOTES_FOLDER
-        try:
-            stack.enter_context(sole_use(notes, self._owner, over=before.owner))
-        except AlreadyOwned as held:
-            # One that is frozen on this machine may have been followed by several on others.
-            if folders.are_shared or not await was_owner(self._store, project.id, held.owner):
-                raise
-            stack.enter_context(sole_use(notes, self._owner, over=held.owner))
-
-    async def _release(self, lease: Lease) -> None:
-        """A lease that cannot be given back is found to be that of an ended process later."""
-        with suppress(StoreUnavailable):
-            async with self._store.transaction() as unit:
-                await unit.release_lease(lease)
 
     async def stop(self, project: Project, reason: str, *, force: bool = False) -> None:
         """Stop a project, whether a run of ours has it, another process, or nobody; returns once it rests, or once the
@@ -535,24 +411,12 @@ class Runs:
             return
         if project.status not in (PipelineStatus.PAUSED, PipelineStatus.RUNNING, PipelineStatus.STOPPING):
             raise IllegalTransition(f"{project.name} is {project.status}.", hint="There is nothing to stop.")
-        before = await self._store.pipeline_state(project.id)
-        try:
-            lease = await self._take_lease(before)
-        except AlreadyOwned as error:
-            await self._stop_elsewhere(project, error.owner, reason)
-            return
         order = self._stop_order()
         order.give(reason)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._release, lease)
-            if self._options.folders.of(project).is_dir():
-                await self._hold_folder(stack, project, before)
-            await asyncio.to_thread(self._options.end_leftovers, project.id)
-            run = await stack.enter_async_context(self._open_run(project, lease, order))
-            await run.sync.step_in(was_at_work=before.status in AT_WORK)
-            await run.close_sessions(before.last_sign_of_life)
-            await run.stopped(reason)
-            await run.sync.leave()
+        try:
+            await self._taking_up.stop(project, order, reason)
+        except AlreadyOwned as error:
+            await self._stop_elsewhere(project, error.owner, reason)
 
     async def _stop_elsewhere(self, project: Project, owner: str, reason: str) -> None:
         """Ask the process that runs the project to stop it; its events tell how that goes."""

@@ -49,7 +49,7 @@ async def working(
 ) -> AsyncIterator[Working]:
     """A worker on a host of that name, which ends in order on leaving."""
     async with open_service(start, runtime=runtime, wakes=True) as service:
-        service.engine._runs._owner = f"process 7 on {host} since 1"
+        service.engine._runs._taking_up.owner = f"process 7 on {host} since 1"
         assert service.worker is not None
         one = Working(service.worker(concurrency), service)
         task = asyncio.create_task(one.worker.run(one.ended, one.hurry), name=host)

@@ -56,7 +56,7 @@ async def test_a_usage_limit_found_on_one_worker_pauses_who_shares_the_credentia
         @asynccontextmanager
         async def worker(host: str, runtime: AgentRuntime) -> AsyncIterator[Watched]:
             async with open_engine(start, runtime=runtime, clock=clock) as engine:
-                engine._runs._owner = f"process 7 on {host} since 1"
+                engine._runs._taking_up.owner = f"process 7 on {host} since 1"
                 run = Watched(engine=engine)
                 await run.create(name=host)
                 yield run

@@ -15,8 +15,8 @@ from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
 from orchestrator_tui.domain.statuses import PipelineStatus, WorkItemStatus
 from orchestrator_tui.engine.engine import LocalEngine
-from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.shutdown import StopOrder
+from orchestrator_tui.engine.taking_up import TakingUp
 from tests.crash.lineage import broken_history
 from tests.running import Watched
 
@@ -30,14 +30,14 @@ class Tries:
 
     @classmethod
     def counted(cls, monkeypatch: pytest.MonkeyPatch) -> Self:
-        tries, take_up = cls(), Runs._taken_up
+        tries, take_up = cls(), TakingUp.turn
 
-        async def counting(runs: Runs, project: Project, order: StopOrder) -> Any:
+        async def counting(taking_up: TakingUp, project: Project, order: StopOrder) -> Any:
             tries.count += 1
             tries.another.set()
-            return await take_up(runs, project, order)
+            return await take_up(taking_up, project, order)
 
-        monkeypatch.setattr(Runs, "_taken_up", counting)
+        monkeypatch.setattr(TakingUp, "turn", counting)
         return tries
 
     async def more(self, times: int) -> None:

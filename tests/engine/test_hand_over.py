@@ -72,7 +72,7 @@ def runtime() -> Patient:
 async def another(start: Launch, runtime: Patient, *, wakes: bool = False) -> AsyncIterator[LocalEngine]:
     """The engine of a process on another host."""
     async with open_engine(start, runtime=runtime, wakes=wakes) as engine:
-        engine._runs._owner = ELSEWHERE
+        engine._runs._taking_up.owner = ELSEWHERE
         yield engine
 
 

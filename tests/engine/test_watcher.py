@@ -194,7 +194,7 @@ async def stopped_from_elsewhere(start: Any, environ: Any) -> None:
     start = replace(start, environ=environ)
     runtime = Speaking(generated_scenario(1), words=("Still at it.",))
     async with open_engine(start, runtime=runtime) as engine, open_engine(start, runtime=runtime) as other:
-        other._runs._owner = ELSEWHERE
+        other._runs._taking_up.owner = ELSEWHERE
         run = Watched(engine=engine)
         await run.create()
         await run.until(lambda event: isinstance(event, events.AgentStarted))
