@@ -194,7 +194,7 @@ class Run:
             LeaseLost, StoreUnavailable: the work was ended first.
         """
         tasks = {
-            asyncio.create_task(event.wait(), name=f"{name}-{self.project.slug}")
+            name: asyncio.create_task(event.wait(), name=f"{name}-{self.project.slug}")
             for name, event in (
                 ("lost", signs.lost),
                 ("stop", self.stop.wanted),
@@ -204,20 +204,24 @@ class Run:
             )
         }
         try:
-            await asyncio.wait({work, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, *tasks.values()}, return_when=asyncio.FIRST_COMPLETED)
+            # It may be over by the time that this is looked at, and some of the work has failed for it all the same.
+            is_troubled = tasks["trouble"].done()
         finally:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
         if signs.lost.is_set():
             # Before anything else: the project has another process, which must not find agents of ours at work.
             work.cancel()
             await self.sessions.kill()
             await self._ended(work)
             raise LeaseLost
-        if self.log.trouble.is_set():
+        if is_troubled:
             await self._ended(work)
             await self.log.flush()
+            # Whoever else waited for the log may have been told, so that it no longer says it.
+            raise StoreUnavailable("Events could not be stored for a moment.")
         if work.done():
             await work
 

@@ -1,6 +1,7 @@
 import asyncio
 import os
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.engine.run import Run
 from tests.conftest import PostgresForTests
 from tests.crash.lineage import Outcome, differences, outcome_of
 from tests.engine.conftest import ITEMS
@@ -94,6 +96,28 @@ def break_once(monkeypatch: pytest.MonkeyPatch, kind: type[events.Event], breaki
         return recorded
 
     monkeypatch.setattr(SqlUnitOfWork, "store_events", storing)
+
+
+async def test_a_run_whose_agent_was_told_first_that_nothing_could_be_stored_goes_on_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, broke = Run._ended, asyncio.Event()
+
+    async def told_before(run: Run, work: "asyncio.Task[None]") -> None:
+        # By now the database is back, and whoever waited for the log has heard of it.
+        with suppress(StoreUnavailable):
+            await run.log.flush()
+        await ended(run, work)
+
+    monkeypatch.setattr(Run, "_ended", told_before)
+    break_once(monkeypatch, events.AgentCalledTool, broke)
+    async with open_engine(
+        launch(tmp_path / "home", None, **NO_PLANNING), runtime=ReplayRuntime(generated_scenario(ITEMS))
+    ) as engine:
+        run = Watched(engine=engine)
+        await run.create()
+        assert await rest_at_last(run) is PipelineStatus.COMPLETED
+    assert broke.is_set()
 
 
 @pytest.mark.parametrize("moment", BROKEN)
