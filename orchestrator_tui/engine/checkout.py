@@ -15,8 +15,9 @@ from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.worktrees import WORKTREES, worktree_folder
+from orchestrator_tui.engine.repository import Commit
 from orchestrator_tui.engine.statefile import write_inside
-from orchestrator_tui.engine.workspace import NOTES_FOLDER, Commit, Workspace
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace
 from orchestrator_tui.engine.worktree import BRANCHES, Rebased, Worktree
 
 LEAST_GIT = (2, 38)

@@ -34,8 +34,9 @@ from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.creation import all_projects
 from orchestrator_tui.engine.relocation import begin_repository
+from orchestrator_tui.engine.repository import verified, verified_commit
 from orchestrator_tui.engine.settling import IMPORTED, Settled, interrupted, settled
-from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace, verified, verified_commit
+from orchestrator_tui.engine.workspace import NOTES_FOLDER, Workspace
 from orchestrator_tui.phases.artifacts import stored_event
 
 LONGEST_SILENCE = 300.0

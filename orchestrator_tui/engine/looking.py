@@ -8,7 +8,7 @@ from orchestrator_tui.domain.errors import NotOnThisMachine
 from orchestrator_tui.domain.records import CommitEntry, Project, WorkItem
 from orchestrator_tui.domain.statuses import WorkItemStatus
 from orchestrator_tui.engine.checkout import Checkout
-from orchestrator_tui.engine.workspace import verified_commit
+from orchestrator_tui.engine.repository import verified_commit
 
 PAGE = 1000
 AUTHOR = "orchestrator-tui"

@@ -13,8 +13,9 @@ from orchestrator_tui.domain.records import Project
 from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.creation import all_projects
+from orchestrator_tui.engine.repository import Commit, verified, verified_commit
 from orchestrator_tui.engine.runs import Runs
-from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
+from orchestrator_tui.engine.workspace import Workspace
 
 FIRST_COMMIT = "The files as they were found"
 

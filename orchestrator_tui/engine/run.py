@@ -31,11 +31,11 @@ from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.instructions import release
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.pipeline import Pipeline
+from orchestrator_tui.engine.repository import verified_commit
 from orchestrator_tui.engine.sessions import Sessions
 from orchestrator_tui.engine.shutdown import StopOrder
 from orchestrator_tui.engine.sync import Sync
 from orchestrator_tui.engine.tenure import Tenure
-from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases.faces import artifact_markdown
 
 USER_REQUEST = "user_request"

@@ -16,7 +16,7 @@ from orchestrator_tui.domain.records import Artifact, Lease, SessionLog
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.folders import is_outdated
 from orchestrator_tui.engine.remote import Remote, Standing
-from orchestrator_tui.engine.workspace import verified_commit
+from orchestrator_tui.engine.repository import verified_commit
 
 PATCHES = "patches"
 BASES = "bases"

@@ -8,7 +8,8 @@ from pathlib import Path
 from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.domain.worktrees import worktree_folder
-from orchestrator_tui.engine.workspace import Workspace, with_trailers
+from orchestrator_tui.engine.repository import with_trailers
+from orchestrator_tui.engine.workspace import Workspace
 
 BRANCHES = "orchestrator"
 """How the names of the items' branches begin."""

@@ -9,7 +9,7 @@ from orchestrator_tui.domain.errors import PhaseFailed
 from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.domain.statuses import WorkItemStatus
 from orchestrator_tui.engine.conversation import Conversation
-from orchestrator_tui.engine.workspace import verified
+from orchestrator_tui.engine.repository import verified
 from orchestrator_tui.engine.worktree import Worktree
 from orchestrator_tui.phases.attempts import Attempts, Objection
 from orchestrator_tui.phases.base import PhaseInput

@@ -9,8 +9,8 @@ from orchestrator_tui.domain.records import WorkItem
 from orchestrator_tui.domain.statuses import MergeStep, WorkItemStatus
 from orchestrator_tui.domain.troubles import Trouble
 from orchestrator_tui.engine.conversation import Conversation
+from orchestrator_tui.engine.repository import verified
 from orchestrator_tui.engine.shortening import shorten
-from orchestrator_tui.engine.workspace import verified
 from orchestrator_tui.engine.worktree import Rebased, Worktree
 from orchestrator_tui.phases.attempts import Attempts, Objection, red
 from orchestrator_tui.phases.base import PhaseInput

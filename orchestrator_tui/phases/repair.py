@@ -6,8 +6,8 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import GaveUp, PhaseFailed
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.conversation import Conversation
+from orchestrator_tui.engine.repository import verified_commit
 from orchestrator_tui.engine.verify import Verdict
-from orchestrator_tui.engine.workspace import verified_commit
 from orchestrator_tui.phases import context
 from orchestrator_tui.phases.answers import WorkDone
 from orchestrator_tui.phases.attempts import Attempts, Objection, red

@@ -19,11 +19,12 @@ from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.conversation import Conversation, Task
 from orchestrator_tui.engine.eventlog import EventLog
+from orchestrator_tui.engine.repository import Commit, verified, verified_commit
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.sessions import PLANNING_TOOLS, WORKING_TOOLS, Failing, Sessions
 from orchestrator_tui.engine.sync import Sync
 from orchestrator_tui.engine.verify import Verdict, Verifier
-from orchestrator_tui.engine.workspace import Commit, Workspace, verified, verified_commit
+from orchestrator_tui.engine.workspace import Workspace
 from orchestrator_tui.phases.base import PhaseInput, PromptRenderer
 
 A = TypeVar("A", bound=BaseModel)

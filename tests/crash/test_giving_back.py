@@ -10,7 +10,8 @@ from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
-from orchestrator_tui.engine.workspace import Commit, Workspace
+from orchestrator_tui.engine.repository import Commit
+from orchestrator_tui.engine.workspace import Workspace
 from tests.crash import moves
 from tests.crash.child import die
 from tests.crash.program import program

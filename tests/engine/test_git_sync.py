@@ -14,8 +14,8 @@ from orchestrator_tui.domain.errors import DirectoryUnusable, LeaseLost, RemoteU
 from orchestrator_tui.domain.records import Lease, SessionLog
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.remote import LEASE, Remote
+from orchestrator_tui.engine.repository import verified
 from orchestrator_tui.engine.sync import GitSync
-from orchestrator_tui.engine.workspace import verified
 from tests.database.samples import session
 
 ITEM = "1b4e28ba-2fa1-4d2a-883f-0016d3cca427"

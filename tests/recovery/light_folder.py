@@ -8,8 +8,8 @@ from typing import Self
 
 from orchestrator_tui.engine.checkout import Checkout
 from orchestrator_tui.engine.mirror import Mirror
+from orchestrator_tui.engine.repository import Commit
 from orchestrator_tui.engine.verify import Verdict, Verifier
-from orchestrator_tui.engine.workspace import Commit
 from tests.recovery.troubled import BROKEN
 
 
