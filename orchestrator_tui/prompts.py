@@ -59,7 +59,7 @@ PROMPT_VARIABLES: Mapping[str, frozenset[str]] = {
     "implement/implement": _variables("item architecture neighbours comments tree verify_command"),
     "implement/verify_failed": _variables("command exit_code output timed_out attempt max_attempts"),
     "implement/repair": _variables("command exit_code output last_green changes tree"),
-    "implement/merge_conflict": _variables("conflicts told changes"),
+    "implement/merge_conflict": _variables("conflicts told before changes"),
     "implement/merged_red": _variables("changes"),
     "testing/test_plan": _variables("requirements architecture done_items tree verify_command round"),
     "testing/run_tests": _variables("plan requirements tree verify_command round earlier"),

@@ -28,7 +28,7 @@ class Rebased:
         onto: the commit it stands on. has_moved: whether the work was begun on another one.
         is_empty: nothing is left of the work, as all of it is there already.
         conflicts: files that both sides have changed in the same place; the commit holds them with markers. told: what
-            git says about that.
+            git says about that. before: where there are any, the work as it was, as a commit of its own.
     """
 
     commit: str
@@ -37,6 +37,7 @@ class Rebased:
     is_empty: bool
     conflicts: tuple[str, ...] = ()
     told: str = ""
+    before: str | None = None
 
 
 class Worktree(Workspace):
@@ -84,9 +85,10 @@ class Worktree(Workspace):
         await self._git("add", "-A")
         tree = (await self._git("write-tree")).strip()
         conflicts: tuple[str, ...] = ()
-        told = ""
+        told, before = "", None
         if base != onto:
-            tree, conflicts, told = await self._merged(onto, await self._commit(tree, base, message))
+            before = await self._commit(tree, base, message)
+            tree, conflicts, told = await self._merged(onto, before)
         commit = await self._commit(tree, onto, with_trailers(message, item_id=item_id))
         return Rebased(
             commit=commit,
@@ -95,6 +97,7 @@ class Worktree(Workspace):
             is_empty=tree == (await self._git("rev-parse", f"{onto}^{{tree}}")).strip(),
             conflicts=conflicts,
             told=told,
+            before=before if conflicts else None,
         )
 
     async def stand_on(self, rebased: Rebased) -> None:

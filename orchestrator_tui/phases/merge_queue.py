@@ -99,7 +99,12 @@ class MergeQueue:
             changes = await self._changes(worktree, base, rebased)
             names = ", ".join(rebased.conflicts)
             prompt = services.render(
-                "implement", "merge_conflict", conflicts=list(rebased.conflicts), told=rebased.told, changes=changes
+                "implement",
+                "merge_conflict",
+                conflicts=list(rebased.conflicts),
+                told=rebased.told,
+                before=rebased.before,
+                changes=changes,
             )
             return _conflict(
                 f"It conflicts with what others have finished meanwhile, in {names}.", prompt, rebased.told

@@ -126,6 +126,18 @@ async def test_what_is_left_of_a_conflict_is_found_in_a_renamed_file_and_at_the_
     assert set(rebased.conflicts) == set(await two.unresolved()) == {"crlf.txt", "new.txt"}
 
 
+async def test_a_file_that_holds_no_markers_is_as_main_has_it_and_the_other_side_is_not_lost(
+    checkout: Checkout,
+) -> None:
+    one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
+    for worktree, data in ((one, b"\0one"), (two, b"\0two")):
+        (worktree.directory / "icon.bin").write_bytes(data)
+    rebased = await two.rebased(await two.base(), await bring_in(checkout, one), "TASK-2", item_id="id-2")
+    await two.stand_on(rebased)
+    assert (rebased.conflicts, (two.directory / "icon.bin").read_bytes()) == (("icon.bin",), b"\0one")
+    assert git(two.directory, "show", f"{rebased.before}:icon.bin") == "\0two"
+
+
 async def test_a_file_that_one_deletes_and_another_changes_is_a_conflict(checkout: Checkout) -> None:
     one, two = await checkout.open_worktree("TASK-1"), await checkout.open_worktree("TASK-2")
     (one.directory / "a.txt").unlink()
