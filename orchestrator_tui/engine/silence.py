@@ -29,10 +29,16 @@ class _Sign:
     since: float
 
 
+LATE = 2
+"""So many times the usual time after the last look, a look is late."""
+
+
 class Silence:
     """Watches the leases of all projects that are at work, for as long as their heartbeats can be stored at all.
 
-    `grace` is how many seconds an owner has for its next heartbeat, at least, after the database was away.
+    `grace` is how many seconds there are between two looks, and how many an owner has for its next heartbeat, at
+    least, after the database was away. A look that comes late says no more than one in time: the database may have
+    hung, or this machine slept, and what owners sent meanwhile may come in right after it.
     """
 
     def __init__(self, grace: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,7 +51,9 @@ class Silence:
     def look(self, wanted: Iterable[Leased]) -> None:
         """These are the leases now."""
         moment = self._clock()
-        before = self._excused(moment) if self._away else self._seen
+        gap = moment - self._looked_at
+        excused = gap + self._grace if self._away else gap - self._grace if gap > LATE * self._grace else 0.0
+        before = self._excused(moment, excused) if excused else self._seen
         self._seen, self._looked_at, self._away = {}, moment, False
         for one in wanted:
             sign = before.get(one.project_id)
@@ -57,9 +65,8 @@ class Silence:
         """The database could not be asked: that nobody gives a sign until it can says nothing."""
         self._away = True
 
-    def _excused(self, moment: float) -> dict[str, _Sign]:
-        lost = moment - self._looked_at + self._grace
-        return {of: replace(sign, since=min(moment, sign.since + lost)) for of, sign in self._seen.items()}
+    def _excused(self, moment: float, seconds: float) -> dict[str, _Sign]:
+        return {of: replace(sign, since=min(moment, sign.since + seconds)) for of, sign in self._seen.items()}
 
     def seconds(self, of: Leased) -> float:
         """How long at least the owner of a project had given no sign at the last look; 0 when that is not known."""

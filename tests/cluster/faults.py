@@ -1,5 +1,5 @@
-"""Projects on workers that are killed, frozen past their lease and continued, while the database is restarted; and what
-must then be as if nothing had happened."""
+"""Projects on workers that are killed, frozen past their lease and continued, while the database is restarted or hangs;
+and what must then be as if nothing had happened."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ from tests.lives import PATIENCE, life, light_scenario
 from tests.own_postgres import OwnPostgres
 from tests.replay_runtime import ReplayRuntime, ReplaySession, Scripted
 
-KILL, FREEZE, RESTART = "kill", "freeze", "restart the database"
+KILL, FREEZE, RESTART, HANG = "kill", "freeze", "restart the database", "freeze the database"
 LOOK_SECONDS = 0.5
 FINISHED = (PipelineStatus.COMPLETED, PipelineStatus.FAILED)
 
@@ -70,7 +70,7 @@ class Report:
 
 def at_random(seed: int, count: int) -> Sequence[str]:
     """So many faults in an order of chance."""
-    return random.Random(seed).choices((KILL, FREEZE, RESTART), weights=(2, 2, 1), k=count)
+    return random.Random(seed).choices((KILL, FREEZE, RESTART, HANG), weights=(4, 4, 1, 1), k=count)
 
 
 class UnhurriedSession(ReplaySession):
@@ -200,6 +200,9 @@ class Faults:
 
     async def _strike(self, fault: str) -> None:
         awake = [number for number, one in enumerate(self._hands) if not one.frozen]
+        if fault == HANG:
+            await self._hang()
+            return
         if fault == RESTART or len(awake) < 2:
             await self._restart()
             return
@@ -231,6 +234,14 @@ class Faults:
         await self._database.start()
         self._away.append((moment, time.time()))
         self._tell(f"restarted the database in {time.time() - moment:.1f} s")
+
+    async def _hang(self) -> None:
+        """Longer than any lease lasts: afterwards nobody may be taken for silent."""
+        moment = time.time()
+        with self._database.frozen():
+            await asyncio.sleep(self._plan.stall * self._random.uniform(1, 2))
+        self._away.append((moment, time.time()))
+        self._tell(f"froze the database for {time.time() - moment:.1f} s")
 
     async def _end(self) -> None:
         for hand in self._hands:

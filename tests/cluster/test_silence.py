@@ -50,7 +50,7 @@ def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now(
 def test_the_time_without_a_database_and_that_of_one_more_heartbeat_is_held_against_nobody() -> None:
     watch = Watch()
     silence = Silence(1, watch)
-    for watch.seconds in (0, 4):
+    for watch.seconds in (0, 2, 4):
         silence.look([AT_WORK])
     silence.away()
     for watch.seconds in (10, 12):
@@ -66,3 +66,7 @@ def test_who_gave_a_sign_right_before_the_database_went_away_is_not_ahead_of_the
     for watch.seconds in (10, 12):
         silence.look([AT_WORK])
     assert silence.seconds(AT_WORK) == 2
+
+
+def test_a_look_that_comes_late_says_no_more_than_one_in_time() -> None:
+    assert looked((0, AT_WORK), (20, AT_WORK), (21, AT_WORK)) == 1 + 1
