@@ -93,7 +93,9 @@ async def run(home: Path, url: str, *, real: bool, parallel: int = 1) -> None:
     """Bring the project to its end, as a person who approves whatever is asked."""
     settings: Mapping[str, Any] = {"phases": {"deploy": {"enabled": True}}} if real else FAST
     phases = {**settings["phases"], "implement": {"parallel": parallel}}
-    settings = {**settings, "phases": phases, "agent": {"max_parallel": max(parallel, 3)}}
+    # Each life of a lineage begins sessions of its own.
+    agent = {"max_parallel": max(parallel, 3), "max_sessions": 1_000_000}
+    settings = {**settings, "phases": phases, "agent": agent}
     start = launch(home, None, autonomy="checkpoint", **settings)
     start = replace(start, environ={**start.environ, "DATABASE_URL": url})
     runtime: AgentRuntime | None = None if real else ReplayRuntime(generated_scenario(2 if parallel == 1 else 5))
@@ -111,8 +113,10 @@ async def run(home: Path, url: str, *, real: bool, parallel: int = 1) -> None:
                 await engine.submit(ResumeProject(project_id=watched.project_id))
         while (await watched.project()).status is not PipelineStatus.COMPLETED:
             status = await watched.until_rest()
-            if status is PipelineStatus.PAUSED:
-                await approve_all(watched)
+            if status is PipelineStatus.PAUSED and not await approve_all(watched):
+                overview = await engine.overview(watched.project_id)
+                if overview.project.status is PipelineStatus.PAUSED and overview.state.resumes_at is None:
+                    raise SystemExit(f"it rests for no person: {overview.state.shutdown_reason}")
             elif status is PipelineStatus.FAILED:
                 raise SystemExit("the run failed")
 
