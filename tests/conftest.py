@@ -1,5 +1,6 @@
 """Fixtures for everybody: a store on each database, and a project in it."""
 
+import gc
 import tempfile
 import uuid
 import warnings
@@ -17,6 +18,7 @@ from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import Project
+from orchestrator_tui.tui.collector import settle_collector
 
 DATABASES = ("sqlite", "postgresql")
 LONG = (
@@ -32,6 +34,13 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first: begun last, it would keep one worker busy when the others are done."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is imported by now is not looked at again by the garbage collector, as in the program: to look at all of it
+    over and over is a third of what a test of a screen costs."""
+    gc.collect()
+    settle_collector()
 
 
 _ALONE = """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

@@ -21,6 +21,7 @@ _FORKED.set_forkserver_preload(
         "tests.crash.child",
         "tests.crash.moves",
         "tests.backends.linear.conftest",
+        "tests.frozen",
     ]
 )
 

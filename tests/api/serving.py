@@ -10,7 +10,6 @@ import httpx
 
 from orchestrator_tui import preflight
 from orchestrator_tui.agents.base import AgentRuntime
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.api.access import mint
 from orchestrator_tui.api.base import Check, Ledger, Limits, Options
 from orchestrator_tui.api.client import RemoteEngine, open_remote
@@ -22,6 +21,7 @@ from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.engine.engine import LocalEngine
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, launch
 
@@ -86,7 +86,7 @@ async def served(
         )
         house = House(options=options)
         async with serving(house, listening, None):
-            played = runtime or ReplayRuntime(generated_scenario(items))
+            played = runtime or ReplayRuntime(light_scenario(items))
             async with open_service(start, runtime=played) as service:
                 house.open(service.engine, service.ledger, service.engine.take_webhook)
                 yield Served(

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.crash.lineage import Outcome, outcome_of
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -28,7 +28,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 async def _finished(home: Path) -> Outcome:
     start = launch(home, None, **NO_PLANNING)
-    async with open_engine(start, runtime=ReplayRuntime(generated_scenario(ITEMS))) as engine:
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(ITEMS))) as engine:
         run = Watched(engine=engine)
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED

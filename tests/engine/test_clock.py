@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain import clock, events
@@ -20,6 +19,7 @@ from tests.database import samples
 from tests.engine.conftest import ITEMS
 from tests.engine.outages import database_url, item_done, what_was_told_is_stored
 from tests.engine.test_takeover import ELSEWHERE
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -48,7 +48,7 @@ async def test_a_run_does_not_mind_a_clock_that_is_set_a_day_on_and_two_back(
     tmp_path: Path, wall: WallClock, undisturbed: Outcome
 ) -> None:
     start = launch(tmp_path / "home", None, run={"lease_seconds": 3}, **NO_PLANNING)
-    async with open_engine(start, runtime=ReplayRuntime(generated_scenario(ITEMS))) as engine:
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(ITEMS))) as engine:
         run = Watched(engine=engine)
         await run.create()
         for off in (DAY, -DAY):

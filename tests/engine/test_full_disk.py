@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.database.connection import sqlite_url
@@ -20,6 +19,7 @@ from orchestrator_tui.engine.workspace import Workspace
 from tests.crash.lineage import Outcome, differences, outcome_of
 from tests.engine.conftest import ITEMS
 from tests.engine.outages import Tries, database_url, item_done, rest_at_last, told_of_trouble, what_was_told_is_stored
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -88,7 +88,7 @@ async def test_a_run_waits_while_the_disk_is_full_says_so_and_goes_on_when_there
     tmp_path: Path, disk: Disk, undisturbed: Outcome, tries: Tries, on: Callable[[Path, Path], Launch]
 ) -> None:
     start = on(disk.path, tmp_path / "home")
-    runtime = ReplayRuntime(generated_scenario(ITEMS))
+    runtime = ReplayRuntime(light_scenario(ITEMS))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()

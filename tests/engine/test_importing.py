@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from orchestrator_tui.agents.base import AgentSession, SessionRequest
-from orchestrator_tui.agents.rehearsal.scenario import load_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
@@ -32,9 +31,9 @@ from orchestrator_tui.domain.statuses import Choice, PhaseName, PhaseStatus, Pip
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.engine.statefile import STATE_FILE, read_state, render, write_state
 from tests.engine.dossiers import at_work, forget_owner, id_of, item
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
-from tests.scenarios import write_scenario
 
 ITEMS = 4
 HALF_WRITTEN = shutil.ignore_patterns("*.tmp")
@@ -43,8 +42,8 @@ DONE, IN_PROGRESS, TODO = WorkItemStatus.DONE, WorkItemStatus.IN_PROGRESS, WorkI
 Reached = Callable[[events.Event], bool]
 
 
-def runtime(folder: Path) -> ReplayRuntime:
-    return ReplayRuntime(load_scenario(write_scenario(folder, items=ITEMS)))
+def runtime() -> ReplayRuntime:
+    return ReplayRuntime(light_scenario(ITEMS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ MOMENTS: dict[str, Reached] = {
 
 
 async def test_work_begun_after_the_state_file_was_last_written_is_nobody_s_change_by_hand(tmp_path: Path) -> None:
-    left, played = tmp_path / "left", HeldAtImplement(runtime(tmp_path / "s").scenario)
+    left, played = tmp_path / "left", HeldAtImplement(runtime().scenario)
     async with open_engine(launch(tmp_path / "first", None, **NO_PLANNING), runtime=played) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -126,7 +125,7 @@ async def test_work_begun_after_the_state_file_was_last_written_is_nobody_s_chan
 async def test_a_project_whose_database_is_lost_in_the_middle_ends_with_the_same_result(
     tmp_path: Path, moment: str
 ) -> None:
-    left, played = tmp_path / "left", runtime(tmp_path / "s")
+    left, played = tmp_path / "left", runtime()
     async with open_engine(launch(tmp_path / "first", None, **NO_PLANNING), runtime=played) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -165,7 +164,7 @@ async def test_a_project_whose_database_is_lost_in_the_middle_ends_with_the_same
 
 
 async def test_what_waits_for_a_person_waits_again_and_takes_the_same_answer(tmp_path: Path) -> None:
-    played, settings = runtime(tmp_path / "s"), {"autonomy": "checkpoint", **NO_PLANNING}
+    played, settings = runtime(), {"autonomy": "checkpoint", **NO_PLANNING}
     async with open_engine(launch(tmp_path / "home", None, **settings), runtime=played) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -191,7 +190,7 @@ async def test_what_waits_for_a_person_waits_again_and_takes_the_same_answer(tmp
 async def test_documents_that_somebody_deleted_are_written_again_before_agents_are_told_to_read_them(
     tmp_path: Path,
 ) -> None:
-    played = runtime(tmp_path / "s")
+    played = runtime()
     async with open_engine(launch(tmp_path / "home", None, **NO_PLANNING), runtime=played) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -271,7 +270,7 @@ async def test_commits_say_what_is_done_and_half_made_work_is_kept_as_a_patch(tm
 
 
 async def test_numbers_and_slugs_go_on_behind_those_that_are_taken(tmp_path: Path) -> None:
-    folder, played = project_folder(tmp_path, at_work()), runtime(tmp_path / "s")
+    folder, played = project_folder(tmp_path, at_work()), runtime()
     async with open_engine(launch(tmp_path / "home", None, **NO_PLANNING), runtime=played) as engine:
         other = Watched(engine=engine)
         await other.create()

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from orchestrator_tui.agents.base import AgentOutput
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.settings import SettingsModel
@@ -27,6 +26,7 @@ from orchestrator_tui.engine.allowances import Budget, Place
 from orchestrator_tui.engine.guard import Guard
 from tests.conftest import make_project
 from tests.engine.spending_runtime import DOLLARS, TOKENS, SpendingRuntime
+from tests.lives import light_scenario
 from tests.running import NO_PLANNING, Watched, launch
 
 ITEMS = 3
@@ -68,7 +68,7 @@ async def test_a_project_pauses_at_each_limit_and_goes_on_after_a_raise_in_anoth
     tmp_path: Path, scope: Scope, resource: Resource
 ) -> None:
     start = start_in(tmp_path / "home", **limits(scope, resource, amount_of(resource)))
-    runtime = SpendingRuntime(generated_scenario(ITEMS))
+    runtime = SpendingRuntime(light_scenario(ITEMS))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -102,7 +102,7 @@ async def test_what_is_ended_at_a_limit_goes_on_with_its_conversation_and_its_fi
     tmp_path: Path, resource: Resource
 ) -> None:
     start = start_in(tmp_path / "home", **limits(Scope.ITEM, resource, amount_of(resource)))
-    runtime = SpendingRuntime(generated_scenario(1))
+    runtime = SpendingRuntime(light_scenario(1))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -124,7 +124,7 @@ async def test_a_pause_at_a_limit_is_no_failure_and_a_resume_that_changes_nothin
     tmp_path: Path,
 ) -> None:
     start = start_in(tmp_path / "home", **limits(Scope.PROJECT, Resource.SESSIONS, 2))
-    runtime = SpendingRuntime(generated_scenario(ITEMS))
+    runtime = SpendingRuntime(light_scenario(ITEMS))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -142,7 +142,7 @@ async def test_a_pause_at_a_limit_is_no_failure_and_a_resume_that_changes_nothin
 async def test_a_raise_counts_at_once_for_a_session_at_work(tmp_path: Path) -> None:
     """The money that its CLI was given is used up before it has done anything; by then there is more."""
     start = start_in(tmp_path / "home", **limits(Scope.PROJECT, Resource.MONEY, 2.5 * DOLLARS))
-    runtime = SpendingRuntime(generated_scenario(ITEMS))
+    runtime = SpendingRuntime(light_scenario(ITEMS))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -155,7 +155,7 @@ async def test_a_raise_counts_at_once_for_a_session_at_work(tmp_path: Path) -> N
 
 async def test_a_limit_that_comes_near_is_told_once(tmp_path: Path) -> None:
     start = start_in(tmp_path / "home", **limits(Scope.PROJECT, Resource.SESSIONS, 5))
-    runtime = SpendingRuntime(generated_scenario(ITEMS))
+    runtime = SpendingRuntime(light_scenario(ITEMS))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -171,7 +171,7 @@ async def test_a_limit_that_comes_near_is_told_once(tmp_path: Path) -> None:
 
 async def test_a_swarm_shares_what_is_left(tmp_path: Path) -> None:
     start = launch(tmp_path / "home", None, **limits(Scope.PROJECT, Resource.MONEY, 30))
-    runtime = SpendingRuntime(generated_scenario(1))
+    runtime = SpendingRuntime(light_scenario(1))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -183,7 +183,7 @@ async def test_a_swarm_shares_what_is_left(tmp_path: Path) -> None:
 
 async def test_how_a_half_done_project_stands_is_told_with_a_forecast(tmp_path: Path) -> None:
     start = start_in(tmp_path / "home", **limits(Scope.PROJECT, Resource.MONEY, 30 * DOLLARS))
-    runtime = SpendingRuntime(generated_scenario(12))
+    runtime = SpendingRuntime(light_scenario(12))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -207,7 +207,7 @@ async def test_how_a_half_done_project_stands_is_told_with_a_forecast(tmp_path: 
 
 @pytest.mark.parametrize("amount", [0, -1, float("nan"), float("inf"), 1.5])
 async def test_what_is_no_limit_is_refused(tmp_path: Path, amount: float) -> None:
-    async with open_engine(start_in(tmp_path / "home"), runtime=SpendingRuntime(generated_scenario(1))) as engine:
+    async with open_engine(start_in(tmp_path / "home"), runtime=SpendingRuntime(light_scenario(1))) as engine:
         run = Watched(engine=engine)
         await run.create()
         with pytest.raises(SettingsError, match=r"limits\.project\.tokens cannot be"):

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.database.connection import sqlite_url
@@ -39,7 +38,7 @@ async def test_a_rehearsal_ends_the_same_with_its_items_in_linear(
     fake: FakeLinear, tmp_path: Path, undisturbed: Outcome
 ) -> None:
     start = linear(tmp_path / "home", fake)
-    async with open_engine(start, runtime=ReplayRuntime(generated_scenario(ITEMS))) as engine:
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(ITEMS))) as engine:
         run = Watched(engine=engine)
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.database.unit import SqlUnitOfWork
@@ -19,6 +18,7 @@ from tests.crash.lineage import Outcome, differences, outcome_of
 from tests.engine.conftest import ITEMS
 from tests.engine.dossiers import forget_owner
 from tests.engine.outages import database_url, item_done, rest_at_last, told_of_trouble, what_was_told_is_stored
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -101,7 +101,7 @@ async def test_a_run_whose_database_is_moved_away_waits_and_goes_on_when_it_is_m
     tmp_path: Path, undisturbed: Outcome
 ) -> None:
     start = launch(tmp_path / "home", None, **NO_PLANNING)
-    runtime = ReplayRuntime(generated_scenario(ITEMS))
+    runtime = ReplayRuntime(light_scenario(ITEMS))
     async with open_engine(start, runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -139,7 +139,7 @@ async def test_a_run_whose_database_never_comes_back_can_be_left_and_its_project
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: Outcome
 ) -> None:
     start = launch(tmp_path / "home", None, run={"stop_timeout_seconds": 0.1}, **NO_PLANNING)
-    file, runtime = File(start.paths.database), ReplayRuntime(generated_scenario(ITEMS))
+    file, runtime = File(start.paths.database), ReplayRuntime(light_scenario(ITEMS))
     with monkeypatch.context() as deleted:
         deleted.setattr(shutdown, "STORE_SECONDS", 0.5)
         async with open_engine(start, runtime=runtime) as engine:

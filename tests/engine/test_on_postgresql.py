@@ -1,11 +1,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.statuses import PipelineStatus
 from tests.conftest import PostgresForTests
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import Watched, launch
 
@@ -14,7 +14,7 @@ async def test_a_whole_pipeline_runs_on_postgresql(tmp_path: Path, postgres: Pos
     async with postgres.database() as url:
         start = launch(tmp_path / "home", None)
         start = replace(start, environ={**start.environ, "DATABASE_URL": url})
-        async with open_engine(start, runtime=ReplayRuntime(generated_scenario(6))) as engine:
+        async with open_engine(start, runtime=ReplayRuntime(light_scenario(6))) as engine:
             run = Watched(engine=engine)
             await run.create()
             assert await run.until_rest() is PipelineStatus.COMPLETED

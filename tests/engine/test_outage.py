@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.unit import SqlUnitOfWork
 from orchestrator_tui.domain import events
@@ -20,6 +19,7 @@ from tests.conftest import PostgresForTests
 from tests.crash.lineage import Outcome, differences, outcome_of
 from tests.engine.conftest import ITEMS
 from tests.engine.outages import database_url, item_done, rest_at_last, told_of_trouble, what_was_told_is_stored
+from tests.lives import light_scenario
 from tests.own_postgres import own_postgres
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
@@ -36,7 +36,7 @@ async def test_a_run_waits_for_a_lost_database_and_goes_on_by_itself_when_it_is_
     async with postgres.migrated_database() as url:
         start = launch(tmp_path / "home", None, **NO_PLANNING)
         start = replace(start, environ={**start.environ, "DATABASE_URL": url})
-        async with open_engine(start, runtime=ReplayRuntime(generated_scenario(4))) as engine:
+        async with open_engine(start, runtime=ReplayRuntime(light_scenario(4))) as engine:
             run = Watched(engine=engine)
             await run.create()
             await run.until(item_done)
@@ -58,7 +58,7 @@ async def test_a_server_that_crashes_and_is_away_for_a_while_costs_a_run_nothing
     with own_postgres() as server:
         start = launch(tmp_path / "home", None, run={"lease_seconds": LEASE_SECONDS}, **NO_PLANNING)
         start = replace(start, environ={**start.environ, "DATABASE_URL": server.url})
-        runtime = ReplayRuntime(generated_scenario(ITEMS))
+        runtime = ReplayRuntime(light_scenario(ITEMS))
         async with open_engine(start, runtime=runtime) as engine:
             run = Watched(engine=engine)
             await run.create()
@@ -112,7 +112,7 @@ async def test_a_run_whose_agent_was_told_first_that_nothing_could_be_stored_goe
     monkeypatch.setattr(Run, "_ended", told_before)
     break_once(monkeypatch, events.AgentCalledTool, broke)
     async with open_engine(
-        launch(tmp_path / "home", None, **NO_PLANNING), runtime=ReplayRuntime(generated_scenario(ITEMS))
+        launch(tmp_path / "home", None, **NO_PLANNING), runtime=ReplayRuntime(light_scenario(ITEMS))
     ) as engine:
         run = Watched(engine=engine)
         await run.create()
@@ -127,7 +127,7 @@ async def test_a_connection_that_breaks_while_something_is_stored_is_no_failure_
     broke = asyncio.Event()
     break_once(monkeypatch, BROKEN[moment], broke)
     start = launch(tmp_path / "home", None, **NO_PLANNING)
-    async with open_engine(start, runtime=ReplayRuntime(generated_scenario(ITEMS))) as engine:
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(ITEMS))) as engine:
         run = Watched(engine=engine)
         await run.create()
         assert await rest_at_last(run) is PipelineStatus.COMPLETED

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.database.connection import sqlite_url
@@ -17,6 +16,7 @@ from orchestrator_tui.engine.statefile import STATE_FILE, read_state
 from tests.crash.lineage import Outcome, differences, outcome_of
 from tests.engine.conftest import ITEMS
 from tests.engine.outages import item_done
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import NO_PLANNING, Watched, launch
 
@@ -28,7 +28,7 @@ def start(tmp_path: Path) -> Launch:
 
 @pytest.fixture
 def runtime() -> ReplayRuntime:
-    return ReplayRuntime(generated_scenario(ITEMS))
+    return ReplayRuntime(light_scenario(ITEMS))
 
 
 async def stopped_halfway(engine: LocalEngine) -> tuple[Watched, Path]:

@@ -10,7 +10,6 @@ import pytest
 
 from orchestrator_tui.agents.base import AgentSession, SessionRequest
 from orchestrator_tui.agents.gate import ToolCall, judge
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.domain import events
@@ -75,7 +74,7 @@ async def worked_on(run: Watched) -> list[str]:
 
 async def test_a_rehearsal_ends_the_same_with_its_items_in_a_file(tmp_path: Path, undisturbed: Outcome) -> None:
     start = launch(tmp_path / "home", None, **JSON)
-    async with open_engine(start, runtime=ReplayRuntime(generated_scenario(ITEMS))) as engine:
+    async with open_engine(start, runtime=ReplayRuntime(light_scenario(ITEMS))) as engine:
         run = Watched(engine=engine)
         await run.create()
         assert await run.until_rest() is PipelineStatus.COMPLETED

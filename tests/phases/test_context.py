@@ -1,12 +1,12 @@
 from pathlib import Path
 
-from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.agents.rehearsal.scenario import load_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
 from orchestrator_tui.phases.context import first_lines, shorter
 from orchestrator_tui.prompts import approximate_tokens
+from tests.lives import light_scenario
 from tests.replay_runtime import ReplayRuntime
 from tests.running import Watched, launch
 from tests.scenarios import answer, planned, structured, write_scenario
@@ -50,7 +50,7 @@ async def test_the_implement_prompt_stays_small_in_a_project_of_two_hundred_long
 
 
 async def test_a_run_of_many_items_is_done_in_order_of_priority_and_dependencies(tmp_path: Path) -> None:
-    runtime = ReplayRuntime(generated_scenario(30))
+    runtime = ReplayRuntime(light_scenario(30))
     async with open_engine(launch(tmp_path / "home", None), runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()

@@ -24,7 +24,7 @@ from orchestrator_tui.tui.screens.question import question_screen
 from orchestrator_tui.tui.view import Dashboard
 from tests.replay_runtime import ReplayRuntime
 from tests.running import Watched, launch
-from tests.tui.stage import WIDE, Stage, context, played_project, text_of, until
+from tests.tui.stage import WIDE, Stage, context, played_project, sees, text_of, until
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Asked:
         await self.pilot.press(*keys)
 
     async def sees(self, *words: str) -> None:
-        await until(self.pilot, lambda: all(one in text_of(self.pilot) for one in words))
+        await until(self.pilot, lambda: sees(self.pilot, *words))
 
     async def closed(self) -> bool | None:
         await until(self.pilot, lambda: self.answers)
@@ -80,6 +80,8 @@ async def asked(
         pump = asyncio.create_task(_pump(run, screen), name="pump")
         try:
             await until(pilot, lambda: screen.is_mounted and screen._seen)
+            # It looks whether it is still asked, also when it has only just opened.
+            await app.workers.wait_for_complete()
             await pilot.pause()
             yield case
         finally:

@@ -33,7 +33,7 @@ from orchestrator_tui.tui.view import ProjectView
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, launch
 from tests.tui.clients import usual
-from tests.tui.stage import WIDE, text_of, until
+from tests.tui.stage import WIDE, sees, text_of, until
 
 PATIENCE = 120.0
 """Seconds; on a busy machine everything takes long."""
@@ -74,7 +74,7 @@ class Board:
 
     async def shows(self, *texts: str) -> str:
         """Wait until all of these are on the screen; the screen then."""
-        await self.until(lambda: all(text in self.shown for text in texts))
+        await self.until(lambda: sees(self.pilot, *texts))
         return self.shown
 
     async def says(self, words: str) -> None:
@@ -83,7 +83,7 @@ class Board:
 
     async def question(self, *texts: str) -> None:
         """Wait until a question is open that shows these and whose keys count."""
-        await self.until(lambda: self.app.asker.ready and all(text in self.shown for text in texts))
+        await self.until(lambda: self.app.asker.ready and sees(self.pilot, *texts))
 
     async def look(self) -> None:
         """Look at what has opened for as long as it takes until a key decides."""

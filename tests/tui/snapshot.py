@@ -1,5 +1,6 @@
 """Compares the screen with a stored picture of it: text that is read in a diff, and beside it each cell's style."""
 
+import asyncio
 import difflib
 import os
 import re
@@ -20,12 +21,15 @@ from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 from orchestrator_tui.tui.colors import rich_color
+from tests.tui.idling import worked_off
 from tests.tui.stage import strips_of
 
 FOLDER = Path(__file__).parent / "snapshots"
 WRITING = "SNAPSHOTS"
 STILL = 3
 """Looks in a row at which the screen has to be the same."""
+LOOK = 0.01
+"""Seconds between them."""
 ATTRIBUTES = ("bold", "dim", "italic", "underline", "reverse", "strike")
 LETTERS = ascii_letters + digits + punctuation
 NAMES = (
@@ -64,7 +68,7 @@ def check(pilot: Pilot[Any], name: str) -> None:
 
 
 async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: True) -> None:
-    """Wait until the screen has stood still for a while and `resting` holds; no cursor blinks from then on."""
+    """Wait until `resting` holds and the screen has stood still for a while; no cursor blinks from then on."""
     still, before = 0, list[Strip]()
     while still < STILL:
         for field in (*pilot.app.screen.query(Input), *pilot.app.screen.query(TextArea)):
@@ -73,9 +77,12 @@ async def settled(pilot: Pilot[Any], *, resting: Callable[[], bool] = lambda: Tr
                 # Its lines are kept as they were painted before it had the focus, and so without a cursor.
                 field._line_cache.clear()
                 field.refresh()
-        await pilot.pause(0.01)
+        await asyncio.sleep(LOOK)
+        rests = resting()
+        # To look whether it rests can change what is shown, below a modal, too.
+        await worked_off(pilot.app)
         now = strips_of(pilot.app)
-        still = still + 1 if now == before and resting() else 0
+        still = still + 1 if rests and now == before else 0
         before = now
 
 

@@ -1,5 +1,6 @@
 """A small app to try one widget or screen on: the real themes and keys, and a real engine where one is needed."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -24,11 +25,14 @@ from orchestrator_tui.tui.messages import CommandGiven
 from orchestrator_tui.tui.themes import load_themes
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
+from tests.tui.idling import worked_off
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 KEYS = Keymap(KeymapSettings())
 WIDE = (120, 40)
 SMALL = (80, 24)
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.05
+"""Seconds between two looks at what is waited for."""
 
 
 class Stage(App[Any]):
@@ -60,9 +64,15 @@ class Stage(App[Any]):
 
 
 async def until(pilot: Pilot[Any], reached: Callable[[], object]) -> None:
-    """Let the app work until something holds; the test's time limit ends a wait for what never comes."""
+    """Let the app work until something holds; the test's time limit ends a wait for what never comes.
+
+    To look takes time from what is waited for, so it is done the less often the longer that takes.
+    """
+    pause = SHORTEST_PAUSE
     while not reached():
-        await pilot.pause(0.01)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    await worked_off(pilot.app)
 
 
 def context(client: EngineClient, home: Path, *, clock: Callable[[], datetime] = lambda: NOON) -> Context:
@@ -90,3 +100,9 @@ def strips_of(app: App[Any]) -> list[Strip]:
 def text_of(pilot: Pilot[Any]) -> str:
     """What is on the screen, as lines of text."""
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips_of(pilot.app))
+
+
+def sees(pilot: Pilot[Any], *texts: str) -> bool:
+    """Whether all of these are on the screen, which is looked at once."""
+    shown = text_of(pilot)
+    return all(text in shown for text in texts)

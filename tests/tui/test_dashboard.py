@@ -56,6 +56,7 @@ async def test_editing_in_place_makes_a_new_document_to_approve(tmp_path: Path, 
         await it.command("/edit")
         await it.shows("^s Save", "# Requirements")
         await it.type("Bees first. ")
+        await it.look()
         await it.press("ctrl+s")
         await it.question("This is your edited text", "Bees first.")
         await it.press("a")

@@ -116,7 +116,7 @@ async def test_older_pages_are_read_as_it_scrolls_up(tmp_path: Path) -> None:
             while "project demo begins" not in text_of(pilot):
                 await pilot.press("home")
                 await pilot.pause()
-            assert "more above" not in text_of(pilot)
+            await until(pilot, lambda: "more above" not in text_of(pilot))
             numbers = [line.seq for line in shown.rows]
             assert numbers == sorted(set(numbers))
 

@@ -15,7 +15,7 @@ from orchestrator_tui.tui.screens.item import ItemPage
 from orchestrator_tui.tui.screens.items import ItemsPage
 from orchestrator_tui.tui.screens.session import SessionPage
 from tests.running import Watched
-from tests.tui.stage import NOON, SMALL, WIDE, Stage, context, played_project, text_of, until
+from tests.tui.stage import NOON, SMALL, WIDE, Stage, context, played_project, sees, text_of, until
 
 
 def item(number: int, parent: int | None = None, needs: tuple[int, ...] = (), **fields: object) -> WorkItem:
@@ -88,7 +88,7 @@ async def test_items_are_filtered_by_state_and_by_words(tmp_path: Path) -> None:
         await pilot.app.push_screen(ItemsPage(context(run.engine, tmp_path), run.project_id))
         await until(pilot, lambda: "TASK-4" in text_of(pilot))
         await pilot.press("3")
-        assert "No item is like this." in text_of(pilot)
+        await until(pilot, lambda: "No item is like this." in text_of(pilot))
         await pilot.press("5", "slash", *"00003")
         await until(pilot, lambda: "1 items" in text_of(pilot) or "1 item" in text_of(pilot))
         assert "TASK-3" in text_of(pilot) and "TASK-4" not in text_of(pilot)
@@ -97,7 +97,7 @@ async def test_items_are_filtered_by_state_and_by_words(tmp_path: Path) -> None:
         await pilot.press("escape", "slash", "escape")
         await until(pilot, lambda: "TASK-4" in text_of(pilot))
         await pilot.click("SectionTabs", offset=(12, 0))
-        assert "No item is like this." in text_of(pilot)
+        await until(pilot, lambda: "No item is like this." in text_of(pilot))
 
 
 async def test_a_state_changes_as_it_happens(tmp_path: Path) -> None:
@@ -130,11 +130,11 @@ async def test_an_item_tells_everything_about_itself(tmp_path: Path) -> None:
             assert "✓ done" in text and "Needed by  ✓ TASK-2 Module item00002" in text
             assert "• item00001.name() returns item00001" in text
             await pilot.press("2")
-            assert "Wrote item00001 and its test." in text_of(pilot)
+            await until(pilot, lambda: sees(pilot, "Wrote item00001 and its test."))
             await pilot.press("right")
-            assert "✓ passed" in text_of(pilot) and "$ python3 verify.py" in text_of(pilot)
+            await until(pilot, lambda: sees(pilot, "✓ passed", "$ python3 verify.py"))
             await pilot.press("d")
-            assert '5 +     return "item00001"' in text_of(pilot)
+            await until(pilot, lambda: sees(pilot, '5 +     return "item00001"'))
             await pilot.press("5", "enter")
             await until(pilot, lambda: isinstance(pilot.app.screen, SessionPage))
             await until(pilot, lambda: "Write  item00001.py +5" in text_of(pilot))

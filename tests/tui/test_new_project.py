@@ -51,6 +51,8 @@ async def asked(
         screen.guard = Guard(clock or partial(next, count(step=2.0)))
         app.push_screen(screen, app.results.append)
         await until(pilot, lambda: screen.is_mounted and folder_of(screen))
+        # The folder is still being checked, and what comes of that is told in the place of what was told before.
+        await app.workers.wait_for_complete()
         await pilot.pause()
         yield app, screen, pilot
 
