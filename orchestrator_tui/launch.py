@@ -17,7 +17,7 @@ from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.whereabouts import read_whereabouts
 from orchestrator_tui.console import pick, status, stepping, tracker, workers
-from orchestrator_tui.console.given_limits import limit_changes
+from orchestrator_tui.console.given_changes import given_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.past import Past, stop_each
@@ -306,7 +306,7 @@ def _directory(invocation: cli.StartProject, given: Launch) -> str | None:
 async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front) -> int:
     async with compose.open_client(given) as engine:
         project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
-        for change in limit_changes(project.id, given.overrides):
+        for change in given_changes(project.id, given.overrides):
             await engine.submit(change)
         answer = None
         if invocation.approve or invocation.changes is not None:

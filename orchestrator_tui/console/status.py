@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported, ProjectMoved
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
+from orchestrator_tui.domain.priority import own_priority
 from orchestrator_tui.domain.records import Project, ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, hidden
@@ -50,6 +51,7 @@ def detail(
         ("Phase", standing.phase_of(overview)),
         ("Progress", standing.progress(overview)),
         *((("Owner", words.one_line(project.created_by, 60)),) if project.created_by else ()),
+        *((("Priority", str(urgent)),) if (urgent := own_priority(project)) is not None else ()),
         *((("Waiting", waiting),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
@@ -181,6 +183,7 @@ def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = Non
         "current_phase": project.current_phase.value if project.current_phase else None,
         "rehearsal": project.rehearsal,
         "created_by": project.created_by,
+        "priority": own_priority(project),
         "directory": project.directory,
         "phases": [_phase_json(overview, name, at) for name in PHASE_ORDER],
         "items": {"done": items.done, "total": items.total},

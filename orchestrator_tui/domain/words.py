@@ -12,6 +12,7 @@ from orchestrator_tui.domain.events import (
     InstructionTaken,
     MergeProgressed,
     PermissionChanged,
+    PrioritySet,
     SeatAwaited,
 )
 from orchestrator_tui.domain.records import Usage, WorkerRecord
@@ -112,6 +113,11 @@ def seat_awaited(event: SeatAwaited) -> str:
     """That a session waits to be at work."""
     item = f" for {event.work_item_key}" if event.work_item_key else ""
     return f"{title(event.role)}{item} waits for {seat(event.scope, event.most)} to end"
+
+
+def priority_set(event: PrioritySet) -> str:
+    """That somebody changed how urgent a project is."""
+    return f"priority of the project: {event.new} (was {event.old})"
 
 
 NO_WORKER = "No worker is there. Where cluster.enabled is set, orchestrator-tui --worker is one."

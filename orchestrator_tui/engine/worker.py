@@ -21,7 +21,6 @@ from orchestrator_tui.domain.errors import (
     LeaseLost,
     OrchestratorError,
     ProjectNotFound,
-    SettingsError,
     StaleState,
     StoreUnavailable,
 )
@@ -278,12 +277,7 @@ class Worker:
         except ProjectNotFound:
             # It was deleted meanwhile.
             return
-        try:
-            priority = self._cluster.priority_of(project)
-        except SettingsError:
-            # Whoever takes it tells what is wrong with its settings; others are not kept from their turn.
-            priority = 0
-        await self._cluster.queue.put(project_id, priority)
+        await self._cluster.queue.put(project_id, self._cluster.priority_of(project))
 
     async def _judged(self, one: Wanted) -> Wanted:
         """A lease whose owner was silent for too long is over, for everybody: who follows may be another worker."""

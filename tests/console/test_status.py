@@ -122,6 +122,7 @@ def test_json_of_a_project_has_the_agreed_fields() -> None:
         "current_phase": "architecture",
         "rehearsal": False,
         "created_by": "",
+        "priority": None,
         "directory": "/w/e-commerce",
         "items": {"done": 0, "total": 0},
         "seats_awaited": 0,

@@ -10,6 +10,7 @@ from orchestrator_tui.domain import events, limit_words, standing, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is, elsewhere
+from orchestrator_tui.domain.priority import own_priority
 from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, one_line
@@ -108,6 +109,7 @@ def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) ->
         ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(_more(overview))),
         ("Phase", Text(standing.phase_of(overview))),
         ("Progress", Text(standing.progress(overview))),
+        *((("Priority", Text(str(urgent))),) if (urgent := own_priority(project)) is not None else ()),
         *((("Waiting", Text(waiting)),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", Text(one_line(project.directory, 1000))),
         (
