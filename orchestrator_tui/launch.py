@@ -41,7 +41,7 @@ from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview, permissions_of
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import clean
-from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.client import EngineClient, as_they_are
 
 Launched = cli.StartProject | cli.ContinueProject | cli.Aside
 
@@ -67,7 +67,7 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         raise ProjectNotFound(f"There is no project: {lost} does not exist.", hint=hint)
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_client(given) as engine:
-            overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
+            overviews = await as_they_are(engine, await pick.overviews(engine, invocation.reference))
             bounds = {
                 one.project.id: await engine.bounds(one.project.id)
                 for one in overviews

@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported, ProjectMoved
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER
 from orchestrator_tui.domain.priority import own_priority
 from orchestrator_tui.domain.records import Project, ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
@@ -155,9 +156,11 @@ def _in_full(text: str) -> list[str]:
 
 def how_to_go_on(overview: ProjectOverview, told: str, connect: str | None = None) -> list[str]:
     """The command that resumes a project, after the word `told`; nothing at a limit: by itself it would change nothing,
-    and what does was told with the pause."""
-    at_limit = (overview.project.status, overview.state.shutdown_reason) == (PipelineStatus.PAUSED, PauseReason.BUDGET)
-    return [] if at_limit else [f"{told}: {resume_command(overview.project, connect)}"]
+    and what does was told with the pause. Nothing either where another worker does it."""
+    is_paused, why = overview.project.status is PipelineStatus.PAUSED, overview.state.shutdown_reason
+    if is_paused and why in (PauseReason.BUDGET, WAITS_FOR_TAKEOVER):
+        return []
+    return [f"{told}: {resume_command(overview.project, connect)}"]
 
 
 def resume_command(project: Project, connect: str | None) -> str:

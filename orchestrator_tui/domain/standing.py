@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from orchestrator_tui.domain import words
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER
 from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus, RequestKind
 
@@ -59,6 +60,8 @@ def pause_problem(overview: ProjectOverview) -> str | None:
     """Why a project is paused that asks nothing; None for any other."""
     project, state = overview.project, overview.state
     if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
+        return None
+    if state.shutdown_reason == WAITS_FOR_TAKEOVER:
         return None
     phase = state.phases[project.current_phase] if project.current_phase else None
     if state.resumes_at is not None:

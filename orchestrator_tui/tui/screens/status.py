@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from orchestrator_tui.domain import events, limit_words, standing, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.limits import Bounds
-from orchestrator_tui.domain.ownership import as_it_is, elsewhere
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER, elsewhere
 from orchestrator_tui.domain.priority import own_priority
 from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, one_line
+from orchestrator_tui.engine.client import overview_as_it_is
 from orchestrator_tui.tui import costs, glyphs
 from orchestrator_tui.tui.columns import columns
 from orchestrator_tui.tui.context import Context
@@ -60,7 +61,7 @@ class StatusPage(LivePage):
 
     async def load(self) -> None:
         self._tracker = await self.context.client.tracker(self._project_id)
-        self._overview = as_it_is(await self.context.client.overview(self._project_id))
+        self._overview = await overview_as_it_is(self.context.client, self._project_id)
         self._bounds = await self.context.client.bounds(self._project_id)
         self.tell_head(f"Status · {self._overview.project.name}")
         self._repaint()
@@ -178,6 +179,8 @@ def _next(overview: ProjectOverview, keymap: Keymap, width: int, ink: Ink) -> li
         if request.kind is not RequestKind.APPROVAL:
             lines += _wrapped(one_line(request.body, 600), width, "")
         return [*lines, keys_line(ANSWERS[request.kind], keymap, ink)]
+    if overview.state.shutdown_reason == WAITS_FOR_TAKEOVER:
+        return [_hint("/workers", "shows who is there", ink)]
     if overview.project.status in standing.RESTING:
         problem = standing.pause_problem(overview)
         lines = _wrapped(one_line(problem, 600), width, ink("error")) if problem else []
