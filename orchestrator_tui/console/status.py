@@ -194,6 +194,7 @@ def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = Non
         "tokens": overview.total_usage.tokens,
         "waiting_for": _waiting_json(overview),
         "seats_awaited": len(overview.seats),
+        "folder_missing_on": list(overview.folder_missing_on),
         **(_bounds_json(bounds) if bounds else {}),
     }
 

@@ -401,6 +401,11 @@ class Roster(Protocol):
         """Have a worker drain. Raises KeyError when there is none of that id."""
         ...
 
+    async def misses(self, worker_id: str, project_id: str) -> None:
+        """A worker does not find the folder of a project, as is told with it for as long as it waits; nothing happens
+        when one of them is not known any more."""
+        ...
+
     async def wanted(self) -> Sequence[Wanted]:
         """Every project that waits for a worker or is said to be at work."""
         ...

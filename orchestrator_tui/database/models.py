@@ -402,6 +402,15 @@ class WorkerRow(Base):
     heartbeat: Mapped[datetime]
 
 
+class MissingFolderRow(Base):
+    """A worker does not find the folder of a project that waits to be run."""
+
+    __tablename__ = "missing_folders"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id", ondelete="CASCADE"), primary_key=True)
+
+
 class AgentSeatRow(Base):
     """A session that is at work, or waits to be, where the agents of an installation are limited. It counts only while
     `epoch` is that of its project's lease."""
@@ -448,4 +457,5 @@ api_audit = table_of(ApiAuditRow)
 account_limits = table_of(AccountLimitRow)
 webhook_places = table_of(WebhookPlaceRow)
 workers = table_of(WorkerRow)
+missing_folders = table_of(MissingFolderRow)
 agent_seats = table_of(AgentSeatRow)

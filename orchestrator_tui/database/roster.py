@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, exists, insert, literal, or_, select, update
 
 from orchestrator_tui.database.ledger import Read, Write
-from orchestrator_tui.database.models import pipeline_states, projects, workers
+from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, workers
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
@@ -53,6 +53,14 @@ class SqlRoster:
     async def workers(self) -> Sequence[WorkerRecord]:
         found: Sequence[WorkerRecord] = await self._read(_workers)
         return found
+
+    async def misses(self, worker_id: str, project_id: str) -> None:
+        known = missing_folders.c.project_id == project_id, missing_folders.c.worker_id == worker_id
+        missing = select(literal(project_id, projects.c.id.type), workers.c.id).where(
+            workers.c.id == worker_id, exists().where(projects.c.id == project_id), ~exists().where(*known)
+        )
+        async with self._write() as runner:
+            await runner.run(insert(missing_folders).from_select(["project_id", "worker_id"], missing))
 
     async def wanted(self) -> Sequence[Wanted]:
         found: Sequence[Wanted] = await self._read(_wanted)

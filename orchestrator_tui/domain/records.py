@@ -537,7 +537,8 @@ class SyncState:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectOverview:
     """All a front end needs to draw one project: state, money per phase, items, what waits for a person, the sessions
-    at work (`running`), and those that wait for agents of others to end (`seats`)."""
+    at work (`running`), and those that wait for agents of others to end (`seats`). While it waits for a worker
+    `folder_missing_on` names those that do not find its folder."""
 
     project: Project
     state: PipelineState
@@ -546,6 +547,7 @@ class ProjectOverview:
     waiting_for: InputRequest | None
     running: tuple[SessionLog, ...] = ()
     seats: tuple[SeatWait, ...] = ()
+    folder_missing_on: tuple[str, ...] = ()
 
     @property
     def total_usage(self) -> Usage:

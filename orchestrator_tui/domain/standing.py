@@ -13,6 +13,7 @@ WAITS_FOR = {
     RequestKind.PERMISSION: "awaiting permission",
     RequestKind.ERROR_DECISION: "awaiting a decision",
 }
+SHARE_IT = 'Share the workspace among all workers, under the same path, or set workspace.sync = "git".'
 RESTING = frozenset({PipelineStatus.STOPPED, PipelineStatus.FAILED, PipelineStatus.PAUSED})
 
 
@@ -44,6 +45,9 @@ def reason(overview: ProjectOverview) -> str:
 
 def waits_for(overview: ProjectOverview) -> str:
     """What a project waits for that is neither a person nor a time: a worker, or others to end; "" when nothing."""
+    if overview.folder_missing_on:
+        workers = ", ".join(words.one_line(name, 60) for name in overview.folder_missing_on)
+        return f"a worker that finds its folder, which these do not: {workers}. {SHARE_IT}"
     return "a worker to take it up" if overview.state.queued_at is not None else seats(overview)
 
 

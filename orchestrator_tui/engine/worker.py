@@ -26,6 +26,7 @@ from orchestrator_tui.domain.errors import (
 )
 from orchestrator_tui.domain.first import first_of
 from orchestrator_tui.domain.records import PipelineState, Wanted, WorkerRecord
+from orchestrator_tui.domain.standing import SHARE_IT
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.cluster import AT_WORK, Cluster
 from orchestrator_tui.engine.rest import Bell
@@ -179,13 +180,14 @@ class Worker:
             if not await self._has_others():
                 await self._give_up(project_id, error)
                 return
+            await self._store.roster.misses(self.record.id, project_id)
             self._stands_back_until = time.monotonic() + STANDS_BACK * self._options.heartbeat_seconds
             if project_id not in self._not_here:
                 logger.warning("%s is left to other workers: %s", project_id, error.message)
                 told = events.ErrorOccurred(
                     title=error.title,
                     message=f"The worker {self.record.name} cannot run it: {error.message}",
-                    hint="It waits for another worker. All of them need the workspace, under the same path.",
+                    hint=f"It waits for another worker. {SHARE_IT}",
                 )
                 # Somebody may have deleted it.
                 with suppress(OrchestratorError, KeyError):

@@ -9,6 +9,7 @@ import pytest
 from orchestrator_tui.cluster.queue import ProcrastinateQueue
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.console.status import detail
 from orchestrator_tui.database import pipeline_writes
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
@@ -216,9 +217,14 @@ async def test_a_project_whose_folder_a_worker_does_not_have_waits_for_one_that_
                 await asyncio.sleep(0.05)
             await front.submit(ResumeProject(project_id=run.project_id))
             await run.until(lambda event: len(run.all(events.ErrorOccurred)) == 2)
-            assert (await front.overview(run.project_id)).state.queued_at is not None
+            waiting = await front.overview(run.project_id)
+            assert waiting.state.queued_at is not None
+            names = sorted((one.worker.record.name, two.worker.record.name))
+            assert list(waiting.folder_missing_on) == names
+            assert f"which these do not: {', '.join(names)}. Share the workspace" in "".join(detail(waiting, now()))
             moved(away, folder.name)
             await until_completed(run)
+            assert (await front.overview(run.project_id)).folder_missing_on == ()
     told = [event.message for event in run.all(events.ErrorOccurred)]
     for worker in (one.worker, two.worker):
         assert any(worker.record.name in message for message in told)

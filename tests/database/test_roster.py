@@ -81,3 +81,25 @@ async def test_only_the_wait_that_was_seen_is_ended(store: SqlStore, project: Pr
         assert not await unit.unqueue_project(project.id, since=seen - timedelta(seconds=1))
         assert await unit.unqueue_project(project.id, since=seen)
         assert not await unit.unqueue_project(project.id)
+
+
+async def test_which_workers_miss_the_folder_of_a_project_is_told_while_it_waits(
+    store: SqlStore, project: Project
+) -> None:
+    one, other = worker(), worker(name="another-8")
+    for joining in (one, other):
+        await store.roster.join(joining)
+    for missing in (one.id, other.id, other.id, new_id()):
+        await store.roster.misses(missing, project.id)
+    await store.roster.misses(one.id, new_id())
+    assert (await store.overview(project.id)).folder_missing_on == ("another-8", "box-7")
+    await store.roster.leave(other.id)
+    assert (await store.overview(project.id)).folder_missing_on == ("box-7",)
+    async with store.transaction() as unit:
+        await unit.take_lease(project.id, OWNER)
+    assert (await store.overview(project.id)).folder_missing_on == ()
+    await store.roster.misses(one.id, project.id)
+    async with store.transaction() as unit:
+        await unit.queue_project(project.id)
+        await unit.unqueue_project(project.id)
+    assert (await store.overview(project.id)).folder_missing_on == ()

@@ -33,6 +33,7 @@ ANSWERS = {
 
 LABEL_CELLS = 15
 
+WAITING = "Waiting"
 PRETENDED = "  rehearsal: pretended, you pay 0"
 
 
@@ -85,7 +86,9 @@ def status_lines(
 ) -> list[Text]:
     """The page, laid out for so many cells."""
     next_step = _next(overview, keymap, width, ink)
-    facts = [_fact(name, value, ink) for name, value in _facts(overview, bounds, at, ink)]
+    facts: list[Text] = []
+    for name, value in _facts(overview, bounds, at, ink):
+        facts += _whole_fact(name, value, width, ink) if name == WAITING else [_fact(name, value, ink)]
     facts += [line for name, value in _tracker_facts(tracker, at, ink) for line in _whole_fact(name, value, width, ink)]
     return [Text(), *next_step, Text(), *facts, Text(), *_phases(overview, at, width, ink)]
 
@@ -111,7 +114,7 @@ def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) ->
         ("Phase", Text(standing.phase_of(overview))),
         ("Progress", Text(standing.progress(overview))),
         *((("Priority", Text(str(urgent))),) if (urgent := own_priority(project)) is not None else ()),
-        *((("Waiting", Text(waiting)),) if (waiting := standing.waits_for(overview)) else ()),
+        *(((WAITING, Text(waiting)),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", Text(one_line(project.directory, 1000))),
         (
             "Spent",
