@@ -190,7 +190,7 @@ async def _use_workers(invocation: cli.UseWorkers, engine: EngineClient) -> str:
     found = await engine.workers()
     if invocation.options.json:
         return json.dumps({"type": "workers", "workers": to_plain(found)}, ensure_ascii=False) + "\n"
-    return "\n".join(workers.lines(found, now())) + "\n"
+    return "\n".join(workers.lines(found)) + "\n"
 
 
 def _folder(invocation: cli.ImportFolder, given: Launch) -> Path:

@@ -158,7 +158,7 @@ class Run:
 
     async def _is_taken_over(self) -> bool:
         """Whether there are workers: one of them takes up what another has left."""
-        return takes_over(await self._engine.workers(), now())
+        return takes_over(await self._engine.workers())
 
     async def _show(self, recorded: Recorded) -> None:
         before, self._state = self._state, fold(self._state, recorded)

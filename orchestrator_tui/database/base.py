@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from orchestrator_tui.domain.events import Event, Recorded
@@ -389,8 +389,8 @@ class Roster(Protocol):
 
     async def leave(self, worker_id: str) -> None: ...
 
-    async def forget(self, before: datetime) -> None:
-        """Take out the workers that were silent since before then."""
+    async def forget(self, silent: timedelta) -> None:
+        """Take out the workers that were silent for longer."""
         ...
 
     async def workers(self) -> Sequence[WorkerRecord]:

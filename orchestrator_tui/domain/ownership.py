@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 
 from orchestrator_tui.domain import owner, words
-from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.records import PhaseState, ProjectOverview, WorkerRecord
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus
 
@@ -39,12 +38,12 @@ def as_it_is(overview: ProjectOverview, workers: Iterable[WorkerRecord] = ()) ->
 
 def why_left(workers: Iterable[WorkerRecord]) -> str:
     """Why a project rests whose process is gone, with these workers."""
-    return WAITS_FOR_TAKEOVER if takes_over(workers, now()) else ITS_PROCESS_IS_GONE
+    return WAITS_FOR_TAKEOVER if takes_over(workers) else ITS_PROCESS_IS_GONE
 
 
-def takes_over(workers: Iterable[WorkerRecord], moment: datetime) -> bool:
+def takes_over(workers: Iterable[WorkerRecord]) -> bool:
     """Whether there is a worker that takes up what another has left."""
-    return any(not (one.draining or words.is_silent(one, moment) or owner.is_gone(one.process)) for one in workers)
+    return any(not (one.draining or words.is_silent(one) or owner.is_gone(one.process)) for one in workers)
 
 
 def is_dead(name: str | None, status: PipelineStatus) -> bool:

@@ -197,7 +197,8 @@ class WorkerRecord:
         process: its name as an owner of projects. concurrency: how many it runs at the same time.
         draining: it takes no more, and hands over what it has.
         load: runnable processes for each core of its machine, over the last minute.
-        heartbeat: when it last said that it is there.
+        heartbeat: when it last said that it is there; by the clock of the database, as clocks of two hosts may differ.
+        silent_seconds: how long that was ago by the same clock when this was read.
     """
 
     id: str
@@ -208,6 +209,7 @@ class WorkerRecord:
     started_at: datetime
     heartbeat: datetime
     draining: bool = False
+    silent_seconds: float = 0.0
     projects: tuple[RunByWorker, ...] = ()
 
 

@@ -247,7 +247,7 @@ class Worker:
         draining = await self._store.roster.beat(self.record.id, load)
         if draining is None:
             self.record = replace(self.record, load=load, heartbeat=now(), draining=self._draining.is_set())
-            await self._store.roster.forget(now() - REMEMBERED)
+            await self._store.roster.forget(REMEMBERED)
             # Last: until it is there, all of this is done again.
             await self._cluster.queue.join()
             await self._store.roster.join(self.record)

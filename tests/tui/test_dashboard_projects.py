@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -10,7 +9,6 @@ from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.console.status import how_to_go_on
 from orchestrator_tui.domain import words
-from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
 from orchestrator_tui.engine.client import as_they_are
@@ -126,7 +124,7 @@ async def test_a_project_whose_worker_was_killed_waits_for_another_as_long_as_th
     async with board(tmp_path / "home") as it, running_elsewhere(tmp_path / "home", "far") as program:
         await it.shows("far", "running", "analyst")
         assert isinstance(it.client, LocalEngine)
-        other, roster = replace(worker("other-7"), heartbeat=now()), it.client._store.roster
+        other, roster = worker("other-7"), it.client._store.roster
         await roster.join(other)
         program.kill()
         await it.shows("● paused", "waits to be taken over by another worker")
