@@ -406,8 +406,9 @@ class Roster(Protocol):
         when one of them is not known any more."""
         ...
 
-    async def wanted(self) -> Sequence[Wanted]:
-        """Every project that waits for a worker or is said to be at work."""
+    async def wanted(self, *, after: int = 0, waiting: int = 1000) -> Sequence[Wanted]:
+        """Every project that is said to be at work, and of those that wait for a worker the first `waiting` with a
+        number above `after`, in order of number."""
         ...
 
     async def lapse(self, seen: Wanted) -> None:

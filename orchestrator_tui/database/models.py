@@ -95,7 +95,15 @@ class ProjectRow(Base):
 
 class PipelineStateRow(Base):
     __tablename__ = "pipeline_states"
-    __table_args__ = (Index("idx_pipeline_states_project", "project_id", unique=True),)
+    __table_args__ = (
+        Index("idx_pipeline_states_project", "project_id", unique=True),
+        Index(
+            "idx_pipeline_states_queued",
+            "queued_at",
+            postgresql_where=text("queued_at IS NOT NULL"),
+            sqlite_where=text("queued_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[Id]
     project_id: Mapped[ProjectId]

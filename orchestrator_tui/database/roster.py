@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, literal, or_, select, update
+from sqlalchemy import String, cast, delete, exists, insert, literal, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -17,6 +17,7 @@ from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
 from orchestrator_tui.domain.statuses import PipelineStatus
 
+_STATUSES = {status.value: status for status in PipelineStatus}
 _AT_WORK = (PipelineStatus.RUNNING.value, PipelineStatus.STOPPING.value)
 
 
@@ -82,8 +83,8 @@ class SqlRoster:
         async with self._write() as runner:
             await runner.run(insert(missing_folders).from_select(["project_id", "worker_id"], missing))
 
-    async def wanted(self) -> Sequence[Wanted]:
-        found: Sequence[Wanted] = await self._read(_wanted)
+    async def wanted(self, *, after: int = 0, waiting: int = 1000) -> Sequence[Wanted]:
+        found: Sequence[Wanted] = await self._read(lambda runner: _wanted(runner, after, waiting))
         return found
 
     async def lapse(self, seen: Wanted) -> None:
@@ -125,20 +126,33 @@ async def _workers(runner: Runner) -> Sequence[WorkerRecord]:
     ]
 
 
-async def _wanted(runner: Runner) -> Sequence[Wanted]:
+async def _wanted(runner: Runner, after: int, waiting: int) -> Sequence[Wanted]:
     column = pipeline_states.c
-    query = (
-        select(
-            column.project_id,
-            projects.c.status,
-            column.queued_at,
-            column.owner,
-            column.epoch,
-            column.heartbeat,
-            column.lapsed,
+    query = select(
+        # As text already by the database: in a large installation every worker reads thousands all the time.
+        cast(column.project_id, String),
+        projects.c.status,
+        projects.c.number,
+        column.queued_at,
+        column.owner,
+        column.epoch,
+        column.heartbeat,
+        column.lapsed,
+    ).select_from(pipeline_states.join(projects))
+    at_work = projects.c.status.in_(_AT_WORK)
+    in_line = query.where(~at_work, column.queued_at.is_not(None), projects.c.number > after)
+    found = [*await runner.run(query.where(at_work))]
+    found += await runner.run(in_line.order_by(projects.c.number).limit(waiting))
+    return [
+        Wanted(
+            project_id=project_id,
+            status=_STATUSES[status],
+            number=number,
+            queued_at=queued_at,
+            owner=owner,
+            epoch=epoch,
+            heartbeat=heartbeat,
+            lapsed=lapsed,
         )
-        .select_from(pipeline_states.join(projects))
-        .where(or_(projects.c.status.in_(_AT_WORK), column.queued_at.is_not(None)))
-        .order_by(projects.c.number)
-    )
-    return [Wanted(**{**row._mapping, "status": PipelineStatus(row.status)}) for row in await runner.run(query)]
+        for project_id, status, number, queued_at, owner, epoch, heartbeat, lapsed in found
+    ]

@@ -219,6 +219,7 @@ class Wanted:
 
     project_id: str
     status: PipelineStatus
+    number: int
     queued_at: datetime | None
     owner: str | None
     epoch: int

@@ -39,6 +39,10 @@ STANDS_BACK = 2
 PUT_AGAIN_SECONDS = 10.0
 """How long a project that waits is left in peace after it was put into the queue from here."""
 
+WAITING_AT_ONCE = 20
+"""Of the projects that wait, so many are looked at with a heartbeat, the others with the next ones: nearly all of them
+are in the queue, and to find that out costs more than all the rest of a look."""
+
 REMEMBERED = timedelta(hours=1)
 """How long a worker that fell silent is still told of."""
 
@@ -70,6 +74,7 @@ class Worker:
         self._draining = asyncio.Event()
         self._jobs = set[asyncio.Task[None]]()
         self._put_at: dict[str, float] = {}
+        self._seen_to = 0
         self._not_here = set[str]()
         self._stands_back_until = -math.inf
 
@@ -258,7 +263,9 @@ class Worker:
 
     async def _look_around(self) -> None:
         """Put back what others left: the jobs of workers that are gone, and projects that nobody runs."""
-        wanted = await self._store.roster.wanted()
+        wanted = await self._store.roster.wanted(after=self._seen_to, waiting=WAITING_AT_ONCE)
+        waiting = [one.number for one in wanted if one.status not in AT_WORK]
+        self._seen_to = waiting[-1] if len(waiting) == WAITING_AT_ONCE else 0
         self._silence.look(wanted)
         left = [one for one in [await self._judged(one) for one in wanted] if self._is_left(one)]
         # After that: whoever gets such a job finds the lease of its project lapsed.
@@ -268,8 +275,7 @@ class Worker:
             if one.status in AT_WORK or moment - self._put_at.get(one.project_id, -math.inf) >= PUT_AGAIN_SECONDS:
                 await self._put(one.project_id)
                 self._put_at[one.project_id] = moment
-        waiting = {one.project_id for one in left}
-        self._put_at = {project_id: at for project_id, at in self._put_at.items() if project_id in waiting}
+        self._put_at = {one: at for one, at in self._put_at.items() if moment - at < PUT_AGAIN_SECONDS}
         if revived or left:
             self._bell.ring()
 

@@ -9,6 +9,7 @@ from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.records import Project, RunByWorker, WorkerRecord
 from orchestrator_tui.domain.statuses import PipelineStatus
+from tests.conftest import make_project
 
 OWNER = "process 7 on box since 1"
 
@@ -125,3 +126,17 @@ async def test_which_workers_miss_the_folder_of_a_project_is_told_while_it_waits
         await unit.queue_project(project.id)
         await unit.unqueue_project(project.id)
     assert (await store.overview(project.id)).folder_missing_on == ()
+
+
+async def test_those_that_wait_are_told_in_parts_and_those_at_work_each_time(store: SqlStore) -> None:
+    made = [await make_project(store, f"p{number}") for number in range(5)]
+    async with store.transaction() as unit:
+        for one in made[1:]:
+            await unit.queue_project(one.id)
+        await unit.set_pipeline_status(made[0].id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+    told = [await store.roster.wanted(after=after, waiting=2) for after in (0, made[2].number, made[4].number)]
+    assert [[one.project_id for one in part] for part in told] == [
+        [made[0].id, made[1].id, made[2].id],
+        [made[0].id, made[3].id, made[4].id],
+        [made[0].id],
+    ]

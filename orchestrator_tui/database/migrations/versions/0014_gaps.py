@@ -1,4 +1,4 @@
-"""Which workers do not find the folder of a project that waits."""
+"""Which projects wait is found at once, however many rest; which workers do not find the folder of one."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +24,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("project_id", "worker_id", name=op.f("pk_missing_folders")),
     )
+    waits = sa.text("queued_at IS NOT NULL")
+    op.create_index(
+        "idx_pipeline_states_queued", "pipeline_states", ["queued_at"], postgresql_where=waits, sqlite_where=waits
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("idx_pipeline_states_queued", table_name="pipeline_states")
     op.drop_table("missing_folders")
