@@ -54,12 +54,18 @@ SESSION_LOGS = """
     WHERE number BETWEEN $1 AND $2
 """
 
+KEPT = """
+    UPDATE projects SET spent_usd = 0.25 * $3::int, spent_tokens = 4 * $3::int, spent_sessions = $3::int
+    WHERE number BETWEEN $1 AND $2
+"""
+
 
 async def fill(connection: "asyncpg.Connection", begin: int, end: int) -> None:
     """Projects of these numbers, like the first one."""
     await connection.execute(PROJECTS, begin, end)
     await connection.execute(STATES, begin, end)
     await connection.execute(SESSION_LOGS, begin, end, SESSIONS, TODAY)
+    await connection.execute(KEPT, begin, end, SESSIONS)
     await connection.execute("VACUUM ANALYZE")
 
 

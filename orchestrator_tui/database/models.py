@@ -89,6 +89,10 @@ class ProjectRow(Base):
     rehearsal: Mapped[bool] = mapped_column(server_default=false())
     config: Mapped[dict[str, Any]]
     created_by: Mapped[Prose] = mapped_column(server_default=text("''"))
+    # What its ended sessions have used together: to sum all sessions of all projects of an owner takes too long.
+    spent_usd: Mapped[float] = mapped_column(server_default=text("0"))
+    spent_tokens: Mapped[Count] = mapped_column(server_default=text("0"))
+    spent_sessions: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -228,7 +232,11 @@ class PhaseOutputRow(Base):
 
 class SessionLogRow(Base):
     __tablename__ = "session_logs"
-    __table_args__ = (one_of("status", AgentStatus), UniqueConstraint("project_id", "session_number"))
+    __table_args__ = (
+        one_of("status", AgentStatus),
+        UniqueConstraint("project_id", "session_number"),
+        Index(None, "ended_at"),
+    )
 
     id: Mapped[Id]
     project_id: Mapped[ProjectId]
