@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO := $(CURDIR)/.demo
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check format types contracts bench bench-tui bench-api bench-parallel bench-cluster crash-matrix fault-run container-test snapshots screenshots settings constraints clean
+.PHONY: demo test check format types contracts bench bench-tui bench-api bench-parallel bench-cluster bench-looks crash-matrix fault-run container-test snapshots screenshots settings constraints clean
 
 demo: $(VENV)/.runtime  ## An idea becomes a tested program, with a scripted model: no credentials, no cost.
 	@if [ -t 0 ] && [ -t 1 ]; then interactive=; else interactive=--no-interactive; fi; \
@@ -44,6 +44,9 @@ bench-cluster: $(VENV)/.dev  ## Projects finished a minute by 1, 2 and 3 workers
 
 fault-run: $(VENV)/.dev  ## Three workers killed and frozen, the database restarted and frozen, at random; FAULTS="--projects 2 --faults 5" is a small one.
 	$(BIN)/python -m tests.cluster $(FAULTS)
+
+bench-looks: $(VENV)/.dev  ## What a worker's look and the sums of an owner cost with 1,000 and 10,000 projects.
+	$(BIN)/python -m benchmarks.looks
 
 bench-api: $(VENV)/.dev  ## The server's: requests beside a bare handler, events to many streams, many projects at once.
 	$(BIN)/python -m benchmarks.api

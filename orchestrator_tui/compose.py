@@ -55,6 +55,7 @@ from orchestrator_tui.engine.instructions import settle
 from orchestrator_tui.engine.liaison import Liaison
 from orchestrator_tui.engine.mirror import Mirror
 from orchestrator_tui.engine.pipeline import Pipeline, PipelineParts
+from orchestrator_tui.engine.priority import priority_of
 from orchestrator_tui.engine.recovery import Pauses
 from orchestrator_tui.engine.run import Run
 from orchestrator_tui.engine.runs import Runs
@@ -201,7 +202,7 @@ async def open_service(
             open_tracker=house.open_tracker,
             hide=read_secrets(launch.environ).mask_tokens,
         )
-        cluster = await open_cluster(launch, store) if settings.cluster.enabled else None
+        cluster = await open_cluster(settings, store) if settings.cluster.enabled else None
         how = RunOptions(
             end_leftovers=partial(_end_leftovers, launch.paths),
             account_of=lambda project: runtimes.account_of(rehearsal=project.rehearsal),
@@ -305,7 +306,7 @@ class _House:
                 log=log,
                 places=self._places
                 if self._seats is None
-                else RunSeats(self._seats, store, lease, settings.cluster.priority),
+                else RunSeats(self._seats, store, lease, partial(priority_of, settings=settings)),
                 words=Words(
                     reask=lambda errors: render("common", "invalid_answer", errors=errors),
                     say=say,

@@ -17,7 +17,7 @@ from orchestrator_tui.adapters.review import InputEnded
 from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.whereabouts import read_whereabouts
 from orchestrator_tui.console import pick, status, stepping, tracker, workers
-from orchestrator_tui.console.given_limits import limit_changes
+from orchestrator_tui.console.given_changes import given_changes
 from orchestrator_tui.console.interrupts import INTERRUPTED, Interrupts
 from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.past import Past, stop_each
@@ -41,7 +41,7 @@ from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview, permissions_of
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import clean
-from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.client import EngineClient, as_they_are
 
 Launched = cli.StartProject | cli.ContinueProject | cli.Aside
 
@@ -67,7 +67,7 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         raise ProjectNotFound(f"There is no project: {lost} does not exist.", hint=hint)
     if isinstance(invocation, cli.ShowStatus):
         async with compose.open_client(given) as engine:
-            overviews = [as_it_is(one) for one in await pick.overviews(engine, invocation.reference)]
+            overviews = await as_they_are(engine, await pick.overviews(engine, invocation.reference))
             bounds = {
                 one.project.id: await engine.bounds(one.project.id)
                 for one in overviews
@@ -190,7 +190,7 @@ async def _use_workers(invocation: cli.UseWorkers, engine: EngineClient) -> str:
     found = await engine.workers()
     if invocation.options.json:
         return json.dumps({"type": "workers", "workers": to_plain(found)}, ensure_ascii=False) + "\n"
-    return "\n".join(workers.lines(found, now())) + "\n"
+    return "\n".join(workers.lines(found)) + "\n"
 
 
 def _folder(invocation: cli.ImportFolder, given: Launch) -> Path:
@@ -306,7 +306,7 @@ def _directory(invocation: cli.StartProject, given: Launch) -> str | None:
 async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front) -> int:
     async with compose.open_client(given) as engine:
         project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
-        for change in limit_changes(project.id, given.overrides):
+        for change in given_changes(project.id, given.overrides):
             await engine.submit(change)
         answer = None
         if invocation.approve or invocation.changes is not None:

@@ -3,23 +3,24 @@
 import os
 import socket
 from contextlib import AsyncExitStack
+from functools import partial
 
-from orchestrator_tui.config.launch import Launch
 from orchestrator_tui.config.loader import Settings
 from orchestrator_tui.config.settings import NO_LIMIT
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import SettingsError
-from orchestrator_tui.domain.records import Project, WorkerRecord
+from orchestrator_tui.domain.records import WorkerRecord
 from orchestrator_tui.engine.bus import Bus
 from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.heartbeat import BEATS
+from orchestrator_tui.engine.priority import priority_of
 from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.seats import SeatLimits, Seats
 from orchestrator_tui.engine.worker import Worker, WorkerOptions
 
 
-async def open_cluster(launch: Launch, store: SqlStore) -> Cluster:
+async def open_cluster(settings: Settings, store: SqlStore) -> Cluster:
     """The queue in the database, and how urgent a project is in it.
 
     Raises:
@@ -38,10 +39,7 @@ async def open_cluster(launch: Launch, store: SqlStore) -> Cluster:
         hint = 'Install it: pip install "orchestrator-tui[cluster]".'
         raise SettingsError("cluster.enabled needs the extra orchestrator-tui[cluster].", hint=hint) from error
 
-    def priority_of(project: Project) -> int:
-        return launch.settings(project.config.get("settings", {})).cluster.priority
-
-    return Cluster(queue=await open_queue(store), priority_of=priority_of)
+    return Cluster(queue=await open_queue(store), priority_of=partial(priority_of, settings=settings))
 
 
 async def open_seats(

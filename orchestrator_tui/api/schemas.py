@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from orchestrator_tui.domain.commands import COMMAND_TYPES
 from orchestrator_tui.domain.limits import Resource, Scope
+from orchestrator_tui.domain.priority import HIGHEST, LOWEST
 from orchestrator_tui.domain.statuses import Choice
 
 PROSE = frozenset({"idea", "markdown", "text"})
@@ -177,6 +178,14 @@ class Limit(Body):
     scope: Scope
     resource: Resource
     amount: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+
+
+class Priority(Body):
+    """How urgent a project is where it, or a session of it, waits for others; the highest goes first."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"priority": 10}]})
+
+    priority: Annotated[int, Field(ge=LOWEST, le=HIGHEST)]
 
 
 def _limited(name: str, annotation: Any) -> Any:

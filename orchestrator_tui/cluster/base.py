@@ -18,7 +18,7 @@ class WorkQueue(Protocol):
     """At most one job of a project waits in it, and at most one is at work. All methods raise StoreUnavailable."""
 
     async def put(self, project_id: str, priority: int = 0) -> None:
-        """Have some worker look at the project; nothing happens when one is to do so already."""
+        """Have some worker look at the project; nothing happens when one is to do so already, with this priority."""
         ...
 
     async def join(self) -> None:

@@ -66,9 +66,23 @@ class ProcrastinateQueue(WorkQueue):
         self._worker_id: int | None = None
 
     async def put(self, project_id: str, priority: int = 0) -> None:
+        if await self._added(project_id, priority):
+            return
+        for job in await self._jobs.list_jobs_async(status=Status.TODO.value, queueing_lock=project_id):
+            if job.id is None or job.priority == priority:
+                continue
+            # Whoever dies in between leaves a project that waits and has no job: any worker puts it there again.
+            if await self._jobs.cancel_job_by_id_async(job.id, delete_job=True):
+                await self._added(project_id, priority)
+
+    async def _added(self, project_id: str, priority: int) -> bool:
+        """Whether a job was put into the queue; False when one of the project waits there."""
         task = self._app.configure_task(TASK, queue=QUEUE, lock=project_id, queueing_lock=project_id, priority=priority)
-        with suppress(exceptions.AlreadyEnqueued):
+        try:
             await task.defer_async(**{PROJECT: project_id})
+        except exceptions.AlreadyEnqueued:
+            return False
+        return True
 
     async def join(self) -> None:
         await self._jobs.prune_stalled_workers(FORGOTTEN_SECONDS)

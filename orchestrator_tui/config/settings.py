@@ -22,6 +22,7 @@ from orchestrator_tui.config.webhooks import (
 )
 from orchestrator_tui.domain.limits import Resource, Scope
 from orchestrator_tui.domain.notices import Happening
+from orchestrator_tui.domain.priority import HIGHEST, LOWEST
 from orchestrator_tui.domain.statuses import Autonomy, Pattern, PhaseName
 
 
@@ -360,7 +361,7 @@ class ClusterSettings(Section):
     """Projects that one worker runs at the same time, unless --concurrency says otherwise."""
     max_agents: Agents = NO_LIMIT
     """Sessions at work at the same time in all processes that share the database, with or without workers."""
-    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    priority: Annotated[int, Field(ge=LOWEST, le=HIGHEST)] = 0
     """Of the projects that wait for a worker, and of the sessions that wait for an agent to end, those with the
     highest go first; kept with each project."""
     heartbeat_seconds: Annotated[float, Field(ge=0.1, le=60)] = 1.5

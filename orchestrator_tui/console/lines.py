@@ -102,6 +102,8 @@ def _said(before: ConsoleState, after: ConsoleState, event: events.Event) -> tup
             return (("the question needs no answer any more", Kind.QUIET),)
         case events.LimitSet():
             return ((limit_words.told(event), Kind.PLAIN),)
+        case events.PrioritySet():
+            return ((words.priority_set(event), Kind.PLAIN),)
         case events.LimitNear():
             return ((limit_words.told(event), Kind.WAITS),)
         case events.ErrorOccurred():

@@ -20,10 +20,10 @@ from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command, ResumeProject, StopProject
 from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
-from orchestrator_tui.domain.ownership import as_it_is
+from orchestrator_tui.domain.ownership import as_it_is, takes_over
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import PipelineStatus, RequestKind
-from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.client import EngineClient, overview_as_it_is
 
 BY = "console"
 RETRY_SECONDS = 2.0
@@ -158,8 +158,7 @@ class Run:
 
     async def _is_taken_over(self) -> bool:
         """Whether there are workers: one of them takes up what another has left."""
-        moment = now()
-        return any(not (one.draining or words.is_silent(one, moment)) for one in await self._engine.workers())
+        return takes_over(await self._engine.workers())
 
     async def _show(self, recorded: Recorded) -> None:
         before, self._state = self._state, fold(self._state, recorded)
@@ -287,7 +286,7 @@ class Run:
         while page := await self._engine.events(after_seq=self._state.seq, project_id=self._project_id):
             for recorded in page:
                 await self._show(recorded)
-        overview = as_it_is(await self._engine.overview(self._project_id))
+        overview = await overview_as_it_is(self._engine, self._project_id)
         artifacts = await self._engine.artifacts(self._project_id)
         tracker = await self._engine.tracker(self._project_id)
         await self._view.say(summary(overview, artifacts, self._state.commits, now(), items_at=tracker.link))

@@ -7,6 +7,8 @@ from typing import Any
 from orchestrator_tui.domain import limit_words, standing, words
 from orchestrator_tui.domain.events import ProjectImported, ProjectMoved
 from orchestrator_tui.domain.limits import Bounds, LimitUse, Spending
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER
+from orchestrator_tui.domain.priority import own_priority
 from orchestrator_tui.domain.records import Project, ProjectOverview
 from orchestrator_tui.domain.statuses import PHASE_ORDER, Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, hidden
@@ -50,6 +52,7 @@ def detail(
         ("Phase", standing.phase_of(overview)),
         ("Progress", standing.progress(overview)),
         *((("Owner", words.one_line(project.created_by, 60)),) if project.created_by else ()),
+        *((("Priority", str(urgent)),) if (urgent := own_priority(project)) is not None else ()),
         *((("Waiting", waiting),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", folder(overview)),
         ("Spent", words.spent(usage)),
@@ -153,9 +156,11 @@ def _in_full(text: str) -> list[str]:
 
 def how_to_go_on(overview: ProjectOverview, told: str, connect: str | None = None) -> list[str]:
     """The command that resumes a project, after the word `told`; nothing at a limit: by itself it would change nothing,
-    and what does was told with the pause."""
-    at_limit = (overview.project.status, overview.state.shutdown_reason) == (PipelineStatus.PAUSED, PauseReason.BUDGET)
-    return [] if at_limit else [f"{told}: {resume_command(overview.project, connect)}"]
+    and what does was told with the pause. Nothing either where another worker does it."""
+    is_paused, why = overview.project.status is PipelineStatus.PAUSED, overview.state.shutdown_reason
+    if is_paused and why in (PauseReason.BUDGET, WAITS_FOR_TAKEOVER):
+        return []
+    return [f"{told}: {resume_command(overview.project, connect)}"]
 
 
 def resume_command(project: Project, connect: str | None) -> str:
@@ -181,6 +186,7 @@ def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = Non
         "current_phase": project.current_phase.value if project.current_phase else None,
         "rehearsal": project.rehearsal,
         "created_by": project.created_by,
+        "priority": own_priority(project),
         "directory": project.directory,
         "phases": [_phase_json(overview, name, at) for name in PHASE_ORDER],
         "items": {"done": items.done, "total": items.total},
@@ -188,6 +194,7 @@ def as_json(overview: ProjectOverview, at: datetime, bounds: Bounds | None = Non
         "tokens": overview.total_usage.tokens,
         "waiting_for": _waiting_json(overview),
         "seats_awaited": len(overview.seats),
+        "folder_missing_on": list(overview.folder_missing_on),
         **(_bounds_json(bounds) if bounds else {}),
     }
 

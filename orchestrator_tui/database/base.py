@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from orchestrator_tui.domain.events import Event, Recorded
@@ -389,8 +389,8 @@ class Roster(Protocol):
 
     async def leave(self, worker_id: str) -> None: ...
 
-    async def forget(self, before: datetime) -> None:
-        """Take out the workers that were silent since before then."""
+    async def forget(self, silent: timedelta) -> None:
+        """Take out the workers that were silent for longer."""
         ...
 
     async def workers(self) -> Sequence[WorkerRecord]:
@@ -401,8 +401,14 @@ class Roster(Protocol):
         """Have a worker drain. Raises KeyError when there is none of that id."""
         ...
 
-    async def wanted(self) -> Sequence[Wanted]:
-        """Every project that waits for a worker or is said to be at work."""
+    async def misses(self, worker_id: str, project_id: str) -> None:
+        """A worker does not find the folder of a project, as is told with it for as long as it waits; nothing happens
+        when one of them is not known any more."""
+        ...
+
+    async def wanted(self, *, after: int = 0, waiting: int = 1000) -> Sequence[Wanted]:
+        """Every project that is said to be at work, and of those that wait for a worker the first `waiting` with a
+        number above `after`, in order of number."""
         ...
 
     async def lapse(self, seen: Wanted) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Table, insert
 
-from orchestrator_tui.database import rows
+from orchestrator_tui.database import rows, spending
 from orchestrator_tui.database.models import (
     input_requests,
     instructions,
@@ -53,6 +53,7 @@ class ImportWrites(PipelineWrites):
         await self._add(work_item_comments, [rows.comment_values(comment) for comment in dossier.comments])
         await self._add(phase_outputs, [rows.artifact_values(artifact) for artifact in dossier.artifacts])
         await self._add(session_logs, [rows.session_values(session) for session in dossier.sessions])
+        await spending.keep_spent(self._runner, given.id)
         await self._add(input_requests, [rows.request_values(request) for request in dossier.requests])
         await self._add(instructions, [rows.instruction_values(given) for given in dossier.instructions])
         return created

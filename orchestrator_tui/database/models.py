@@ -89,13 +89,25 @@ class ProjectRow(Base):
     rehearsal: Mapped[bool] = mapped_column(server_default=false())
     config: Mapped[dict[str, Any]]
     created_by: Mapped[Prose] = mapped_column(server_default=text("''"))
+    # What its ended sessions have used together: to sum all sessions of all projects of an owner takes too long.
+    spent_usd: Mapped[float] = mapped_column(server_default=text("0"))
+    spent_tokens: Mapped[Count] = mapped_column(server_default=text("0"))
+    spent_sessions: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
 
 class PipelineStateRow(Base):
     __tablename__ = "pipeline_states"
-    __table_args__ = (Index("idx_pipeline_states_project", "project_id", unique=True),)
+    __table_args__ = (
+        Index("idx_pipeline_states_project", "project_id", unique=True),
+        Index(
+            "idx_pipeline_states_queued",
+            "queued_at",
+            postgresql_where=text("queued_at IS NOT NULL"),
+            sqlite_where=text("queued_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[Id]
     project_id: Mapped[ProjectId]
@@ -220,7 +232,11 @@ class PhaseOutputRow(Base):
 
 class SessionLogRow(Base):
     __tablename__ = "session_logs"
-    __table_args__ = (one_of("status", AgentStatus), UniqueConstraint("project_id", "session_number"))
+    __table_args__ = (
+        one_of("status", AgentStatus),
+        UniqueConstraint("project_id", "session_number"),
+        Index(None, "ended_at"),
+    )
 
     id: Mapped[Id]
     project_id: Mapped[ProjectId]
@@ -402,6 +418,15 @@ class WorkerRow(Base):
     heartbeat: Mapped[datetime]
 
 
+class MissingFolderRow(Base):
+    """A worker does not find the folder of a project that waits to be run."""
+
+    __tablename__ = "missing_folders"
+
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True)
+    worker_id: Mapped[str] = mapped_column(ForeignKey("workers.id", ondelete="CASCADE"), primary_key=True)
+
+
 class AgentSeatRow(Base):
     """A session that is at work, or waits to be, where the agents of an installation are limited. It counts only while
     `epoch` is that of its project's lease."""
@@ -448,4 +473,5 @@ api_audit = table_of(ApiAuditRow)
 account_limits = table_of(AccountLimitRow)
 webhook_places = table_of(WebhookPlaceRow)
 workers = table_of(WorkerRow)
+missing_folders = table_of(MissingFolderRow)
 agent_seats = table_of(AgentSeatRow)

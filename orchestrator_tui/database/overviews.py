@@ -9,10 +9,12 @@ from orchestrator_tui.database import rows
 from orchestrator_tui.database.models import (
     agent_seats,
     input_requests,
+    missing_folders,
     pipeline_states,
     projects,
     session_logs,
     work_items,
+    workers,
 )
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import (
@@ -70,7 +72,7 @@ async def _overviews(runner: Runner, query: Select[Any]) -> Sequence[ProjectOver
     states = {row.project_id: rows.pipeline_state(row) for row in await runner.run(_states(ids))}
     usage, items = await _usage(runner, ids), await _items(runner, ids)
     waiting, running = await _waiting(runner, ids), await _running(runner, ids)
-    seats = await _seats(runner, ids)
+    seats, missing = await _seats(runner, ids), await _missing(runner, ids)
 
     def overview(project: Project) -> ProjectOverview:
         return ProjectOverview(
@@ -81,6 +83,7 @@ async def _overviews(runner: Runner, query: Select[Any]) -> Sequence[ProjectOver
             waiting_for=waiting.get(project.id),
             running=tuple(running.get(project.id, ())),
             seats=tuple(seats.get(project.id, ())),
+            folder_missing_on=tuple(missing.get(project.id, ())),
         )
 
     return [overview(project) for project in found]
@@ -165,4 +168,18 @@ async def _seats(runner: Runner, ids: Ids) -> Mapping[str, Sequence[SeatWait]]:
         scope = SeatScope(row.awaits)
         most = row.most if scope is SeatScope.INSTALLATION else row.most_here
         found.setdefault(row.project_id, []).append(SeatWait(id=row.id, scope=scope, most=most))
+    return found
+
+
+async def _missing(runner: Runner, ids: Ids) -> Mapping[str, Sequence[str]]:
+    """The workers, by name, that do not find a project's folder."""
+    query = (
+        select(missing_folders.c.project_id, workers.c.name)
+        .join(workers, workers.c.id == missing_folders.c.worker_id)
+        .where(missing_folders.c.project_id.in_(ids))
+        .order_by(workers.c.name)
+    )
+    found: dict[str, list[str]] = {}
+    for row in await runner.run(query):
+        found.setdefault(row.project_id, []).append(row.name)
     return found

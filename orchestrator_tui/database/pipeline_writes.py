@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 
 from orchestrator_tui.database import rows
-from orchestrator_tui.database.models import pipeline_states, projects, tracker_syncs
+from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, tracker_syncs
 from orchestrator_tui.database.queries import pipeline_query
 from orchestrator_tui.database.writes import Writes
 from orchestrator_tui.domain.clock import new_id, now
@@ -185,6 +185,7 @@ class PipelineWrites(Writes):
         gone = over is not None and (over.epoch, over.heartbeat) == (state.epoch, state.heartbeat)
         if state.owner not in (None, owner) and not gone:
             raise AlreadyOwned(state.owner or "")
+        await self._forget_missing_folders(project_id)
         moment, epoch = now(), state.epoch + 1
         await self._set_state(
             project_id,
@@ -236,7 +237,12 @@ class PipelineWrites(Writes):
         if queued_at is None or (since is not None and queued_at != since):
             return False
         await self._set_state(project_id, queued_at=None, updated_at=now())
+        await self._forget_missing_folders(project_id)
         return True
+
+    async def _forget_missing_folders(self, project_id: str) -> None:
+        """Nobody waits any more for a worker that has the project's folder."""
+        await self._runner.run(delete(missing_folders).where(missing_folders.c.project_id == project_id))
 
     async def request_stop(self, project_id: str, owner: str) -> bool:
         state = await self.pipeline(project_id)

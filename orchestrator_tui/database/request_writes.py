@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from orchestrator_tui.database import rows
+from orchestrator_tui.database import rows, spending
 from orchestrator_tui.database.models import account_limits, input_requests, phase_outputs, session_logs
 from orchestrator_tui.database.queries import get_request
 from orchestrator_tui.database.writes import Writes, upsert_into
@@ -40,10 +40,12 @@ class RequestWrites(Writes):
         return session
 
     async def end_session(self, session: SessionLog) -> None:
+        await self._keep_others_out(session.project_id)
         values = {name: value for name, value in rows.session_values(session).items() if name not in _IDENTITY}
         ended = await self._runner.run(update(session_logs).where(session_logs.c.id == session.id).values(values))
         if ended.rowcount == 0:
             raise KeyError(session.id)
+        await spending.keep_spent(self._runner, session.project_id)
 
     async def save_answer(self, session_id: str, answer: Mapping[str, Any] | None) -> None:
         await self._runner.run(update(session_logs).where(session_logs.c.id == session_id).values(answer=answer))

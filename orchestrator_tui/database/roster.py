@@ -2,18 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import String, cast, delete, exists, insert, literal, select, update
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
+from orchestrator_tui.database.columns import UtcDateTime
 from orchestrator_tui.database.ledger import Read, Write
-from orchestrator_tui.database.models import pipeline_states, projects, workers
+from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, workers
 from orchestrator_tui.database.runner import Runner
-from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
 from orchestrator_tui.domain.statuses import PipelineStatus
 
+_STATUSES = {status.value: status for status in PipelineStatus}
 _AT_WORK = (PipelineStatus.RUNNING.value, PipelineStatus.STOPPING.value)
+
+
+class present_moment(GenericFunction[datetime]):
+    """By the one clock that all workers share: the database's."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(present_moment, "sqlite")
+def _sqlite(element: present_moment, compiler: SQLCompiler, **options: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+@compiles(present_moment, "postgresql")
+def _postgresql(element: present_moment, compiler: SQLCompiler, **options: Any) -> str:
+    return "clock_timestamp()"
 
 
 class SqlRoster:
@@ -24,15 +46,14 @@ class SqlRoster:
         self._write = write
 
     async def join(self, worker: WorkerRecord) -> None:
-        values = asdict(worker)
-        del values["projects"]
+        values = {name: value for name, value in asdict(worker).items() if name in workers.c}
         async with self._write() as runner:
             await runner.run(delete(workers).where(workers.c.id == worker.id))
-            await runner.run(insert(workers).values(values))
+            await runner.run(insert(workers).values({**values, "heartbeat": present_moment()}))
 
     async def beat(self, worker_id: str, load: float) -> bool | None:
-        beaten = update(workers).where(workers.c.id == worker_id).values(heartbeat=now(), load=load)
         async with self._write() as runner:
+            beaten = update(workers).where(workers.c.id == worker_id).values(heartbeat=present_moment(), load=load)
             draining: bool | None = (await runner.run(beaten.returning(workers.c.draining))).scalar_one_or_none()
             return draining
 
@@ -40,9 +61,9 @@ class SqlRoster:
         async with self._write() as runner:
             await runner.run(delete(workers).where(workers.c.id == worker_id))
 
-    async def forget(self, before: datetime) -> None:
+    async def forget(self, silent: timedelta) -> None:
         async with self._write() as runner:
-            await runner.run(delete(workers).where(workers.c.heartbeat < before))
+            await runner.run(delete(workers).where(workers.c.heartbeat < await _moment(runner) - silent))
 
     async def drain(self, worker_id: str) -> None:
         async with self._write() as runner:
@@ -54,8 +75,16 @@ class SqlRoster:
         found: Sequence[WorkerRecord] = await self._read(_workers)
         return found
 
-    async def wanted(self) -> Sequence[Wanted]:
-        found: Sequence[Wanted] = await self._read(_wanted)
+    async def misses(self, worker_id: str, project_id: str) -> None:
+        known = missing_folders.c.project_id == project_id, missing_folders.c.worker_id == worker_id
+        missing = select(literal(project_id, projects.c.id.type), workers.c.id).where(
+            workers.c.id == worker_id, exists().where(projects.c.id == project_id), ~exists().where(*known)
+        )
+        async with self._write() as runner:
+            await runner.run(insert(missing_folders).from_select(["project_id", "worker_id"], missing))
+
+    async def wanted(self, *, after: int = 0, waiting: int = 1000) -> Sequence[Wanted]:
+        found: Sequence[Wanted] = await self._read(lambda runner: _wanted(runner, after, waiting))
         return found
 
     async def lapse(self, seen: Wanted) -> None:
@@ -69,6 +98,11 @@ class SqlRoster:
             await runner.run(update(pipeline_states).where(*unchanged).values(lapsed=True))
 
 
+async def _moment(runner: Runner) -> datetime:
+    moment: datetime = (await runner.run(select(present_moment()))).scalar_one()
+    return moment
+
+
 async def _workers(runner: Runner) -> Sequence[WorkerRecord]:
     owned = (
         select(pipeline_states.c.owner, projects.c.id, projects.c.number, projects.c.name)
@@ -80,24 +114,45 @@ async def _workers(runner: Runner) -> Sequence[WorkerRecord]:
     for row in await runner.run(owned):
         one = RunByWorker(project_id=row.id, number=row.number, name=row.name)
         of_owner.setdefault(row.owner, []).append(one)
+    moment = await _moment(runner)
     found = await runner.run(select(workers).order_by(workers.c.name, workers.c.id))
-    return [WorkerRecord(**row._mapping, projects=tuple(of_owner.get(row.process, ()))) for row in found]
-
-
-async def _wanted(runner: Runner) -> Sequence[Wanted]:
-    column = pipeline_states.c
-    query = (
-        select(
-            column.project_id,
-            projects.c.status,
-            column.queued_at,
-            column.owner,
-            column.epoch,
-            column.heartbeat,
-            column.lapsed,
+    return [
+        WorkerRecord(
+            **row._mapping,
+            silent_seconds=max(0.0, (moment - row.heartbeat).total_seconds()),
+            projects=tuple(of_owner.get(row.process, ())),
         )
-        .select_from(pipeline_states.join(projects))
-        .where(or_(projects.c.status.in_(_AT_WORK), column.queued_at.is_not(None)))
-        .order_by(projects.c.number)
-    )
-    return [Wanted(**{**row._mapping, "status": PipelineStatus(row.status)}) for row in await runner.run(query)]
+        for row in found
+    ]
+
+
+async def _wanted(runner: Runner, after: int, waiting: int) -> Sequence[Wanted]:
+    column = pipeline_states.c
+    query = select(
+        # As text already by the database: in a large installation every worker reads thousands all the time.
+        cast(column.project_id, String),
+        projects.c.status,
+        projects.c.number,
+        column.queued_at,
+        column.owner,
+        column.epoch,
+        column.heartbeat,
+        column.lapsed,
+    ).select_from(pipeline_states.join(projects))
+    at_work = projects.c.status.in_(_AT_WORK)
+    in_line = query.where(~at_work, column.queued_at.is_not(None), projects.c.number > after)
+    found = [*await runner.run(query.where(at_work))]
+    found += await runner.run(in_line.order_by(projects.c.number).limit(waiting))
+    return [
+        Wanted(
+            project_id=project_id,
+            status=_STATUSES[status],
+            number=number,
+            queued_at=queued_at,
+            owner=owner,
+            epoch=epoch,
+            heartbeat=heartbeat,
+            lapsed=lapsed,
+        )
+        for project_id, status, number, queued_at, owner, epoch, heartbeat, lapsed in found
+    ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Row, Select, String, and_, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Double, Row, Select, String, and_, case, cast, func, select, true, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -65,20 +65,35 @@ async def spent(
 
 
 async def _spent_by_owner(runner: Runner, project_id: str, since: datetime) -> tuple[Spending, Spending]:
-    """In all, and since a moment. What sessions at work in the project itself use is known to whoever runs it."""
+    """In all, and since a moment. What sessions at work in the project itself use is known to whoever runs it.
+
+    Of each project the sum of its ended sessions is kept, so that only sessions of the day are looked at one by one."""
     this, other = projects.alias("this"), projects.alias("other")
-    today = or_(_COLUMN.ended_at.is_(None), _COLUMN.ended_at > since)
-    query = (
-        select(*_sums("", None), *_sums("day_", today))
-        .select_from(
-            this.join(other, and_(other.c.created_by == this.c.created_by, other.c.rehearsal == this.c.rehearsal)).join(
-                session_logs, _COLUMN.project_id == other.c.id
-            )
-        )
-        .where(this.c.id == project_id, or_(other.c.id != project_id, _COLUMN.ended_at.is_not(None)))
-    )
+    same_owner = this.join(other, and_(other.c.created_by == this.c.created_by, other.c.rehearsal == this.c.rehearsal))
+    kept = select(
+        func.sum(other.c.spent_usd).label("kept_dollars"),
+        func.sum(other.c.spent_tokens).label("kept_tokens"),
+        func.sum(other.c.spent_sessions).label("kept_sessions"),
+    ).select_from(same_owner)
+    sessions = same_owner.join(session_logs, _COLUMN.project_id == other.c.id)
+    today = select(*_sums("day_", None)).select_from(sessions).where(_COLUMN.ended_at > since)
+    elsewhere = (_COLUMN.ended_at.is_(None), _COLUMN.project_id != project_id)
+    at_work = select(*_sums("", None)).select_from(sessions).where(*elsewhere)
+    # In one statement: a session that ends in this moment counts once.
+    first, second, third = (query.where(this.c.id == project_id).subquery() for query in (kept, today, at_work))
+    query = select(first, second, third).select_from(first.join(second, true()).join(third, true()))
     row = (await runner.run(query)).one()
-    return _spending(row, ""), _spending(row, "day_")
+    running = _spending(row, "")
+    return _spending(row, "kept_") + running, _spending(row, "day_") + running
+
+
+async def keep_spent(runner: Runner, project_id: str) -> None:
+    """Keep with a project what its ended sessions have used together. Whoever calls it keeps others from ending some
+    meanwhile."""
+    query = select(*_sums("", None)).where(_COLUMN.project_id == project_id, _COLUMN.ended_at.is_not(None))
+    spent = _spending((await runner.run(query)).one(), "")
+    kept = {"spent_usd": spent.dollars, "spent_tokens": spent.tokens, "spent_sessions": spent.sessions}
+    await runner.run(update(projects).where(projects.c.id == project_id).values(kept))
 
 
 async def finished_items(runner: Runner, project_id: str, limit: int) -> Sequence[Spending]:

@@ -28,8 +28,16 @@ class Writes:
         Raises:
             KeyError: no such project.
         """
+        await self._keep_others_out(project_id)
+        highest = select(func.max(column)).where(column.table.c.project_id == project_id)
+        return ((await self._runner.run(highest)).scalar_one() or 0) + 1
+
+    async def _keep_others_out(self, project_id: str) -> None:
+        """Only one transaction at a time comes past here for a project, until it ends.
+
+        Raises:
+            KeyError: no such project.
+        """
         owner = select(pipeline_states.c.id).where(pipeline_states.c.project_id == project_id)
         if (await self._runner.run(owner.with_for_update(key_share=True))).one_or_none() is None:
             raise KeyError(project_id)
-        highest = select(func.max(column)).where(column.table.c.project_id == project_id)
-        return ((await self._runner.run(highest)).scalar_one() or 0) + 1

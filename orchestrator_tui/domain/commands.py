@@ -85,6 +85,16 @@ class SetLimit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SetPriority:
+    """Change how urgent one project is, running or not, from -1000 to 1000; it is kept with the project. It counts at
+    once for one that waits for a worker, and for the seats that its sessions ask for from then on."""
+
+    project_id: str
+    priority: int
+    by: str = "person"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SteerAgent:
     """Say something to a running agent; it takes it in at its next step. One that has ended leaves it to the next."""
 
@@ -157,6 +167,7 @@ Command = (
     | AnswerRequest
     | EditArtifact
     | SetLimit
+    | SetPriority
     | SyncTracker
     | MoveTracker
     | Stepping

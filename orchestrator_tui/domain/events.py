@@ -471,6 +471,15 @@ class LimitSet:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PrioritySet:
+    """Somebody changed how urgent the project is where it waits for a worker, or its sessions for seats."""
+
+    old: int
+    new: int
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LimitNear:
     """A limit is nearly used up, or (`expected`) will be: what the project comes to with the work left to do.
 
@@ -539,6 +548,7 @@ Event = (
     | InputAnswered
     | InputWithdrawn
     | LimitSet
+    | PrioritySet
     | LimitNear
     | ErrorOccurred
 )

@@ -197,7 +197,8 @@ class WorkerRecord:
         process: its name as an owner of projects. concurrency: how many it runs at the same time.
         draining: it takes no more, and hands over what it has.
         load: runnable processes for each core of its machine, over the last minute.
-        heartbeat: when it last said that it is there.
+        heartbeat: when it last said that it is there; by the clock of the database, as clocks of two hosts may differ.
+        silent_seconds: how long that was ago by the same clock when this was read.
     """
 
     id: str
@@ -208,6 +209,7 @@ class WorkerRecord:
     started_at: datetime
     heartbeat: datetime
     draining: bool = False
+    silent_seconds: float = 0.0
     projects: tuple[RunByWorker, ...] = ()
 
 
@@ -217,6 +219,7 @@ class Wanted:
 
     project_id: str
     status: PipelineStatus
+    number: int
     queued_at: datetime | None
     owner: str | None
     epoch: int
@@ -537,7 +540,8 @@ class SyncState:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProjectOverview:
     """All a front end needs to draw one project: state, money per phase, items, what waits for a person, the sessions
-    at work (`running`), and those that wait for agents of others to end (`seats`)."""
+    at work (`running`), and those that wait for agents of others to end (`seats`). While it waits for a worker
+    `folder_missing_on` names those that do not find its folder."""
 
     project: Project
     state: PipelineState
@@ -546,6 +550,7 @@ class ProjectOverview:
     waiting_for: InputRequest | None
     running: tuple[SessionLog, ...] = ()
     seats: tuple[SeatWait, ...] = ()
+    folder_missing_on: tuple[str, ...] = ()
 
     @property
     def total_usage(self) -> Usage:

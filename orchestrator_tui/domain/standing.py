@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from orchestrator_tui.domain import words
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER
 from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PhaseName, PhaseStatus, PipelineStatus, RequestKind
 
@@ -12,6 +13,7 @@ WAITS_FOR = {
     RequestKind.PERMISSION: "awaiting permission",
     RequestKind.ERROR_DECISION: "awaiting a decision",
 }
+SHARE_IT = 'Share the workspace among all workers, under the same path, or set workspace.sync = "git".'
 RESTING = frozenset({PipelineStatus.STOPPED, PipelineStatus.FAILED, PipelineStatus.PAUSED})
 
 
@@ -43,6 +45,9 @@ def reason(overview: ProjectOverview) -> str:
 
 def waits_for(overview: ProjectOverview) -> str:
     """What a project waits for that is neither a person nor a time: a worker, or others to end; "" when nothing."""
+    if overview.folder_missing_on:
+        workers = ", ".join(words.one_line(name, 60) for name in overview.folder_missing_on)
+        return f"a worker that finds its folder, which these do not: {workers}. {SHARE_IT}"
     return "a worker to take it up" if overview.state.queued_at is not None else seats(overview)
 
 
@@ -59,6 +64,8 @@ def pause_problem(overview: ProjectOverview) -> str | None:
     """Why a project is paused that asks nothing; None for any other."""
     project, state = overview.project, overview.state
     if project.status is not PipelineStatus.PAUSED or overview.waiting_for is not None:
+        return None
+    if state.shutdown_reason == WAITS_FOR_TAKEOVER:
         return None
     phase = state.phases[project.current_phase] if project.current_phase else None
     if state.resumes_at is not None:

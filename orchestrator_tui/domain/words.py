@@ -12,6 +12,7 @@ from orchestrator_tui.domain.events import (
     InstructionTaken,
     MergeProgressed,
     PermissionChanged,
+    PrioritySet,
     SeatAwaited,
 )
 from orchestrator_tui.domain.records import Usage, WorkerRecord
@@ -114,33 +115,34 @@ def seat_awaited(event: SeatAwaited) -> str:
     return f"{title(event.role)}{item} waits for {seat(event.scope, event.most)} to end"
 
 
+def priority_set(event: PrioritySet) -> str:
+    """That somebody changed how urgent a project is."""
+    return f"priority of the project: {event.new} (was {event.old})"
+
+
 NO_WORKER = "No worker is there. Where cluster.enabled is set, orchestrator-tui --worker is one."
 
 
-def worker(one: WorkerRecord, moment: datetime) -> str:
+def worker(one: WorkerRecord) -> str:
     """How a worker of a cluster stands, such as `runs 2 of 3, load 0.4`; the load of a silent one is not known."""
     runs = f"runs {len(one.projects)} of {one.concurrency}"
-    if is_silent(one, moment):
-        return f"silent for {duration(_silence(one, moment))}{f', {runs}' if one.projects else ''}"
+    if is_silent(one):
+        return f"silent for {duration(one.silent_seconds)}{f', {runs}' if one.projects else ''}"
     said = f"{runs}, load {one.load:.1f}"
     if one.draining:
         said = f"drains, {said}" if one.projects else "drained"
     return said
 
 
-def workers(all_of_them: Sequence[WorkerRecord], moment: datetime) -> str:
+def workers(all_of_them: Sequence[WorkerRecord]) -> str:
     """How many workers are there, such as `2 workers · 1 silent`."""
-    silent = sum(is_silent(one, moment) for one in all_of_them)
+    silent = sum(is_silent(one) for one in all_of_them)
     return plural(len(all_of_them) - silent, "worker") + (f" · {silent} silent" if silent else "")
 
 
-def is_silent(one: WorkerRecord, moment: datetime) -> bool:
+def is_silent(one: WorkerRecord) -> bool:
     """Whether a worker has not said for a while that it is there."""
-    return _silence(one, moment) > SILENT_SECONDS
-
-
-def _silence(one: WorkerRecord, moment: datetime) -> float:
-    return (moment - one.heartbeat).total_seconds()
+    return one.silent_seconds > SILENT_SECONDS
 
 
 def takeover(name: str, seconds: float) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.events import Live, Recorded
 from orchestrator_tui.domain.limits import Bounds
+from orchestrator_tui.domain.ownership import as_it_is, is_dead
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -135,3 +136,21 @@ class EngineClient(Protocol):
     ) -> Sequence[Recorded]:
         """A project's newest events with a `seq` below `before_seq` (all of them without it), the oldest first."""
         ...
+
+
+async def as_they_are(client: EngineClient, overviews: Sequence[ProjectOverview]) -> Sequence[ProjectOverview]:
+    """Projects as people are told of them: see `as_it_is`. Workers are asked for when a process is gone.
+
+    Raises:
+        StoreUnavailable.
+    """
+    if not any(is_dead(one.state.owner, one.project.status) for one in overviews):
+        return overviews
+    workers = await client.workers()
+    return [as_it_is(one, workers) for one in overviews]
+
+
+async def overview_as_it_is(client: EngineClient, project_id: str) -> ProjectOverview:
+    """As `as_they_are`, of one project."""
+    [found] = await as_they_are(client, [await client.overview(project_id)])
+    return found

@@ -19,7 +19,7 @@ class Cluster:
     the queue; the queue says whose turn it is.
 
     Attributes:
-        priority_of: how urgent a project is, by its own settings.
+        priority_of: how urgent a project is.
     """
 
     queue: WorkQueue
@@ -38,6 +38,16 @@ class Cluster:
             if await unit.queue_project(project_id):
                 unit.record(project_id, QueueChanged(queued=True))
         await self.queue.put(project_id, self.priority_of(project))
+
+    async def queue_anew(self, store: Store, project_id: str) -> None:
+        """Have a project that waits for a worker do so with its priority as it is by now. One at work gets into the
+        queue with that, should it come to it.
+
+        Raises:
+            StoreUnavailable.
+        """
+        if (await store.pipeline_state(project_id)).queued_at is not None:
+            await self.queue.put(project_id, self.priority_of(await store.find_project(project_id)))
 
     async def withdraw(self, store: Store, project_id: str) -> bool:
         """Let the project wait no longer; False when it did not.

@@ -25,6 +25,7 @@ from orchestrator_tui.domain.commands import (
     RemovePermission,
     ResumeProject,
     SetLimit,
+    SetPriority,
     SteerAgent,
     StopProject,
     SyncTracker,
@@ -61,6 +62,7 @@ from orchestrator_tui.engine.folders import Folders, is_outdated
 from orchestrator_tui.engine.importing import checked_folder, import_project
 from orchestrator_tui.engine.instructions import step_in
 from orchestrator_tui.engine.looking import Onlooker
+from orchestrator_tui.engine.priority import set_priority
 from orchestrator_tui.engine.runs import PassOn, Runs
 from orchestrator_tui.engine.tracking import OpenTrackerOf
 from orchestrator_tui.phases.faces import artifact_markdown
@@ -137,6 +139,10 @@ class LocalEngine(EngineClient):
                 return await self._edit(command)
             case SetLimit(project_id=project_id):
                 await bounds.set_limit(self._store, command, self._options.settings)
+                return project_id
+            case SetPriority(project_id=project_id):
+                await set_priority(self._store, command, self._options.settings)
+                await self._runs.queue_anew(project_id)
                 return project_id
             case SyncTracker(project_id=project_id):
                 await tracking.sync(self._runs, await self._store.find_project(project_id), self._options.open_tracker)

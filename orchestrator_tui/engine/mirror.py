@@ -53,6 +53,7 @@ _CHANGES = (
     events.InputAnswered,
     events.InputWithdrawn,
     events.LimitSet,
+    events.PrioritySet,
     events.InstructionGiven,
     events.InstructionTaken,
     events.InstructionKept,

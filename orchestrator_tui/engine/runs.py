@@ -122,6 +122,11 @@ class Runs:
         else:
             await self._begin(project_id)
 
+    async def queue_anew(self, project_id: str) -> None:
+        """See `Cluster.queue_anew`; outside of a cluster no project waits for a worker."""
+        if self._cluster is not None:
+            await self._cluster.queue_anew(self._store, project_id)
+
     async def carry_out(self, project_id: str) -> bool:
         """Run the project here until it rests, as a worker of the cluster; False when there was nothing to do. A stop
         that was asked of a worker which is gone by now is carried out instead.

@@ -3,7 +3,7 @@ database. A seat counts as long as the lease of its project, so that none is los
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +15,7 @@ from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.errors import LeaseLost, StoreUnavailable
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.finishing import finish
-from orchestrator_tui.domain.records import Lease, SeatAsked, SeatedLease, SeatLine
+from orchestrator_tui.domain.records import Lease, Project, SeatAsked, SeatedLease, SeatLine
 from orchestrator_tui.domain.statuses import SeatScope
 from orchestrator_tui.engine.allowances import Place
 from orchestrator_tui.engine.bus import Bus, Subscription
@@ -162,13 +162,13 @@ class Seats:
 
 
 class RunSeats(Places):
-    """The seats of one run, asked for with the project's priority. `store` holds on to its lease."""
+    """The seats of one run, each asked for with the project's priority as it is then. `store` holds on to its lease."""
 
-    def __init__(self, seats: Seats, store: Store, lease: Lease, priority: int) -> None:
+    def __init__(self, seats: Seats, store: Store, lease: Lease, priority_of: Callable[[Project], int]) -> None:
         self._seats = seats
         self._store = store
         self._lease = lease
-        self._priority = priority
+        self._priority_of = priority_of
 
     async def take(self, place: Place, role: str) -> str:
         """
@@ -176,12 +176,13 @@ class RunSeats(Places):
             LeaseLost: another process has the project. StoreUnavailable: the line broke off.
         """
         limits = self._seats.limits
+        project = await self._store.find_project(self._lease.project_id)
         asked = SeatAsked(
             id=new_id(),
             project_id=self._lease.project_id,
             epoch=self._lease.epoch,
             process=self._seats.process,
-            priority=self._priority,
+            priority=self._priority_of(project),
             most=limits.most,
             most_here=limits.most_here,
         )

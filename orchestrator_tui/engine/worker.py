@@ -21,12 +21,12 @@ from orchestrator_tui.domain.errors import (
     LeaseLost,
     OrchestratorError,
     ProjectNotFound,
-    SettingsError,
     StaleState,
     StoreUnavailable,
 )
 from orchestrator_tui.domain.first import first_of
 from orchestrator_tui.domain.records import PipelineState, Wanted, WorkerRecord
+from orchestrator_tui.domain.standing import SHARE_IT
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from orchestrator_tui.engine.cluster import AT_WORK, Cluster
 from orchestrator_tui.engine.rest import Bell
@@ -38,6 +38,10 @@ STANDS_BACK = 2
 
 PUT_AGAIN_SECONDS = 10.0
 """How long a project that waits is left in peace after it was put into the queue from here."""
+
+WAITING_AT_ONCE = 20
+"""Of the projects that wait, so many are looked at with a heartbeat, the others with the next ones: nearly all of them
+are in the queue, and to find that out costs more than all the rest of a look."""
 
 REMEMBERED = timedelta(hours=1)
 """How long a worker that fell silent is still told of."""
@@ -70,6 +74,7 @@ class Worker:
         self._draining = asyncio.Event()
         self._jobs = set[asyncio.Task[None]]()
         self._put_at: dict[str, float] = {}
+        self._seen_to = 0
         self._not_here = set[str]()
         self._stands_back_until = -math.inf
 
@@ -180,13 +185,14 @@ class Worker:
             if not await self._has_others():
                 await self._give_up(project_id, error)
                 return
+            await self._store.roster.misses(self.record.id, project_id)
             self._stands_back_until = time.monotonic() + STANDS_BACK * self._options.heartbeat_seconds
             if project_id not in self._not_here:
                 logger.warning("%s is left to other workers: %s", project_id, error.message)
                 told = events.ErrorOccurred(
                     title=error.title,
                     message=f"The worker {self.record.name} cannot run it: {error.message}",
-                    hint="It waits for another worker. All of them need the workspace, under the same path.",
+                    hint=f"It waits for another worker. {SHARE_IT}",
                 )
                 # Somebody may have deleted it.
                 with suppress(OrchestratorError, KeyError):
@@ -246,7 +252,7 @@ class Worker:
         draining = await self._store.roster.beat(self.record.id, load)
         if draining is None:
             self.record = replace(self.record, load=load, heartbeat=now(), draining=self._draining.is_set())
-            await self._store.roster.forget(now() - REMEMBERED)
+            await self._store.roster.forget(REMEMBERED)
             # Last: until it is there, all of this is done again.
             await self._cluster.queue.join()
             await self._store.roster.join(self.record)
@@ -257,7 +263,9 @@ class Worker:
 
     async def _look_around(self) -> None:
         """Put back what others left: the jobs of workers that are gone, and projects that nobody runs."""
-        wanted = await self._store.roster.wanted()
+        wanted = await self._store.roster.wanted(after=self._seen_to, waiting=WAITING_AT_ONCE)
+        waiting = [one.number for one in wanted if one.status not in AT_WORK]
+        self._seen_to = waiting[-1] if len(waiting) == WAITING_AT_ONCE else 0
         self._silence.look(wanted)
         left = [one for one in [await self._judged(one) for one in wanted] if self._is_left(one)]
         # After that: whoever gets such a job finds the lease of its project lapsed.
@@ -267,8 +275,7 @@ class Worker:
             if one.status in AT_WORK or moment - self._put_at.get(one.project_id, -math.inf) >= PUT_AGAIN_SECONDS:
                 await self._put(one.project_id)
                 self._put_at[one.project_id] = moment
-        waiting = {one.project_id for one in left}
-        self._put_at = {project_id: at for project_id, at in self._put_at.items() if project_id in waiting}
+        self._put_at = {one: at for one, at in self._put_at.items() if moment - at < PUT_AGAIN_SECONDS}
         if revived or left:
             self._bell.ring()
 
@@ -278,12 +285,7 @@ class Worker:
         except ProjectNotFound:
             # It was deleted meanwhile.
             return
-        try:
-            priority = self._cluster.priority_of(project)
-        except SettingsError:
-            # Whoever takes it tells what is wrong with its settings; others are not kept from their turn.
-            priority = 0
-        await self._cluster.queue.put(project_id, priority)
+        await self._cluster.queue.put(project_id, self._cluster.priority_of(project))
 
     async def _judged(self, one: Wanted) -> Wanted:
         """A lease whose owner was silent for too long is over, for everybody: who follows may be another worker."""

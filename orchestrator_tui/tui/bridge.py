@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 
+from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
-from orchestrator_tui.domain.ownership import AT_WORK, ITS_PROCESS_IS_GONE, as_it_is, is_dead
+from orchestrator_tui.domain.ownership import AT_WORK, LEFT, WAITS_FOR_TAKEOVER, why_left
 from orchestrator_tui.domain.records import Snapshot
-from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.client import EngineClient, as_they_are
 from orchestrator_tui.tui.feed import Feed
 from orchestrator_tui.tui.view import Dashboard, ProjectView, died, fold, introduced, joined
 
@@ -77,7 +78,7 @@ class Bridge:
         if self.client is None or self._bottom is None:
             return False
         page = await self.client.snapshot(before=self._bottom, limit=FIRST_PAGE)
-        self._read(page)
+        await self._read(page)
         return bool(page.projects)
 
     async def learn_of(self, project_id: str) -> None:
@@ -89,7 +90,7 @@ class Bridge:
         assert self.client is not None
         if project_id not in self.dashboard.projects:
             number = (await self.client.find_project(project_id)).number
-            self._join(await self.client.snapshot(before=number + 1, limit=1))
+            await self._join(await self.client.snapshot(before=number + 1, limit=1))
 
     # Following
 
@@ -121,32 +122,46 @@ class Bridge:
         heard: Mapping[str, int] = {}
         while True:
             await asyncio.sleep(OWNERS_SECONDS)
-            at_work = [one for one in self.dashboard.projects.values() if one.status in AT_WORK]
-            gone = [one for one in at_work if is_dead(one.owner, one.status)]
+            # What waits to be taken over does so as long as there are workers.
+            at_work = [
+                one
+                for one in self.dashboard.projects.values()
+                if one.status in AT_WORK or one.reason == WAITS_FOR_TAKEOVER
+            ]
+            gone = await self._gone(at_work)
             gone += await self._said_to_be_gone([one for one in at_work if heard.get(one.id) == one.seq])
             heard = {one.id: one.seq for one in at_work}
             projects = self.dashboard.projects
-            dead = {one.id: died(one) for one in gone if projects.get(one.id) is one}
+            dead = {one.id: died(one, why) for one, why in gone if projects.get(one.id) is one and one.reason != why}
             if dead:
                 self.dashboard = replace(self.dashboard, projects={**projects, **dead})
                 self._changed.set()
 
-    async def _said_to_be_gone(self, quiet: Sequence[ProjectView]) -> Sequence[ProjectView]:
-        found: list[ProjectView] = []
+    async def _gone(self, at_work: Sequence[ProjectView]) -> list[tuple[ProjectView, str]]:
+        """Those whose processes on this machine are gone, and why they rest."""
+        gone = [one for one in at_work if one.owner is not None and owner.is_gone(one.owner)]
+        with suppress(OrchestratorError):
+            assert self.client is not None
+            why = why_left(await self.client.workers() if gone else ())
+            return [(one, why) for one in gone]
+        return []
+
+    async def _said_to_be_gone(self, quiet: Sequence[ProjectView]) -> list[tuple[ProjectView, str]]:
+        found: list[tuple[ProjectView, str]] = []
         # Whoever cannot answer now is asked again.
         with suppress(OrchestratorError):
             for one in quiet:
                 assert self.client is not None
                 state = (await self.client.overview(one.id)).state
-                if state.shutdown_reason == ITS_PROCESS_IS_GONE:
-                    found.append(one)
+                if state.shutdown_reason in LEFT:
+                    found.append((one, state.shutdown_reason))
         return found
 
     async def _follow_once(self, client: EngineClient) -> None:
         self._streamed = False
         snapshot = await client.snapshot(limit=FIRST_PAGE)
         self.dashboard = Dashboard(seq=snapshot.seq)
-        self._read(snapshot)
+        await self._read(snapshot)
         self.contact, self.problem = Contact.OPEN, None
         if self.feed is not None:
             self.feed = Feed(self.feed.project_id)
@@ -219,13 +234,14 @@ class Bridge:
             except StoreUnavailable as error:
                 self.problem = error
 
-    def _read(self, page: Snapshot) -> None:
+    async def _read(self, page: Snapshot) -> None:
         """Add a page; the newest projects come first in it, without a gap, so the last of them is how far we are."""
-        self._join(page)
+        await self._join(page)
         if newest := page.projects[:FIRST_PAGE]:
             self._bottom = newest[-1].project.number
 
-    def _join(self, page: Snapshot) -> None:
-        found = tuple(as_it_is(one) for one in page.projects)
+    async def _join(self, page: Snapshot) -> None:
+        assert self.client is not None
+        found = tuple(await as_they_are(self.client, page.projects))
         self.dashboard = joined(self.dashboard, replace(page, projects=found))
         self._changed.set()

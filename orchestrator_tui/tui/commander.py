@@ -7,9 +7,18 @@ from typing import Any, assert_never
 
 from orchestrator_tui.adapters.idea import check_idea
 from orchestrator_tui.domain import limit_words, standing
-from orchestrator_tui.domain.commands import AnswerRequest, Command, ResumeProject, SetLimit, StopProject, SyncTracker
+from orchestrator_tui.domain.commands import (
+    AnswerRequest,
+    Command,
+    ResumeProject,
+    SetLimit,
+    SetPriority,
+    StopProject,
+    SyncTracker,
+)
 from orchestrator_tui.domain.errors import OrchestratorError
 from orchestrator_tui.domain.ownership import elsewhere
+from orchestrator_tui.domain.priority import HIGHEST, LOWEST
 from orchestrator_tui.domain.records import InputRequest
 from orchestrator_tui.domain.statuses import Choice, PauseReason, PhaseName, PipelineStatus, RequestKind
 from orchestrator_tui.domain.words import title
@@ -26,6 +35,9 @@ from orchestrator_tui.tui.view import ProjectView
 
 WITHOUT_ENGINE = frozenset({"help", "config", "theme", "quit"})
 """Commands that work while there is no engine."""
+
+NOTHING_WAITS = "Nothing of it waits now: that counts where cluster.enabled or cluster.max_agents is set."
+"""What follows a changed priority of a project that waits neither for a worker nor for a seat."""
 
 AT_ONCE = 0.5
 """Seconds; what takes longer is announced."""
@@ -55,6 +67,7 @@ class Commander:
             "diff": self._diff,
             "cost": self._cost,
             "limit": self._limit,
+            "priority": self._priority,
             "retry": self._retry,
             "skip": self._skip,
             "config": self._config,
@@ -225,6 +238,22 @@ class Commander:
         set_to = limit_words.amount_or_none(change.resource, change.amount)
         more = " It goes on." if goes_on else ""
         self._shell.say(f"{project.name}: {limit_words.name(change.scope, change.resource)} is {set_to}.{more}")
+
+    async def _priority(self, call: Call) -> None:
+        project, text = self.project(), call.get("number")
+        if not text:
+            await self._status(call)
+            return
+        try:
+            priority = int(text)
+        except ValueError:
+            raise CommandProblem(
+                f"{text!r} is no priority.", hint=f"A whole number from {LOWEST} to {HIGHEST}: /priority 10."
+            ) from None
+        await self.submit(SetPriority(project_id=project.id, priority=priority, by=BY))
+        waiting = standing.waits_for(await self._shell.context.client.overview(project.id))
+        more = f"It waits for {waiting}." if waiting else NOTHING_WAITS
+        self._shell.say(f"{project.name}: its priority is {priority}. {more}")
 
     # What waits for a person
 

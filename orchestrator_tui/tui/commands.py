@@ -81,6 +81,11 @@ COMMANDS: tuple[Command, ...] = (
         ("limits",),
     ),
     Command(
+        "priority",
+        "Show how urgent a project is, or change that: /priority 10.",
+        (Argument("number", Kind.TEXT),),
+    ),
+    Command(
         "retry", "Try again what failed, with a hint if you have one.", (Argument("hint", Kind.TEXT),), action="retry"
     ),
     Command("skip", "Leave out what failed.", action="skip"),

@@ -128,6 +128,7 @@ def _said(event: Event, names: Names) -> Said | None:
             | events.ArtifactStored()
             | events.SwarmMerged()
             | events.LimitSet()
+            | events.PrioritySet()
             | events.LimitNear()
         ):
             return _of_phase(event)
@@ -192,6 +193,7 @@ def _of_phase(
     | events.ArtifactStored
     | events.SwarmMerged
     | events.LimitSet
+    | events.PrioritySet
     | events.LimitNear,
 ) -> Said | None:
     match event:
@@ -220,6 +222,8 @@ def _of_phase(
         case events.LimitSet() | events.LimitNear():
             mark = _ASKS if isinstance(event, events.LimitNear) else _QUIET
             return Said(Kind.PHASE, mark, limit_words.told(event))
+        case events.PrioritySet():
+            return Said(Kind.PHASE, _QUIET, words.priority_set(event))
         case events.TakeoverAwaited():
             return Said(Kind.PHASE, _ASKS, words.takeover(event.owner, event.seconds))
         case events.StopRequested():

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import ProjectOverview, SessionLog, WorkItem
-from orchestrator_tui.engine.client import EngineClient
+from orchestrator_tui.engine.client import EngineClient, as_they_are
 from orchestrator_tui.tui.history import names_of
 
 PAGE = 200
@@ -51,4 +50,4 @@ async def read_overview_page(client: EngineClient, found: Sequence[ProjectOvervi
     """The projects after those that were found, the newest first."""
     before = found[-1].project.number if found else ABOVE_ALL
     page = await client.snapshot(before=before, limit=PAGE)
-    return [as_it_is(one) for one in page.projects]
+    return await as_they_are(client, page.projects)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.events import Event, Recorded
-from orchestrator_tui.domain.ownership import AT_WORK, ITS_PROCESS_IS_GONE
+from orchestrator_tui.domain.ownership import AT_WORK, LEFT
 from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, SessionLog, Snapshot, Usage
 from orchestrator_tui.domain.statuses import (
     PHASE_ORDER,
@@ -171,8 +171,9 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
     )
 
 
-def died(project: ProjectView) -> ProjectView:
-    """A project whose process is gone while it was at work: its agents and its clocks stood still at its last event."""
+def died(project: ProjectView, why: str) -> ProjectView:
+    """A project whose process is gone while it was at work: its agents and its clocks stood still at its last event.
+    `why` it rests is one of `LEFT`."""
     at = project.last_event_at
     agents = {
         agent_id: replace(agent, status=AgentStatus.INTERRUPTED, ended_at=max(at or agent.started_at, agent.started_at))
@@ -184,7 +185,7 @@ def died(project: ProjectView) -> ProjectView:
         name: replace(phase, running_since=None, seconds=phase.seconds_at(at) if at else phase.seconds)
         for name, phase in project.phases.items()
     }
-    return replace(project, status=PipelineStatus.STOPPED, reason=ITS_PROCESS_IS_GONE, agents=agents, phases=phases)
+    return replace(project, status=LEFT[why], reason=why, agents=agents, phases=phases)
 
 
 def _of_session(session: SessionLog) -> AgentView:

@@ -125,6 +125,8 @@ async def test_words_for_agents_and_another_limit_are_kept_with_the_project(site
             ("limits", {"scope": "project", "resource": "sessions", "amount": 70}, 200),
             ("limits", {"scope": "project", "resource": "sessions", "amount": 0}, 422),
             ("limits", {"scope": "moon", "resource": "sessions", "amount": 1}, 422),
+            ("priority", {"priority": 70}, 200),
+            ("priority", {"priority": 1001}, 422),
             ("tracker/sync", {}, 200),
         ):
             answer = await http.post(f"/projects/small/{path}", json=body)
@@ -132,6 +134,10 @@ async def test_words_for_agents_and_another_limit_are_kept_with_the_project(site
         # Nobody is at work that could be interrupted.
         assert (await http.post("/projects/small/interrupt", json={})).status_code == 409
         told = (await http.get("/projects/1/logs")).json()
+        [urgent] = [one["data"] for one in told if one["type"] == "PrioritySet"]
+        assert urgent == {"old": 0, "new": 70, "by": "operateer"}
+        kept = (await http.get("/projects/1")).json()["project"]["config"]["settings"]["cluster"]
+        assert kept == {"priority": 70}
         given = [one["data"] for one in told if one["type"] == "InstructionGiven"]
         assert [(one["text"], one["by"]) for one in given] == [
             ("Leave out the moon.", "operateer"),

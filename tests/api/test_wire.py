@@ -27,6 +27,7 @@ ERRORS = [
     if isclass(kind) and issubclass(kind, OrchestratorError) and kind not in INSIDE
 ]
 CHOSEN = {"choice": Choice.APPROVE, "scope": limits.Scope.PROJECT, "resource": limits.Resource.MONEY, "amount": 5.0}
+CHOSEN |= {"priority": 5}
 MADE: dict[type[OrchestratorError], tuple[tuple[Any, ...], dict[str, Any]]] = {
     errors.DirectoryUnusable: ((Path("/x"), "it is a file"), {"hint": "Name another."}),
     errors.FolderGone: ((Path("/x"),), {}),

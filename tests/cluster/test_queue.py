@@ -48,6 +48,28 @@ async def test_the_most_urgent_project_comes_first_then_the_one_that_waits_longe
     assert [job.project_id for job in taken if job] == ["urgent", "a", "b"]
 
 
+async def test_a_project_that_waits_has_the_priority_it_was_put_with_last(url: str) -> None:
+    async with queues(url) as (one, other):
+        for name in ("a", "b", "c"):
+            await one.put(name, 5)
+        await other.put("b", 6)
+        await other.put("a", 4)
+        await other.put("c", 5)
+        taken = [await one.take() for _ in range(4)]
+    assert [job and job.project_id for job in taken] == ["b", "c", "a", None]
+
+
+async def test_a_project_at_work_is_put_once_whatever_its_priority(url: str) -> None:
+    async with queues(url) as (one, other):
+        await one.put("a", 5)
+        job = await one.take()
+        assert job is not None
+        await other.put("a", 6)
+        await one.finish(job)
+        again = [await other.take(), await other.take()]
+    assert [job and job.project_id for job in again] == ["a", None]
+
+
 async def test_the_jobs_of_a_silent_worker_are_put_back_and_no_longer_its_own(url: str) -> None:
     async with queues(url) as (silent, other):
         await silent.put("a")

@@ -4,20 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from orchestrator_tui.compose import open_engine
+from orchestrator_tui.config.settings import SettingsModel
 from orchestrator_tui.database.repository import SqlStore, open_store
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.commands import SetPriority
 from orchestrator_tui.domain.errors import LeaseLost
 from orchestrator_tui.domain.records import Lease
 from orchestrator_tui.domain.statuses import PhaseName, SeatScope
 from orchestrator_tui.engine.allowances import Place
 from orchestrator_tui.engine.bus import Bus, Subscription
+from orchestrator_tui.engine.priority import priority_of, set_priority
 from orchestrator_tui.engine.seats import RunSeats, SeatLimits, Seats
 from orchestrator_tui.engine.watcher import Watcher
 from tests.cluster.clusters import part_of_cluster, working
@@ -93,7 +97,8 @@ async def part_of(
         project = await make_project(store, slug)
         async with store.transaction() as unit:
             lease = await unit.take_lease(project.id, me or owner.this_process(), lease_seconds=lease_seconds)
-        yield Part(store, bus, lease, RunSeats(seats, store.fenced(lease, asyncio.Event()), lease, 0))
+        priority = partial(priority_of, settings=SettingsModel())
+        yield Part(store, bus, lease, RunSeats(seats, store.fenced(lease, asyncio.Event()), lease, priority))
 
 
 def busy_life(url: str, name: str) -> None:
@@ -188,6 +193,21 @@ async def test_a_session_that_waits_while_its_project_is_taken_over_waits_no_mor
             await unit.take_lease(one.lease.project_id, one.lease.owner)
         with pytest.raises(LeaseLost):
             await waiting
+
+
+async def test_a_seat_is_asked_for_with_the_priority_that_the_project_has_by_then(url: str) -> None:
+    async with part_of(url, "one") as one, part_of(url, "two") as two:
+        first = await one.take()
+        await one.take()
+        usual = await one.waiting()
+        change = SetPriority(project_id=two.lease.project_id, priority=7)
+        await set_priority(two.store, change, SettingsModel())
+        urgent = await two.waiting()
+        await one.places.give(first)
+        await urgent
+        assert not usual.done()
+        usual.cancel()
+        await asyncio.gather(usual, return_exceptions=True)
 
 
 async def test_who_stops_waiting_leaves_the_line(url: str) -> None:

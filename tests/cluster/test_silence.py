@@ -7,7 +7,7 @@ from orchestrator_tui.engine.silence import Silence
 from tests.tui.stage import NOON
 
 AT_WORK = Wanted(
-    project_id="a", status=PipelineStatus.RUNNING, queued_at=None, owner="somebody", epoch=1, heartbeat=NOON
+    project_id="a", status=PipelineStatus.RUNNING, number=1, queued_at=None, owner="somebody", epoch=1, heartbeat=NOON
 )
 
 

@@ -12,7 +12,6 @@ from orchestrator_tui.domain.records import RunByWorker
 from orchestrator_tui.work import work
 from tests.api.test_workers import worker
 from tests.running import launch
-from tests.tui.stage import NOON
 
 
 async def test_a_worker_is_refused_where_projects_are_not_left_to_workers(tmp_path: Path) -> None:
@@ -32,10 +31,9 @@ def test_workers_are_told_with_what_they_run_and_how_they_stand() -> None:
     told = workers.lines(
         [
             replace(one, projects=(runs,)),
-            replace(silent, heartbeat=NOON.replace(hour=11)),
+            replace(silent, silent_seconds=3600.0),
             replace(drained, draining=True),
-        ],
-        NOON,
+        ]
     )
     assert told == [
         "one-7: runs 1 of 3, load 0.5",
@@ -43,12 +41,12 @@ def test_workers_are_told_with_what_they_run_and_how_they_stand() -> None:
         "drained-7: drained",
         "silent-7: silent for 1h00m",
     ]
-    assert workers.lines([], NOON) == [words.NO_WORKER]
+    assert workers.lines([]) == [words.NO_WORKER]
 
 
 def test_who_is_silent_does_not_count_as_there() -> None:
-    silent = replace(worker("silent-7"), heartbeat=NOON.replace(hour=11))
+    silent = replace(worker("silent-7"), silent_seconds=3600.0)
     runs = replace(silent, projects=(RunByWorker(project_id="a", number=3, name="links"),))
-    assert words.workers([worker("one-7"), silent], NOON) == "1 worker · 1 silent"
-    assert words.workers([worker("one-7"), worker("two-7")], NOON) == "2 workers"
-    assert words.worker(runs, NOON) == "silent for 1h00m, runs 1 of 3"
+    assert words.workers([worker("one-7"), silent]) == "1 worker · 1 silent"
+    assert words.workers([worker("one-7"), worker("two-7")]) == "2 workers"
+    assert words.worker(runs) == "silent for 1h00m, runs 1 of 3"

@@ -9,10 +9,11 @@ import pytest
 from orchestrator_tui.cluster.queue import ProcrastinateQueue
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.config.launch import Launch
+from orchestrator_tui.console.status import detail
 from orchestrator_tui.database import pipeline_writes
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
-from orchestrator_tui.domain.commands import ResumeProject, StopProject
+from orchestrator_tui.domain.commands import ResumeProject, SetPriority, StopProject
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from tests.cluster.clusters import part_of_cluster, until_completed, working
 from tests.conftest import PostgresForTests
@@ -56,6 +57,21 @@ async def test_a_worker_runs_what_a_front_end_without_one_was_asked_for(start: L
             await until_completed(run)
             assert owners(run) == [one.process]
     assert [event.queued for event in run.all(events.QueueChanged)] == [True]
+
+
+async def test_a_priority_that_is_changed_while_projects_wait_decides_which_is_first(
+    start: Launch, quick: ReplayRuntime
+) -> None:
+    async with open_engine(start, runtime=quick) as front:
+        runs = [Watched(engine=front) for _ in range(3)]
+        for number, run in enumerate(runs):
+            await run.create(name=f"p{number}")
+        await front.submit(SetPriority(project_id=runs[1].project_id, priority=3))
+        await front.submit(SetPriority(project_id=runs[2].project_id, priority=9))
+        async with working(start, quick, "one", concurrency=1):
+            await until_completed(Watched(engine=front, project_id=runs[0].project_id))
+        begun = [one.project_id for one in await front.events() if isinstance(one.event, events.LeaseTaken)]
+    assert begun == [run.project_id for run in reversed(runs)]
 
 
 async def test_a_worker_that_ends_hands_over_to_another_at_a_safe_point(start: Launch, patient: Patient) -> None:
@@ -201,9 +217,14 @@ async def test_a_project_whose_folder_a_worker_does_not_have_waits_for_one_that_
                 await asyncio.sleep(0.05)
             await front.submit(ResumeProject(project_id=run.project_id))
             await run.until(lambda event: len(run.all(events.ErrorOccurred)) == 2)
-            assert (await front.overview(run.project_id)).state.queued_at is not None
+            waiting = await front.overview(run.project_id)
+            assert waiting.state.queued_at is not None
+            names = sorted((one.worker.record.name, two.worker.record.name))
+            assert list(waiting.folder_missing_on) == names
+            assert f"which these do not: {', '.join(names)}. Share the workspace" in "".join(detail(waiting, now()))
             moved(away, folder.name)
             await until_completed(run)
+            assert (await front.overview(run.project_id)).folder_missing_on == ()
     told = [event.message for event in run.all(events.ErrorOccurred)]
     for worker in (one.worker, two.worker):
         assert any(worker.record.name in message for message in told)

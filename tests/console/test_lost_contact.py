@@ -2,7 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -13,7 +12,6 @@ from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import View
 from orchestrator_tui.domain import owner
-from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import Command
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.records import ProjectOverview, WorkerRecord
@@ -107,7 +105,7 @@ async def test_a_project_whose_process_was_killed_is_not_waited_for() -> None:
         async with engine.tried:
             await engine.tried.wait_for(lambda: engine.tries > 5)
         assert not following.done()
-        engine.there = [replace(worker("dead-7"), heartbeat=now() - timedelta(minutes=1))]
+        engine.there = [replace(worker("dead-7"), silent_seconds=60.0)]
         engine.owner = owner.this_process().replace(" since ", " since 9")
         assert await following == 3
         assert any("its process is gone" in line for line in (*view.lines, *view.notices))
@@ -116,7 +114,7 @@ async def test_a_project_whose_process_was_killed_is_not_waited_for() -> None:
 async def test_a_project_whose_worker_was_killed_is_followed_until_another_has_it() -> None:
     engine = Engine()
     engine.owner = owner.this_process().replace(" since ", " since 9")
-    engine.there = [replace(worker("other-7"), heartbeat=now())]
+    engine.there = [worker("other-7")]
     async with followed(engine) as (_, following):
         async with engine.tried:
             await engine.tried.wait_for(lambda: engine.tries > 20)

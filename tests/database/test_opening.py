@@ -16,8 +16,9 @@ from orchestrator_tui.database.migrate import HEAD, MIGRATIONS, migrate, upgrade
 from orchestrator_tui.database.models import Base
 from orchestrator_tui.database.repository import open_store
 from orchestrator_tui.database.runner import connected
-from orchestrator_tui.domain.clock import new_id
+from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.errors import SettingsError, StoreUnavailable
+from orchestrator_tui.domain.limits import NOTHING, Spending
 from orchestrator_tui.domain.records import TranscriptKey
 from orchestrator_tui.domain.statuses import PhaseName
 from tests.conftest import PostgresForTests, make_project
@@ -242,9 +243,9 @@ def back_to_first_schema(connection: Connection) -> None:
 PROJECT = """INSERT INTO projects
 (id, number, name, slug, description, status, directory, config, created_at, updated_at)
 VALUES ('{id}', 1, 'old', 'old', 'An idea', 'stopped', '/old', '{{}}', '{at}', '{at}')"""
-SESSION = """INSERT INTO session_logs (id, project_id, phase, session_number, role, model, started_at, status, summary,
-tool_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd)
-VALUES ('{id}', '{id}', 'ideation', 1, 'analyst', 'opus', '{at}', 'completed', '', '[]', 1, 1, 0, 0, 0.5)"""
+SESSION = """INSERT INTO session_logs (id, project_id, phase, session_number, role, model, started_at, ended_at, status,
+summary, tool_calls, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cost_usd)
+VALUES ('{id}', '{id}', 'ideation', 1, 'analyst', 'opus', '{at}', '{at}', 'completed', '', '[]', 1, 1, 0, 0, 0.5)"""
 
 
 async def test_a_database_of_an_older_program_keeps_what_is_in_it(empty_url: str) -> None:
@@ -258,6 +259,8 @@ async def test_a_database_of_an_older_program_keeps_what_is_in_it(empty_url: str
     async with open_store(empty_url) as store:
         assert (await store.find_project("old")).description == "An idea"
         (session,) = await store.list_sessions(row["id"])
+        spent = await store.spent(row["id"], since=now(), of_owner=True)
+        assert (spent.owner, spent.owner_day) == (Spending(dollars=0.5, tokens=2, sessions=1), NOTHING)
         assert (session.role, session.usage.cost_usd) == ("analyst", 0.5)
         assert (session.attempt, session.prompt_hash, session.answer) == (1, None, None)
 

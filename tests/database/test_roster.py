@@ -2,11 +2,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
+from orchestrator_tui.database.models import workers
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.records import Project, RunByWorker, WorkerRecord
 from orchestrator_tui.domain.statuses import PipelineStatus
+from tests.conftest import make_project
 
 OWNER = "process 7 on box since 1"
 
@@ -17,15 +20,21 @@ def worker(**fields: object) -> WorkerRecord:
     return WorkerRecord(**{**values, "started_at": moment, "heartbeat": moment, **fields})  # type: ignore[arg-type]
 
 
+def as_it_joined(found: WorkerRecord, joined: WorkerRecord) -> WorkerRecord:
+    """The worker with the clock that it had."""
+    return replace(found, heartbeat=joined.heartbeat, silent_seconds=joined.silent_seconds)
+
+
 async def test_a_worker_joins_beats_and_leaves(store: SqlStore) -> None:
     roster = store.roster
     one, other = worker(), worker(name="box-8")
     for joining in (one, other):
         await roster.join(joining)
-    assert await roster.workers() == [one, other]
+    found = await roster.workers()
+    assert [as_it_joined(known, joined) for known, joined in zip(found, (one, other), strict=True)] == [one, other]
     assert await roster.beat(one.id, 0.7) is False
     beaten = (await roster.workers())[0]
-    assert (beaten.load, beaten.heartbeat > one.heartbeat) == (0.7, True)
+    assert (beaten.load, beaten.heartbeat >= found[0].heartbeat) == (0.7, True)
     await roster.leave(other.id)
     assert [found.id for found in await roster.workers()] == [one.id]
     assert await roster.beat(other.id, 0.0) is None
@@ -41,11 +50,24 @@ async def test_a_worker_learns_with_its_heartbeat_that_it_is_to_drain(store: Sql
 
 
 async def test_workers_that_fell_silent_long_ago_are_forgotten(store: SqlStore) -> None:
-    old, new = worker(heartbeat=now() - timedelta(hours=2)), worker(name="new-1")
+    old, new = worker(), worker(name="new-1")
     for joining in (old, new):
         await store.roster.join(joining)
-    await store.roster.forget(now() - timedelta(hours=1))
-    assert await store.roster.workers() == [new]
+    async with store._writing_alone() as runner:
+        earlier = update(workers).where(workers.c.id == old.id).values(heartbeat=now() - timedelta(hours=2))
+        await runner.run(earlier)
+    assert [round(one.silent_seconds / 60) for one in await store.roster.workers()] == [120, 0]
+    await store.roster.forget(timedelta(hours=1))
+    assert [one.id for one in await store.roster.workers()] == [new.id]
+
+
+async def test_how_long_a_worker_is_silent_does_not_depend_on_its_clock(store: SqlStore) -> None:
+    """On SQLite there is one clock only."""
+    ahead = worker(heartbeat=now() + timedelta(hours=2))
+    await store.roster.join(ahead)
+    (found,) = await store.roster.workers()
+    assert 0 <= found.silent_seconds < 3600
+    assert found.heartbeat < ahead.heartbeat
 
 
 async def test_a_worker_is_told_with_the_projects_that_it_runs(store: SqlStore, project: Project) -> None:
@@ -55,7 +77,8 @@ async def test_a_worker_is_told_with_the_projects_that_it_runs(store: SqlStore, 
         await unit.take_lease(project.id, OWNER)
         await unit.set_pipeline_status(project.id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
     run = RunByWorker(project_id=project.id, number=project.number, name=project.name)
-    assert await store.roster.workers() == [replace(one, projects=(run,))]
+    (found,) = await store.roster.workers()
+    assert as_it_joined(found, one) == replace(one, projects=(run,))
 
 
 async def test_a_project_waits_for_a_worker_until_it_runs(store: SqlStore, project: Project) -> None:
@@ -81,3 +104,39 @@ async def test_only_the_wait_that_was_seen_is_ended(store: SqlStore, project: Pr
         assert not await unit.unqueue_project(project.id, since=seen - timedelta(seconds=1))
         assert await unit.unqueue_project(project.id, since=seen)
         assert not await unit.unqueue_project(project.id)
+
+
+async def test_which_workers_miss_the_folder_of_a_project_is_told_while_it_waits(
+    store: SqlStore, project: Project
+) -> None:
+    one, other = worker(), worker(name="another-8")
+    for joining in (one, other):
+        await store.roster.join(joining)
+    for missing in (one.id, other.id, other.id, new_id()):
+        await store.roster.misses(missing, project.id)
+    await store.roster.misses(one.id, new_id())
+    assert (await store.overview(project.id)).folder_missing_on == ("another-8", "box-7")
+    await store.roster.leave(other.id)
+    assert (await store.overview(project.id)).folder_missing_on == ("box-7",)
+    async with store.transaction() as unit:
+        await unit.take_lease(project.id, OWNER)
+    assert (await store.overview(project.id)).folder_missing_on == ()
+    await store.roster.misses(one.id, project.id)
+    async with store.transaction() as unit:
+        await unit.queue_project(project.id)
+        await unit.unqueue_project(project.id)
+    assert (await store.overview(project.id)).folder_missing_on == ()
+
+
+async def test_those_that_wait_are_told_in_parts_and_those_at_work_each_time(store: SqlStore) -> None:
+    made = [await make_project(store, f"p{number}") for number in range(5)]
+    async with store.transaction() as unit:
+        for one in made[1:]:
+            await unit.queue_project(one.id)
+        await unit.set_pipeline_status(made[0].id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+    told = [await store.roster.wanted(after=after, waiting=2) for after in (0, made[2].number, made[4].number)]
+    assert [[one.project_id for one in part] for part in told] == [
+        [made[0].id, made[1].id, made[2].id],
+        [made[0].id, made[3].id, made[4].id],
+        [made[0].id],
+    ]

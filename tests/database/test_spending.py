@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.limits import NOTHING, Spending
-from orchestrator_tui.domain.records import Project, Usage
+from orchestrator_tui.domain.records import Project, SessionLog, Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, WorkItemStatus
 from tests.database.samples import item, session
 
@@ -159,6 +160,25 @@ async def test_what_all_projects_of_an_owner_used_is_summed(store: SqlStore) -> 
     found = await store.spent(real.id, since=MIDNIGHT, of_owner=True)
     assert (found.owner.dollars, found.owner_day.dollars) == (1, 1)
     assert (await store.spent(one.id, since=MIDNIGHT)).owner == NOTHING
+
+
+async def test_what_was_spent_is_kept_with_the_project_whoever_ends_its_sessions_and_however_often(
+    store: SqlStore,
+) -> None:
+    one, other = [await made(store, slug, created_by="ada") for slug in ("one", "other")]
+    async with store.transaction() as unit:
+        started = [await unit.start_session(session(other.id, started_at=at(1))) for _ in range(4)]
+    usage = Usage(output_tokens=5, cost_usd=0.5)
+
+    async def end(log: SessionLog) -> None:
+        async with store.transaction() as unit:
+            await unit.end_session(replace(log, ended_at=at(2), status=AgentStatus.COMPLETED, usage=usage))
+
+    await asyncio.gather(*(end(log) for log in started))
+    await end(started[0])
+    found = await store.spent(one.id, since=MIDNIGHT, of_owner=True)
+    assert found.owner == found.owner_day == Spending(dollars=2.0, tokens=20, sessions=4)
+    assert (await store.spent(one.id, since=at(3), of_owner=True)).owner_day == NOTHING
 
 
 async def made(store: SqlStore, slug: str, *, created_by: str, rehearsal: bool = False) -> Project:

@@ -3,12 +3,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from threading import Event
 
+import pytest
+
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
+from orchestrator_tui.console.status import how_to_go_on
+from orchestrator_tui.domain import words
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
+from orchestrator_tui.engine.client import as_they_are
+from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.tui.values import agents_of
 from orchestrator_tui.tui.widgets.project_list import ProjectList
+from tests.api.test_workers import worker
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 from tests.tui.board import REHEARSED, Board, board
@@ -108,6 +115,26 @@ async def test_a_project_whose_process_was_killed_is_stopped_everywhere_and_work
         await it.shows("far is running.")
         await it.press("l")
         await it.until(lambda: it.app.return_code == 0)
+
+
+async def test_a_project_whose_worker_was_killed_waits_for_another_as_long_as_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "SILENT_SECONDS", 3600.0)
+    async with board(tmp_path / "home") as it, running_elsewhere(tmp_path / "home", "far") as program:
+        await it.shows("far", "running", "analyst")
+        assert isinstance(it.client, LocalEngine)
+        other, roster = worker("other-7"), it.client._store.roster
+        await roster.join(other)
+        program.kill()
+        await it.shows("● paused", "waits to be taken over by another worker")
+        await it.send("/status")
+        await it.shows("paused (waits to be taken over by another worker)", "/workers")
+        [told] = await as_they_are(it.client, [await it.client.overview(it.project.id)])
+        assert not how_to_go_on(told, "Go on with")
+        await it.leave()
+        await roster.leave(other.id)
+        await it.shows("□ stopped", "its process is gone")
 
 
 @on_both_clients

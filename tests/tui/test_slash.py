@@ -60,8 +60,8 @@ def test_every_command_of_the_design_is_there_once() -> None:
     assert [command.usage for command in COMMANDS] == [
         "/projects", "/status [id]", "/resume <id>", "/stop [id]", "/approve", "/reject [words]", "/edit",
         "/view [phase]", "/logs [agent]", "/items [item]", "/sync [id]", "/note <words>", "/interrupt [agent]",
-        "/permissions [id]", "/diff [item]", "/cost [id]", "/limit [change]", "/retry [hint]", "/skip",
-        "/config [setting] [value]", "/theme [name]", "/workers", "/replay <id>", "/help [command]", "/quit",
+        "/permissions [id]", "/diff [item]", "/cost [id]", "/limit [change]", "/priority [number]", "/retry [hint]",
+        "/skip", "/config [setting] [value]", "/theme [name]", "/workers", "/replay <id>", "/help [command]", "/quit",
     ]  # fmt: skip
     names = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(names) == len(set(names))

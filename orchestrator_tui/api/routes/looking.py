@@ -23,7 +23,6 @@ from orchestrator_tui.api.routes.parts import (
 from orchestrator_tui.api.schemas import EventOut, Patch, Text
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.limits import Bounds
-from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import (
     Artifact,
     Comment,
@@ -37,6 +36,7 @@ from orchestrator_tui.domain.records import (
     WorkItem,
 )
 from orchestrator_tui.domain.statuses import WorkItemStatus
+from orchestrator_tui.engine.client import as_they_are, overview_as_it_is
 
 router = APIRouter(tags=["look"])
 READ = needs(Scope.READ)
@@ -51,7 +51,7 @@ async def list_projects(house: TheHouse, after: After = 0, limit: Limit = 100) -
 @router.get("/projects/{reference}", summary="How a project stands", response_model=ProjectOverview, **READ)
 async def get_project(house: TheHouse, reference: Reference) -> Response:
     """State, phases, items, costs, and what waits for a person, with the `content_hash` an answer needs."""
-    return answer_again(house, as_it_is(await house.client.overview(await _id(house, reference))))
+    return answer_again(house, await overview_as_it_is(house.client, await _id(house, reference)))
 
 
 @router.get("/projects/{reference}/limits", summary="What it may use, and has used", response_model=Bounds, **READ)
@@ -77,7 +77,7 @@ async def get_tracker_plan(
 async def get_snapshot(house: TheHouse, before: Before = None, limit: Limit = 100) -> Response:
     """All that run or wait, and the newest others; follow on with `/events?after_seq=` its `seq`."""
     snapshot = await house.client.snapshot(before=before, limit=limit)
-    projects = tuple(as_it_is(one) for one in snapshot.projects)
+    projects = tuple(await as_they_are(house.client, snapshot.projects))
     return answer(Snapshot(seq=snapshot.seq, projects=projects, total=snapshot.total))
 
 

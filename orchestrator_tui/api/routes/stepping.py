@@ -1,4 +1,4 @@
-"""Routes by which a person steps in: words for agents, an interrupt, another limit, the tracker synced now."""
+"""Routes by which a person steps in: words for agents, an interrupt, another limit or priority, the tracker synced."""
 
 from typing import Annotated
 
@@ -6,8 +6,8 @@ from fastapi import APIRouter, Body
 from starlette.responses import Response
 
 from orchestrator_tui.api.routes.errands import BY, OPERATE, Empty, TheErrand
-from orchestrator_tui.api.schemas import Done, Interrupt, Limit, Note, Steer
-from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, SetLimit, SteerAgent, SyncTracker
+from orchestrator_tui.api.schemas import Done, Interrupt, Limit, Note, Priority, Steer
+from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, SetLimit, SetPriority, SteerAgent, SyncTracker
 
 router = APIRouter(tags=["step in"])
 
@@ -39,6 +39,12 @@ async def set_limit(errand: TheErrand, body: Limit) -> Response:
     return await errand.send(
         SetLimit(project_id=project_id, scope=body.scope, resource=body.resource, amount=body.amount, by=BY)
     )
+
+
+@router.post("/projects/{reference}/priority", summary="Change its priority", response_model=Done, **OPERATE)
+async def set_priority(errand: TheErrand, body: Priority) -> Response:
+    """It counts at once where the project waits for a worker, and is kept with the project."""
+    return await errand.send(SetPriority(project_id=await errand.project_id(), priority=body.priority, by=BY))
 
 
 @router.post("/projects/{reference}/tracker/sync", summary="Sync its tracker now", response_model=Done, **OPERATE)

@@ -9,10 +9,10 @@ from textual.binding import BindingType
 
 from orchestrator_tui.domain import words
 from orchestrator_tui.domain.events import AgentFinished, AgentStarted, ArtifactStored, PhaseStatusChanged, Recorded
-from orchestrator_tui.domain.ownership import as_it_is
 from orchestrator_tui.domain.records import Artifact, PhaseState, ProjectOverview, SessionLog, Usage
 from orchestrator_tui.domain.statuses import PhaseName
 from orchestrator_tui.domain.text import one_line
+from orchestrator_tui.engine.client import overview_as_it_is
 from orchestrator_tui.tui import glyphs
 from orchestrator_tui.tui.context import Context
 from orchestrator_tui.tui.document_rounds import label, versions
@@ -67,7 +67,7 @@ class PhasePage(PartsPage):
 
     async def load(self) -> None:
         client = self.context.client
-        overview = as_it_is(await client.overview(self._project_id))
+        overview = await overview_as_it_is(client, self._project_id)
         artifacts = versions(await client.artifacts(self._project_id), self._phase)
         sessions = await read_sessions(client, self._project_id)
         items = await read_items(client, self._project_id)

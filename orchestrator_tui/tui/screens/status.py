@@ -9,10 +9,12 @@ from textual.app import ComposeResult
 from orchestrator_tui.domain import events, limit_words, standing, words
 from orchestrator_tui.domain.events import Recorded
 from orchestrator_tui.domain.limits import Bounds
-from orchestrator_tui.domain.ownership import as_it_is, elsewhere
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER, elsewhere
+from orchestrator_tui.domain.priority import own_priority
 from orchestrator_tui.domain.records import ProjectOverview, SyncState
 from orchestrator_tui.domain.statuses import PHASE_ORDER, PipelineStatus, RequestKind
 from orchestrator_tui.domain.text import clean, one_line
+from orchestrator_tui.engine.client import overview_as_it_is
 from orchestrator_tui.tui import costs, glyphs
 from orchestrator_tui.tui.columns import columns
 from orchestrator_tui.tui.context import Context
@@ -31,6 +33,7 @@ ANSWERS = {
 
 LABEL_CELLS = 15
 
+WAITING = "Waiting"
 PRETENDED = "  rehearsal: pretended, you pay 0"
 
 
@@ -59,7 +62,7 @@ class StatusPage(LivePage):
 
     async def load(self) -> None:
         self._tracker = await self.context.client.tracker(self._project_id)
-        self._overview = as_it_is(await self.context.client.overview(self._project_id))
+        self._overview = await overview_as_it_is(self.context.client, self._project_id)
         self._bounds = await self.context.client.bounds(self._project_id)
         self.tell_head(f"Status · {self._overview.project.name}")
         self._repaint()
@@ -83,7 +86,9 @@ def status_lines(
 ) -> list[Text]:
     """The page, laid out for so many cells."""
     next_step = _next(overview, keymap, width, ink)
-    facts = [_fact(name, value, ink) for name, value in _facts(overview, bounds, at, ink)]
+    facts: list[Text] = []
+    for name, value in _facts(overview, bounds, at, ink):
+        facts += _whole_fact(name, value, width, ink) if name == WAITING else [_fact(name, value, ink)]
     facts += [line for name, value in _tracker_facts(tracker, at, ink) for line in _whole_fact(name, value, width, ink)]
     return [Text(), *next_step, Text(), *facts, Text(), *_phases(overview, at, width, ink)]
 
@@ -108,7 +113,8 @@ def _facts(overview: ProjectOverview, bounds: Bounds, at: datetime, ink: Ink) ->
         ("Status", Text(f"{sign} {words.title(project.status)}", ink(color)).append(_more(overview))),
         ("Phase", Text(standing.phase_of(overview))),
         ("Progress", Text(standing.progress(overview))),
-        *((("Waiting", Text(waiting)),) if (waiting := standing.waits_for(overview)) else ()),
+        *((("Priority", Text(str(urgent))),) if (urgent := own_priority(project)) is not None else ()),
+        *(((WAITING, Text(waiting)),) if (waiting := standing.waits_for(overview)) else ()),
         ("Folder", Text(one_line(project.directory, 1000))),
         (
             "Spent",
@@ -176,6 +182,8 @@ def _next(overview: ProjectOverview, keymap: Keymap, width: int, ink: Ink) -> li
         if request.kind is not RequestKind.APPROVAL:
             lines += _wrapped(one_line(request.body, 600), width, "")
         return [*lines, keys_line(ANSWERS[request.kind], keymap, ink)]
+    if overview.state.shutdown_reason == WAITS_FOR_TAKEOVER:
+        return [_hint("/workers", "shows who is there", ink)]
     if overview.project.status in standing.RESTING:
         problem = standing.pause_problem(overview)
         lines = _wrapped(one_line(problem, 600), width, ink("error")) if problem else []

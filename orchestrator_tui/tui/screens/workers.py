@@ -51,10 +51,9 @@ class WorkersPage(LivePage):
     async def load(self) -> None:
         found = await self.context.client.workers()
         self._list.show_empty(words.NO_WORKER)
-        moment = self.context.clock()
-        self._list.show(sorted(found, key=lambda one: words.is_silent(one, moment)))
+        self._list.show(sorted(found, key=words.is_silent))
         running = sum(len(one.projects) for one in found)
-        self.tell_head(f"{words.workers(found, moment)} · {plural(running, 'project')} at work")
+        self.tell_head(f"{words.workers(found)} · {plural(running, 'project')} at work")
 
     @on(RowList.Chosen)
     def _chosen(self, message: RowList.Chosen) -> None:
@@ -81,6 +80,6 @@ class WorkersPage(LivePage):
 
     def _paint(self, worker: WorkerRecord, width: int, marked: bool) -> Sequence[Text]:
         head = Text(one_line(worker.name), "bold" if marked else "", no_wrap=True, overflow="ellipsis")
-        head.append(f"  {words.worker(worker, self.context.clock())}", self._list.color("muted"))
+        head.append(f"  {words.worker(worker)}", self._list.color("muted"))
         runs = " · ".join(f"{one.number} {one_line(one.name)}" for one in worker.projects) or "nothing"
         return head, Text(f"  {runs}", self._list.color("muted"), no_wrap=True, overflow="ellipsis")
