@@ -82,7 +82,8 @@ async def test_a_theme_that_does_not_exist_is_told_and_another_is_used(tmp_path:
 
 async def test_other_keys_work_and_are_shown_in_the_row_of_keys_and_in_help(tmp_path: Path) -> None:
     settings = {"keymap": {"palette": "ctrl+k", "cost": "C", "help": "f9"}}
-    async with board(tmp_path / "home", settings=settings) as it:
+    # Tall enough for all that the help has to say about commands, and the first keys.
+    async with board(tmp_path / "home", settings=settings, size=(120, 60)) as it:
         await it.shows("^k palette", "F9 help")
         await it.press("ctrl+k")
         await it.shows("Commands, keys, projects, themes")
