@@ -9,6 +9,7 @@ import httpx
 
 from orchestrator_tui.backends.linear.errors import LinearAway, LinearDenied, LinearRefused, RateLimited
 from orchestrator_tui.backends.linear.limits import LONGEST_PAUSE, Budget
+from orchestrator_tui.domain.errors import LeaseLost
 
 TIMEOUT_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
@@ -53,6 +54,7 @@ class LinearClient:
             LinearAway: nothing is known about what became of the request.
             RateLimited: it was not carried out, and none will be for some time.
             LinearDenied, LinearRefused: it was not carried out as a whole, and never will be.
+            LeaseLost: whoever had the connection has let go of the project meanwhile; it was not sent.
         """
         asked = document.partition("(")[0]
         async with self._turn:
@@ -60,6 +62,8 @@ class LinearClient:
             if pause > LONGEST_PAUSE:
                 raise RateLimited(pause)
             await asyncio.sleep(pause)
+            if self._http.is_closed:
+                raise LeaseLost("The run that had the connection to Linear has ended.")
             self.budget.spend()
             try:
                 response = await self._http.post(self._url, json={"query": document, "variables": dict(variables)})

@@ -5,6 +5,7 @@ from orchestrator_tui.backends.linear.client import LinearClient
 from orchestrator_tui.backends.linear.documents import load
 from orchestrator_tui.backends.linear.errors import LinearAway, LinearDenied, LinearRefused, RateLimited
 from orchestrator_tui.backends.linear.limits import Budget, backoff
+from orchestrator_tui.domain.errors import LeaseLost
 from tests.backends.linear.fake import BUSY, CUT_AFTER, KEY, LIMITED, FakeLinear
 from tests.backends.linear.world import refuse
 
@@ -118,3 +119,10 @@ async def test_a_server_that_does_not_answer_is_not_waited_for_without_end(fake:
     async with LinearClient(fake.url, KEY, timeout=0.1) as client:
         with pytest.raises(LinearAway):
             await client.execute(load("teams"), {"filter": None})
+
+
+async def test_who_comes_after_the_run_has_let_go_is_told_so(fake: FakeLinear) -> None:
+    async with LinearClient(fake.url, KEY) as client:
+        pass
+    with pytest.raises(LeaseLost):
+        await client.execute(load("teams"), {"filter": None})
