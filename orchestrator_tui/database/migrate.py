@@ -13,7 +13,7 @@ from orchestrator_tui.database.models import Base, event_counter
 from orchestrator_tui.database.runner import Runner, connected
 from orchestrator_tui.domain.errors import StoreRefused, StoreUnavailable
 
-HEAD = "0014_gaps"
+HEAD = "0014_kept_sums"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number will do; it only has to be the same in every process.
 _LOCK = 7_203_411_908

@@ -4,7 +4,7 @@ sessions of a project used together."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014_gaps"
+revision = "0014_kept_sums"
 down_revision = "0013_fair"
 branch_labels = None
 depends_on = None
