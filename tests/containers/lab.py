@@ -104,6 +104,12 @@ class Lab:
         """Take everything away again, as far as that is possible."""
         profiles = ["--profile", "external-db", "--profile", "with-db"]
         command = [*self.tools.compose, "-p", self.name, *profiles, "down", "--volumes"]
+        # Not every compose takes away more than one container of a service, nor anything that such a one is in.
+        of_mine = [*self.tools.engine, "ps", "--all", "--quiet", "--filter", f"label={PROJECT_LABEL}={self.name}"]
+        # Those that others depend on go with the second try.
+        for _ in range(2):
+            if left := _run(of_mine, self.folder, check=False).split():
+                _run([*self.tools.engine, "rm", "--force", *left], self.folder, check=False)
         _run(command, self.folder, shown=True, check=False)
         # What is in the workspace belongs to the user in the image.
         mounted = ["--volume", f"{self.workspace}:/workspace", "--entrypoint", "find", self.image]
