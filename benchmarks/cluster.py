@@ -6,9 +6,10 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import asyncpg  # type: ignore[import-untyped]
@@ -93,7 +94,7 @@ async def measured(home: Path, url: str, workers: int) -> Measured:
             for number in range(workers)
         ]
         async with open_engine(start, runtime=ReplayRuntime(light_scenario(PLAN.items))) as engine:
-            await _until_there(engine, workers)
+            await _until_there(engine, hands)
             found = await _finished(engine, url)
         for hand in hands:
             assert hand.pid is not None
@@ -102,10 +103,12 @@ async def measured(home: Path, url: str, workers: int) -> Measured:
     return found
 
 
-async def _until_there(engine: LocalEngine, workers: int) -> None:
+async def _until_there(engine: LocalEngine, hands: Sequence[ForkServerProcess]) -> None:
     while True:
-        if len(await engine.workers()) == workers:
+        if len(await engine.workers()) == len(hands):
             return
+        if any(hand.exitcode is not None for hand in hands):
+            raise AssertionError("a worker ended before it was there")
         await asyncio.sleep(0.1)
 
 

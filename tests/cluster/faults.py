@@ -99,7 +99,7 @@ class Unhurried(Scripted):
         yield session
 
 
-def worker_life(home: Path, url: str, host: str, plan: Plan, remote: Path | None) -> None:
+def worker_life(home: Path, url: str, host: str, plan: Plan, remote: Path | None = None) -> None:
     """A worker process on a host of that name, until it is killed or told to end."""
     socket.gethostname = lambda: host
     asyncio.run(_work(home, url, plan, remote))
