@@ -18,8 +18,7 @@ from orchestrator_tui.config.secrets import read_secrets
 from orchestrator_tui.config.whereabouts import Whereabouts, find_server
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.errors import OrchestratorError
-from orchestrator_tui.domain.ownership import AT_WORK
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import AT_WORK, PipelineStatus
 from orchestrator_tui.domain.words import one_line, title
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.tui.app import DashboardApp

@@ -36,7 +36,8 @@ from orchestrator_tui.config.whereabouts import (
 from orchestrator_tui.console.interrupts import Interrupts
 from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.commands import StopProject
-from orchestrator_tui.domain.ownership import AT_WORK, elsewhere
+from orchestrator_tui.domain.ownership import elsewhere
+from orchestrator_tui.domain.statuses import AT_WORK
 from orchestrator_tui.engine.client import EngineClient
 from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.sandboxes import Sandboxes, SandboxOutlook

@@ -11,10 +11,8 @@ from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import IllegalTransition
 from orchestrator_tui.domain.events import PipelineStatusChanged, Recorded
 from orchestrator_tui.domain.records import Project
-from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from orchestrator_tui.domain.statuses import AT_WORK, PauseReason, PipelineStatus
 from orchestrator_tui.engine.client import EngineClient
-
-AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 
 
 class Past:

@@ -15,10 +15,10 @@ from orchestrator_tui.database.ledger import Read, Write
 from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, workers
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import AT_WORK, PipelineStatus
 
 _STATUSES = {status.value: status for status in PipelineStatus}
-_AT_WORK = (PipelineStatus.RUNNING.value, PipelineStatus.STOPPING.value)
+_AT_WORK = [status.value for status in AT_WORK]
 
 
 class present_moment(GenericFunction[datetime]):

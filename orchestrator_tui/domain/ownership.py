@@ -6,9 +6,8 @@ from datetime import datetime
 
 from orchestrator_tui.domain import owner, words
 from orchestrator_tui.domain.records import PhaseState, ProjectOverview, WorkerRecord
-from orchestrator_tui.domain.statuses import AgentStatus, PhaseStatus, PipelineStatus
+from orchestrator_tui.domain.statuses import AT_WORK, AgentStatus, PhaseStatus, PipelineStatus
 
-AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 ITS_PROCESS_IS_GONE = "its process is gone"
 WAITS_FOR_TAKEOVER = "waits to be taken over by another worker"
 LEFT = {ITS_PROCESS_IS_GONE: PipelineStatus.STOPPED, WAITS_FOR_TAKEOVER: PipelineStatus.PAUSED}

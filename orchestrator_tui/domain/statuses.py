@@ -31,6 +31,10 @@ class PipelineStatus(StrEnum):
     COMPLETED = "completed"
 
 
+AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+"""A process has the project, or had it and is gone."""
+
+
 class PhaseStatus(StrEnum):
     PENDING = "pending"
     RUNNING = "running"

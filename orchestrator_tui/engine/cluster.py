@@ -8,9 +8,7 @@ from orchestrator_tui.database.base import Roster, Store
 from orchestrator_tui.domain.errors import WorkerNotFound
 from orchestrator_tui.domain.events import QueueChanged
 from orchestrator_tui.domain.records import Project
-from orchestrator_tui.domain.statuses import PipelineStatus
-
-AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
+from orchestrator_tui.domain.statuses import AT_WORK
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

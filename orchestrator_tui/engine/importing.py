@@ -26,9 +26,8 @@ from orchestrator_tui.domain.errors import (
     ToolMissing,
 )
 from orchestrator_tui.domain.naming import free_slug, slugify
-from orchestrator_tui.domain.ownership import AT_WORK
 from orchestrator_tui.domain.records import Comment, Dossier, PipelineState, Project
-from orchestrator_tui.domain.statuses import PhaseStatus, PipelineStatus, RequestStatus, WorkItemStatus
+from orchestrator_tui.domain.statuses import AT_WORK, PhaseStatus, PipelineStatus, RequestStatus, WorkItemStatus
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.engine import statefile
 from orchestrator_tui.engine.checkout import Checkout

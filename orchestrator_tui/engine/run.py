@@ -17,6 +17,7 @@ from orchestrator_tui.domain.finishing import finish
 from orchestrator_tui.domain.records import Lease, Project, SessionLog, WorkItem
 from orchestrator_tui.domain.statuses import (
     ASKED_BY_AGENTS,
+    AT_WORK,
     AgentStatus,
     PauseReason,
     PhaseStatus,
@@ -41,7 +42,6 @@ from orchestrator_tui.phases.faces import artifact_markdown
 USER_REQUEST = "user_request"
 CRASH = "crash"
 """Why a project stopped whose process is gone."""
-_AT_WORK = (PipelineStatus.RUNNING, PipelineStatus.STOPPING)
 _STARTABLE = (
     PipelineStatus.NOT_STARTED,
     PipelineStatus.PAUSED,
@@ -89,9 +89,9 @@ class Run:
                 await self.pipeline.mirror()
                 return False
         # A phase at work in a project that rests: whoever gave it up had no hands for it.
-        if project.status in _AT_WORK or any(phase.status is PhaseStatus.RUNNING for phase in state.phases.values()):
+        if project.status in AT_WORK or any(phase.status is PhaseStatus.RUNNING for phase in state.phases.values()):
             await self._after_crash(project.status, last_sign_of_life)
-        goes_on_by_itself = state.resumes_at is not None or project.status in _AT_WORK
+        goes_on_by_itself = state.resumes_at is not None or project.status in AT_WORK
         if not goes_on_by_itself:
             await self._give_blocked_another_try()
         await self.pipeline.take_up_skipped()
@@ -334,7 +334,7 @@ class Run:
         why = "the process ended without warning"
         await self._hand_back(f"{why}, on another machine" if self.sync.is_elsewheres else why)
         await self.pipeline.interrupted("the process ended without warning", at=ended_at)
-        if status not in _AT_WORK:
+        if status not in AT_WORK:
             return
         # In one step: nobody finds it stopped who waits for it to come to rest.
         async with self.store.transaction() as unit:

@@ -1,14 +1,13 @@
 """Takes a project's lease, from nobody or from an owner that is gone."""
 
 import asyncio
-import time
 
 from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.records import Lease, PipelineState
-from orchestrator_tui.engine.silence import LATE
+from orchestrator_tui.engine.silence import Silence
 
 LOOK_SECONDS = 0.5
 
@@ -65,12 +64,11 @@ async def _watch(store: Store, state: PipelineState, lease_seconds: float, givin
         raise AlreadyOwned(state.owner)
     async with store.transaction() as unit:
         unit.record(state.project_id, events.TakeoverAwaited(owner=state.owner, seconds=lease_seconds))
-    silent, looked_at = 0.0, time.monotonic()
-    while silent < lease_seconds:
+    silence = Silence(grace=LOOK_SECONDS)
+    silence.look([state])
+    while silence.seconds(state) < lease_seconds:
         await asyncio.sleep(LOOK_SECONDS)
         seen = await store.pipeline_state(state.project_id)
-        # A database that hung, or a machine that slept, is no silence of the owner.
-        silent += min(time.monotonic() - looked_at, LATE * LOOK_SECONDS)
-        looked_at = time.monotonic()
+        silence.look([seen])
         if giving_up.is_set() or (seen.epoch, seen.heartbeat) != (state.epoch, state.heartbeat):
             raise AlreadyOwned(seen.owner or state.owner)

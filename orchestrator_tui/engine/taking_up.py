@@ -10,8 +10,9 @@ from orchestrator_tui.database.base import Store
 from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.errors import AlreadyOwned, StoreUnavailable
 from orchestrator_tui.domain.records import Lease, PipelineState, Project
+from orchestrator_tui.domain.statuses import AT_WORK
 from orchestrator_tui.engine import room
-from orchestrator_tui.engine.cluster import AT_WORK, Cluster
+from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.folders import EVERYWHERE, Folders
 from orchestrator_tui.engine.heartbeat import Signs, heartbeat
 from orchestrator_tui.engine.remotes import Remotes

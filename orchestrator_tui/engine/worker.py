@@ -27,8 +27,8 @@ from orchestrator_tui.domain.errors import (
 from orchestrator_tui.domain.first import first_of
 from orchestrator_tui.domain.records import PipelineState, Wanted, WorkerRecord
 from orchestrator_tui.domain.standing import SHARE_IT
-from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
-from orchestrator_tui.engine.cluster import AT_WORK, Cluster
+from orchestrator_tui.domain.statuses import AT_WORK, PauseReason, PipelineStatus
+from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.runs import Runs
 from orchestrator_tui.engine.silence import Silence

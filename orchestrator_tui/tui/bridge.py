@@ -9,8 +9,9 @@ from enum import StrEnum
 from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.errors import OrchestratorError, StoreUnavailable
 from orchestrator_tui.domain.events import AgentDelta, Live, Recorded
-from orchestrator_tui.domain.ownership import AT_WORK, LEFT, WAITS_FOR_TAKEOVER, why_left
+from orchestrator_tui.domain.ownership import LEFT, WAITS_FOR_TAKEOVER, why_left
 from orchestrator_tui.domain.records import Snapshot
+from orchestrator_tui.domain.statuses import AT_WORK
 from orchestrator_tui.engine.client import EngineClient, as_they_are
 from orchestrator_tui.tui.feed import Feed
 from orchestrator_tui.tui.view import Dashboard, ProjectView, died, fold, introduced, joined

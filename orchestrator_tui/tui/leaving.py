@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from orchestrator_tui.domain.commands import StopProject
 from orchestrator_tui.domain.errors import OrchestratorError
-from orchestrator_tui.domain.ownership import AT_WORK, elsewhere
-from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
+from orchestrator_tui.domain.ownership import elsewhere
+from orchestrator_tui.domain.statuses import AT_WORK, PauseReason, PipelineStatus
 from orchestrator_tui.tui.view import ProjectView
 
 if TYPE_CHECKING:

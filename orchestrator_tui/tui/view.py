@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.events import Event, Recorded
-from orchestrator_tui.domain.ownership import AT_WORK, LEFT
+from orchestrator_tui.domain.ownership import LEFT
 from orchestrator_tui.domain.records import ItemCounts, ProjectOverview, SessionLog, Snapshot, Usage
 from orchestrator_tui.domain.statuses import (
+    AT_WORK,
     PHASE_ORDER,
     AgentStatus,
     PhaseName,

@@ -11,9 +11,8 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from orchestrator_tui.domain.errors import StoreUnavailable
-from orchestrator_tui.domain.ownership import AT_WORK
 from orchestrator_tui.domain.standing import RESTING
-from orchestrator_tui.domain.statuses import PhaseName, PipelineStatus
+from orchestrator_tui.domain.statuses import AT_WORK, PhaseName, PipelineStatus
 from orchestrator_tui.tui.bridge import Bridge, Contact
 from orchestrator_tui.tui.happenings import stop_step
 from orchestrator_tui.tui.keymap import Keymap, Place, bindings

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
 
-from orchestrator_tui.domain.ownership import AT_WORK
+from orchestrator_tui.domain.statuses import AT_WORK
 from orchestrator_tui.tui.guard import QUIET
 from orchestrator_tui.tui.messages import CommandGiven
 from orchestrator_tui.tui.opening import Opening

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from orchestrator_tui.domain.ownership import AT_WORK
+from orchestrator_tui.domain.statuses import AT_WORK
 from orchestrator_tui.domain.text import one_line
 from orchestrator_tui.tui.colors import rich_color
 from orchestrator_tui.tui.glyphs import PIPELINES
