@@ -43,6 +43,11 @@ UNREAD = result(is_error=True) | {"content": "<tool_use_error>File has not been 
             Position(1, 1, False),
         ),
         ([GO, assistant(STRUCTURED), user(TAKEN), assistant(NOTHING), user("next")], Position(2, 0, False)),
+        ([GO, assistant(STRUCTURED), user(TAKEN, "next"), assistant(NOTHING), user("on")], Position(2, 0, False)),
+        (
+            [GO, assistant(STRUCTURED), user(TAKEN, "next"), assistant(NOTHING), user("on"), assistant("ok")],
+            Position(2, 1, False),
+        ),
         ([GO, assistant(WRITE), user(UNREAD)], Position(1, 0, False, "/a.py")),
         ([GO, assistant(WRITE), user(UNREAD), assistant(call()), user(result())], Position(1, 0, False)),
         (

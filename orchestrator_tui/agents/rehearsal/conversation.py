@@ -51,9 +51,10 @@ def position(messages: Sequence[Mapping[str, Any]]) -> Position:
       cancelled call's result if there was one. No prompt either: the model carries on, with the same turn when it was
       interrupted while it spoke (the half sentence stays in the history), with the next one when a tool was running.
     - A conversation taken up by another process gets an answer `No response requested.`, which nobody gave, before
-      its next prompt, unless it ended with the model's own words. Behind an accepted structured answer the prompt is
-      one; elsewhere the turn was cut short and the model carries on. A call whose result got lost with the process has
-      `[Tool call interrupted: the session ended before …` for a result, and is played again.
+      its next prompt, unless it ended with the model's own words. Right behind an accepted structured answer the prompt
+      is one; elsewhere, also behind a prompt in that answer's message, the turn was cut short and the model carries on.
+      A call whose result got lost with the process has `[Tool call interrupted: the session ended before …` for a
+      result, and is played again.
     - A file that was written by a call whose result got lost is refused to the call that is played again, with `File
       has been modified since read…`. The model then reads it, which is no turn, and plays the call once more.
     """
@@ -87,7 +88,10 @@ def _prompts(messages: Sequence[Mapping[str, Any]]) -> list[int]:
 
 def _carries_on(before: Sequence[Mapping[str, Any]], structured_calls: Set[str]) -> bool:
     """Whether what a person says after `before` takes up a turn that ended with its process."""
-    return len(before) > 1 and _says_nothing(before[-1]) and not _accepted(before[-2], structured_calls)
+    if len(before) < 2 or not _says_nothing(before[-1]):
+        return False
+    # An accepted answer's message may hold the next prompt, too: then it was that one's turn that ended.
+    return not _accepted(before[-2], structured_calls) or _is_prompt(before[-2], structured_calls)
 
 
 def _says_nothing(message: Mapping[str, Any]) -> bool:
