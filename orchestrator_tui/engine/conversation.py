@@ -23,6 +23,7 @@ from orchestrator_tui.agents.base import (
     TurnEnded,
     Working,
 )
+from orchestrator_tui.database.base import UnitOfWork
 from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.clock import Clock, now
 from orchestrator_tui.domain.errors import AgentFailed
@@ -186,7 +187,9 @@ class Conversation:
             LimitReached: nothing is left for another turn.
             MustWait: the API takes no requests for now.
         """
-        await self.refuse()
+        if self._account.answer is not None:
+            await self._keep(None)
+            self.refused()
         if self._resume_prompt:
             prompt, kind, self._resume_prompt = self._resume_prompt, "resumed", ""
         for _ in range(self._max_reasks + 1):
@@ -208,14 +211,16 @@ class Conversation:
         found = answer_of(self._task.resume, answer)
         if found is not None:
             self._resume_prompt = ""
-            await self._stands(found)
         return found
 
-    async def refuse(self) -> None:
-        """The answer does not stand any more: a session that is taken up is asked for another one."""
+    async def refuse_in(self, unit: UnitOfWork) -> None:
+        """With `unit` the answer stands no more: a session that is taken up after that is asked for another one."""
         if self._account.answer is not None:
-            self._account.answer = None
-            await self._keep(None)
+            await unit.save_answer(self._account.log.id, None)
+
+    def refused(self) -> None:
+        """That is committed."""
+        self._account.answer = None
 
     async def _stands(self, answer: BaseModel) -> None:
         self._account.answer = answer.model_dump(mode="json")

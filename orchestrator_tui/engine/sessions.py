@@ -336,7 +336,8 @@ class Sessions:
         )
 
     async def _started(self, task: Task, guard: Guard) -> Account:
-        account = Account(log=await self._planned(task), task=task, guard=guard)
+        log = await self._planned(task)
+        account = Account(log=log, task=task, guard=guard, answer=log.answer)
         try:
             await finish(self._start(account))
         except asyncio.CancelledError:
@@ -358,6 +359,8 @@ class Sessions:
             started_at=now(),
             attempt=task.resume.attempt if task.resume else task.attempt,
             prompt_hash=task.prompt_hash,
+            # However early this session is cut off, too: what was answered stands until somebody refuses it.
+            answer=task.resume.answer if task.resume else None,
         )
         await self._log.flush()
         # The runtime's own rule, so that a conversation can be taken up however early it was cut off.

@@ -230,7 +230,6 @@ class Attempts:
                 if given is not None and (objection := await check(given, conversation)) is None:
                     return given
                 assert objection is not None
-                await conversation.refuse()
                 given = None
                 told = "\n\n".join(dict.fromkeys((objection.problem, objection.output[-OUTPUT_IN_REPORT:]))).strip()
                 await self._fail(
@@ -241,7 +240,8 @@ class Attempts:
                         evidence=objection.output or objection.problem,
                         detail=objection.output or conversation.summary(),
                         can_hear=True,
-                    )
+                    ),
+                    conversation,
                 )
                 if self._failed[-1].then is not Rung.HINT:
                     return None
@@ -282,14 +282,19 @@ class Attempts:
             detail=detail,
         )
 
-    async def _fail(self, failure: "_Failure") -> None:
-        """Take in that an attempt failed, and store it unless that was done with the end of its session."""
+    async def _fail(self, failure: "_Failure", conversation: Conversation | None = None) -> None:
+        """Take in that an attempt failed, and store it unless that was done with the end of its session; with it what
+        was answered in a `conversation` that is still open stands no more."""
         if self._kept is None or self._kept[1] is not failure:
             # What fails on a full disk is no fault of the work.
             self._services.workspace.require_room()
             await self._services.log.flush()
             async with self._services.store.transaction() as unit:
+                if conversation is not None:
+                    await conversation.refuse_in(unit)
                 await self._store(unit, failure)
+        if conversation is not None:
+            conversation.refused()
         self._book.written()
         self._failed.append(failure.attempt)
         self._output = failure.detail

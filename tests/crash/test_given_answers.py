@@ -1,14 +1,15 @@
-"""Killed between an agent's answer and the commit of its work: the answer counts, and is not asked for again."""
+"""Killed between an agent's answer and the commit of its work: the answer counts, and is not asked for again, unless it
+was refused."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGKILL
 
 from orchestrator_tui.agents.base import AgentSession, SessionRequest
-from orchestrator_tui.agents.rehearsal.scenario import Scenario
+from orchestrator_tui.agents.rehearsal.scenario import Answer, Scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject
@@ -38,11 +39,43 @@ def killed_after_the_check(home: Path) -> None:
     asyncio.run(_begun(home))
 
 
-async def _begun(home: Path) -> None:
-    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(light_scenario(1))) as engine:
+def killed_when_it_goes_on(home: Path) -> None:
+    die_at(Moment("AgentStarted", {"role": "developer"}))
+    asyncio.run(_gone_on(home))
+
+
+def killed_before_the_red_check_is_stored(home: Path) -> None:
+    die_at(Moment("AttemptFailed", {}, before_commit=True))
+    asyncio.run(_begun(home, red_at_first()))
+
+
+async def _begun(home: Path, scenario: Scenario | None = None) -> None:
+    runtime = Remembering(scenario or light_scenario(1))
+    async with open_engine(launch(home, None, **NO_PLANNING), runtime=runtime) as engine:
         run = Watched(engine=engine)
         await run.create()
         await run.until_rest()
+
+
+async def _gone_on(home: Path) -> None:
+    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(light_scenario(1))) as engine:
+        (project,) = await engine.projects()
+        await engine.submit(ResumeProject(project_id=project.id))
+        await Watched(engine=engine, project_id=project.id).until_rest()
+
+
+def red_at_first() -> Scenario:
+    """The developer forgets the module's test until the check is red."""
+    scenario = light_scenario(1)
+
+    def versions(answer: Answer) -> tuple[Answer, ...]:
+        if answer.role != "developer":
+            return (answer,)
+        forgetful = tuple(turn for turn in answer.turns if "/test_" not in str(turn.input.get("file_path", "")))
+        assert len(forgetful) < len(answer.turns)
+        return replace(answer, turns=forgetful, attempt=1), replace(answer, attempt=2)
+
+    return replace(scenario, answers=tuple(one for answer in scenario.answers for one in versions(answer)))
 
 
 async def test_an_answer_that_was_given_is_checked_again_and_not_asked_for(tmp_path: Path) -> None:
@@ -58,3 +91,31 @@ async def test_an_answer_that_was_given_is_checked_again_and_not_asked_for(tmp_p
         assert resumed.answer == cut.answer is not None
         assert [event for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id] == []
         assert [event.message for event in run.all(events.CommitMade)].count("TASK-1: Module item00001") == 1
+
+
+async def test_an_answer_is_not_asked_for_again_however_early_who_goes_on_with_it_ends_too(tmp_path: Path) -> None:
+    home, told = tmp_path / "home", tmp_path / "told"
+    for body in (killed_after_the_check, killed_when_it_goes_on):
+        assert await asyncio.to_thread(lived, body, home, output=told) == -SIGKILL, told.read_text()
+    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(light_scenario(1))) as engine:
+        (project,) = await engine.projects()
+        run = Watched(engine=engine, project_id=project.id)
+        await engine.submit(ResumeProject(project_id=project.id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        cut, cut_again, resumed = [one for one in await engine.sessions(project.id) if one.role == "developer"]
+        assert resumed.answer == cut_again.answer == cut.answer is not None
+        assert [event for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id] == []
+
+
+async def test_an_answer_is_refused_together_with_what_is_kept_of_why(tmp_path: Path) -> None:
+    home, told = tmp_path / "home", tmp_path / "told"
+    assert await asyncio.to_thread(lived, killed_before_the_red_check_is_stored, home, output=told) == -SIGKILL
+    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(red_at_first())) as engine:
+        (project,) = await engine.projects()
+        run = Watched(engine=engine, project_id=project.id)
+        await engine.submit(ResumeProject(project_id=project.id))
+        assert await run.until_rest() is PipelineStatus.COMPLETED
+        assert [event.number for event in run.all(events.AttemptFailed)] == [1]
+        _, resumed = [one for one in await engine.sessions(project.id) if one.role == "developer"]
+        prompts = [event.kind for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id]
+        assert prompts == ["verify_failed"]

@@ -165,6 +165,21 @@ def test_a_developer_without_an_answer_for_a_later_attempt_undoes_and_repeats_th
         assert [turn.tool for turn in rest] == [None, "StructuredOutput"]
 
 
+def test_a_developer_repeats_the_last_attempt_that_has_an_answer_of_its_own() -> None:
+    loaded = scenario(
+        answer({"say": "any"}),
+        answer({"say": "wrong"}, subject="slug", attempt=1),
+        answer({"say": "mended"}, subject="slug", attempt=2),
+    )
+    assert [loaded.turns(session_request(attempt=attempt), 1)[-1].say for attempt in (1, 2, 3, 4)] == [
+        "wrong",
+        "mended",
+        "mended",
+        "mended",
+    ]
+    assert loaded.turns(session_request(subject="other", attempt=3), 1)[-1].say == "any"
+
+
 def test_other_roles_repeat_nothing_and_say_what_is_missing() -> None:
     loaded = scenario(answer(SAY, role="repairer", attempt=1))
     with pytest.raises(ScenarioBroken, match=r"^the scenario small has no answer for implement/repairer attempt 2$"):

@@ -113,12 +113,23 @@ class Scenario:
         answer = self.find(request.phase, request.role, request.subject, attempt)
         repeated = request.role == "developer" and attempt > 1 and (answer is None or answer.attempt is None)
         if repeated:
-            answer = self.find(request.phase, request.role, request.subject, 1)
+            answer = self._latest(request.phase, request.role, request.subject, attempt - 1)
         if answer is None:
             raise ScenarioBroken(f"the scenario {self.name} has no answer for {_place(request, attempt)}")
         turns = _repair(answer.turns) if repeated else answer.turns
         values = self._values(answer, request, attempt)
         return tuple(turn.filled(values) for turn in turns)
+
+    def _latest(self, phase: PhaseName, role: str, subject: str, attempt: int) -> Answer | None:
+        """What such a session plays in the last attempt up to this one that has an answer of its own, so that what a
+        second try has mended stays mended in a third; None when nothing fits."""
+        fitting = [
+            answer
+            for number in range(1, attempt + 1)
+            for answer in self.answers
+            if answer.fits(phase, role, subject, number)
+        ]
+        return max(fitting, key=lambda one: (one.subject != ANY, one.attempt or 0, one.role != ANY), default=None)
 
     def _values(self, answer: Answer, request: SessionRequest, attempt: int) -> Mapping[str, str]:
         values = {"directory": str(request.directory), "subject": request.subject}
