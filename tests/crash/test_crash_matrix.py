@@ -1,5 +1,6 @@
 import itertools
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,14 +17,18 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Lineage:
     return calm
 
 
-def random_deaths() -> Iterator[Death]:
+def random_deaths(seconds: float) -> Iterator[Death]:
+    """Lives of random lengths, the first much shorter than a whole one of so many seconds, then longer and longer."""
     source = random.Random(7)
     for number in itertools.count():
-        yield Death(seconds=source.uniform(1.0, 3.0) * 1.1**number)
+        yield Death(seconds=source.uniform(0.2, 0.6) * seconds * 1.1**number)
 
 
 def test_a_project_killed_at_random_times_ends_as_if_nothing_had_happened(tmp_path: Path, undisturbed: Lineage) -> None:
-    lineage = live(tmp_path / "home", f"sqlite:///{tmp_path}/random.db", random_deaths())
+    began = time.monotonic()
+    live(tmp_path / "calm", f"sqlite:///{tmp_path}/calm.db", iter(()))
+    whole = time.monotonic() - began
+    lineage = live(tmp_path / "home", f"sqlite:///{tmp_path}/random.db", random_deaths(whole))
     assert lineage.kills >= 1
     assert differences(undisturbed.outcome, lineage.outcome) == []
 

@@ -107,7 +107,7 @@ async def test_what_a_person_writes_while_a_question_arrives_is_not_disturbed(tm
     async with board(tmp_path / "home") as it:
         await it.type("A page about")
         await it.press("f5")
-        await it.until(lambda: it.app.bridge.dashboard.projects and it.project.waits_for_person)
+        await it.until(lambda: it.app.selected is not None and it.app.selected.waits_for_person)
         await it.shows("1 waits")
         assert it.app.screen is it.app.main_screen
         await it.type(" bees")

@@ -143,7 +143,8 @@ async def test_a_project_stopped_by_command_while_agents_work_says_where_and_goe
 ) -> None:
     runtime = Speaking(generated_scenario(2), words=("Still at it.",))
     async with board(tmp_path / "home", opening=client, first=REHEARSED, runtime=runtime, notifications=True) as it:
-        await it.shows("Still at it.")
+        # What an agent is just saying is not told to who comes later, what it was told is.
+        await it.shows("is given its task")
         await it.command("/stop")
         await it.says("small is stopped at ideation. /resume 1 goes on.")
         runtime.go_on.set()

@@ -188,6 +188,7 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
         if not self._is_placed and self._called.strip() and not is_typed:
             folder = await asyncio.to_thread(default_folder, workspace, self._called)
             self._folder = field.value = str(folder)
+            _show_end(field)
         if not problem and not is_typed:
             problem = await asyncio.to_thread(folder_problem, as_folder(clean(self._folder)))
         return problem
@@ -249,6 +250,13 @@ class NewProjectScreen(OnceModal[CreateProject | None]):
             self.action_start()
         else:
             self.action_cancel()
+
+
+def _show_end(field: Input) -> None:
+    """Of what is too long for its field the end tells more. A field does not scroll to the first value it is given, nor
+    to a cursor that stays where it is."""
+    field.cursor_position = 0
+    field.cursor_position = len(field.value)
 
 
 def _row(label: str, field: Widget) -> ComposeResult:

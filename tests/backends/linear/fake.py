@@ -63,6 +63,7 @@ class FakeLinear:
         troubles: of the next requests, one each; None is a request without.
         points: what an hour has of complexity, and used what of it is gone.
         asked: the first words of each request that was let in. moments: when they came, in Unix seconds.
+        turned_away: requests that came while it was away.
         before: called with their number, from 1.
         done: called when a request was carried out and is not answered yet.
     """
@@ -76,6 +77,7 @@ class FakeLinear:
     moments: list[float] = field(default_factory=list)
     refused: int = 0
     is_away: bool = False
+    turned_away: int = 0
     delay: float = 0.0
     before: Callable[[int], None] = lambda number: None
     done: Callable[[int], None] = lambda number: None
@@ -104,6 +106,7 @@ class FakeLinear:
     async def _answer(self, request: Request) -> Response:
         body = await request.json()
         if self.is_away:
+            self.turned_away += 1
             return JSONResponse({}, 503)
         if request.headers.get("authorization") != KEY:
             errors = [{"message": "Authentication required", "extensions": {"code": "AUTHENTICATION_ERROR"}}]
@@ -165,7 +168,16 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: Starlette) -> None:
         super().__init__(
-            uvicorn.Config(app, http=_Protocol, ws="none", lifespan="off", log_config=None, timeout_graceful_shutdown=1)
+            # An idle connection is kept longer than the client keeps it, as servers do.
+            uvicorn.Config(
+                app,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                timeout_graceful_shutdown=1,
+                timeout_keep_alive=60,
+            )
         )
         self.ready = asyncio.Event()
 

@@ -189,11 +189,13 @@ async def test_a_person_wins_over_the_machine_and_it_is_told(
         fake.is_away = True
         await tracker.update_work_item(one.id, {"priority": 4, "status": IN_PROGRESS})
         await tracker.update_work_item(one.id, {"status": DONE})
+        # Nobody has read the issue and is about to write it.
+        await fake.until(lambda: fake.turned_away > 0)
         fake.world.edit(issue, priority=1.0)
         fake.world.move(issue, "Doing")
         fake.is_away = False
-        await fake.until(lambda: "0 of 1 work items" in fake.world.progress)
         await settled(tracker)
+        assert "0 of 1 work items" in fake.world.progress
         changed = await tracker.get_work_item(one.id)
         assert (changed.priority, changed.status) == (1, IN_PROGRESS)
         assert (issue["priority"], issue["state"]["name"]) == (1.0, "Doing")
