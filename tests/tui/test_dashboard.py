@@ -130,7 +130,7 @@ async def test_approving_by_command_needs_what_was_seen(tmp_path: Path) -> None:
     async with board(tmp_path / "home") as it:
         await it.type("x")
         await it.press("f5")
-        await it.until(lambda: it.app.bridge.dashboard.projects and it.project.waits_for_person)
+        await it.until(lambda: it.app.selected is not None and it.app.selected.waits_for_person)
         await it.press("backspace")
         await it.command("/approve")
         await it.question("waits for you", "a Approve")
