@@ -366,6 +366,10 @@ class UnitOfWork(Protocol):
         """Hold these seats no more, or wait for them; nothing happens to those that do not count any more."""
         ...
 
+    async def hurry_seats(self, project_id: str, priority: int) -> SeatLine:
+        """Have those of a project's sessions that stand in line do so with another priority."""
+        ...
+
     async def settle_seats(self) -> SeatLine:
         """Give out the seats of those whose leases were lost."""
         ...

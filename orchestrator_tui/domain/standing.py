@@ -60,6 +60,19 @@ def seats(overview: ProjectOverview) -> str:
     return f"{words.plural(len(overview.seats), 'session')} for {words.seat(first.scope, first.most)} to end"
 
 
+def priority_counts(overview: ProjectOverview) -> str:
+    """What a priority that was just set changes now, as a sentence."""
+    if overview.state.queued_at is not None:
+        return "That counts at once: it waits for a worker to take it up."
+    if overview.seats:
+        what = "its session that waits" if len(overview.seats) == 1 else f"its {len(overview.seats)} sessions that wait"
+        first = overview.seats[0]
+        return f"That counts at once, for {what} for {words.seat(first.scope, first.most)} to end."
+    return (
+        "Nothing of it waits now: that counts where cluster.enabled or cluster.max_agents is set, when something does."
+    )
+
+
 def pause_problem(overview: ProjectOverview) -> str | None:
     """Why a project is paused that asks nothing; None for any other."""
     project, state = overview.project, overview.state

@@ -14,6 +14,7 @@ from orchestrator_tui.database import pipeline_writes
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import ResumeProject, SetPriority, StopProject
+from orchestrator_tui.domain.standing import priority_counts
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from tests.cluster.clusters import part_of_cluster, until_completed, working
 from tests.conftest import PostgresForTests
@@ -68,6 +69,9 @@ async def test_a_priority_that_is_changed_while_projects_wait_decides_which_is_f
             await run.create(name=f"p{number}")
         await front.submit(SetPriority(project_id=runs[1].project_id, priority=3))
         await front.submit(SetPriority(project_id=runs[2].project_id, priority=9))
+        assert priority_counts(await front.overview(runs[2].project_id)).endswith(
+            "it waits for a worker to take it up."
+        )
         async with working(start, quick, "one", concurrency=1):
             await until_completed(Watched(engine=front, project_id=runs[0].project_id))
         begun = [one.project_id for one in await front.events() if isinstance(one.event, events.LeaseTaken)]
