@@ -1,5 +1,6 @@
 """How a project stands, in a few words and numbers that every front end shows alike."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from orchestrator_tui.domain import words
@@ -46,9 +47,14 @@ def reason(overview: ProjectOverview) -> str:
 def waits_for(overview: ProjectOverview) -> str:
     """What a project waits for that is neither a person nor a time: a worker, or others to end; "" when nothing."""
     if overview.folder_missing_on:
-        workers = ", ".join(words.one_line(name, 60) for name in overview.folder_missing_on)
-        return f"a worker that finds its folder, which these do not: {workers}. {SHARE_IT}"
+        return worker_with_folder(overview.folder_missing_on)
     return "a worker to take it up" if overview.state.queued_at is not None else seats(overview)
+
+
+def worker_with_folder(missing_on: Iterable[str]) -> str:
+    """What a project waits for whose folder these workers do not find."""
+    workers = ", ".join(words.one_line(name, 60) for name in missing_on)
+    return f"a worker that finds its folder, which these do not: {workers}. {SHARE_IT}"
 
 
 def seats(overview: ProjectOverview) -> str:
