@@ -288,7 +288,7 @@ class Worker:
         """A lease whose owner was silent for too long is over, for everybody: who follows may be another worker."""
         if one.lapsed or one.owner == self.record.process:
             return one
-        if self._silence.seconds(one) < self._options.stall_seconds:
+        if not self._silence.is_over(one, self._options.stall_seconds):
             return one
         await self._store.roster.lapse(one)
         return replace(one, lapsed=True)
