@@ -23,6 +23,7 @@ from orchestrator_tui.console.outlet import Outlet
 from orchestrator_tui.console.past import Past, stop_each
 from orchestrator_tui.console.run import Run
 from orchestrator_tui.console.view import JsonView, NoticesView, PlainView, View
+from orchestrator_tui.domain import standing
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.codec import to_plain
 from orchestrator_tui.domain.commands import (
@@ -31,6 +32,7 @@ from orchestrator_tui.domain.commands import (
     ImportProject,
     MoveTracker,
     RemovePermission,
+    SetPriority,
     Stepping,
     SyncTracker,
 )
@@ -308,6 +310,9 @@ async def _continue(invocation: cli.ContinueProject, given: Launch, front: Front
         project = await pick.to_resume(engine, invocation.reference, rehearsal=invocation.rehearsal is not None)
         for change in given_changes(project.id, given.overrides):
             await engine.submit(change)
+            if isinstance(change, SetPriority):
+                counts = standing.priority_counts(await engine.overview(project.id))
+                await front.view.notice([f"{project.name}: its priority is {change.priority}. {counts}"])
         answer = None
         if invocation.approve or invocation.changes is not None:
             answer = await pick.answer(engine, project, invocation.changes)

@@ -235,6 +235,18 @@ class Done(BaseModel):
     project_id: str
 
 
+class Prioritized(Done):
+    """A project of another priority; `note` says what that changes now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"project_id": ITEM, "note": "That counts at once: it waits for a worker to take it up."}]
+        }
+    )
+
+    note: str
+
+
 class Drained(BaseModel):
     """The worker that a command concerned."""
 

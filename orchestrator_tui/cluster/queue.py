@@ -27,6 +27,9 @@ FIRST_SECONDS, LONGEST_SECONDS = 1.0, 30.0
 
 _SCHEMA_LOCK = 0x6F72636A
 """Of the advisory lock under which the tables are made."""
+_CHANGE_PRIORITY = """UPDATE procrastinate_jobs SET priority = %(priority)s
+WHERE queueing_lock = %(project_id)s AND status = 'todo' AND priority <> %(priority)s"""
+"""Of a job that waits; procrastinate itself can do that only by another one in its place."""
 _CHANNEL = f"procrastinate_queue_v1#{QUEUE}"
 
 logger = logging.getLogger(__name__)
@@ -68,12 +71,8 @@ class ProcrastinateQueue(WorkQueue):
     async def put(self, project_id: str, priority: int = 0) -> None:
         if await self._added(project_id, priority):
             return
-        for job in await self._jobs.list_jobs_async(status=Status.TODO.value, queueing_lock=project_id):
-            if job.id is None or job.priority == priority:
-                continue
-            # Whoever dies in between leaves a project that waits and has no job: any worker puts it there again.
-            if await self._jobs.cancel_job_by_id_async(job.id, delete_job=True):
-                await self._added(project_id, priority)
+        # In one statement, so that the project is never out of the queue, and keeps its place among equals.
+        await self._app.connector.execute_query_async(_CHANGE_PRIORITY, project_id=project_id, priority=priority)
 
     async def _added(self, project_id: str, priority: int) -> bool:
         """Whether a job was put into the queue; False when one of the project waits there."""

@@ -199,6 +199,11 @@ class UnitOfWork(Protocol):
         """Let it wait no longer, with `since` only if it has waited since then; False when nothing was changed."""
         ...
 
+    async def miss_folder(self, project_id: str, worker_id: str) -> bool:
+        """A worker does not find the folder of a project, as is told with it for as long as it waits; False when that
+        is known already, or one of them is not known any more."""
+        ...
+
     async def request_stop(self, project_id: str, owner: str) -> bool:
         """Ask the owner, in whatever process it is, to stop the project; False when that is not the owner."""
         ...
@@ -366,6 +371,10 @@ class UnitOfWork(Protocol):
         """Hold these seats no more, or wait for them; nothing happens to those that do not count any more."""
         ...
 
+    async def hurry_seats(self, project_id: str, priority: int) -> SeatLine:
+        """Have those of a project's sessions that stand in line do so with another priority."""
+        ...
+
     async def settle_seats(self) -> SeatLine:
         """Give out the seats of those whose leases were lost."""
         ...
@@ -399,11 +408,6 @@ class Roster(Protocol):
 
     async def drain(self, worker_id: str) -> None:
         """Have a worker drain. Raises KeyError when there is none of that id."""
-        ...
-
-    async def misses(self, worker_id: str, project_id: str) -> None:
-        """A worker does not find the folder of a project, as is told with it for as long as it waits; nothing happens
-        when one of them is not known any more."""
         ...
 
     async def wanted(self, *, after: int = 0, waiting: int = 1000) -> Sequence[Wanted]:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, exists, func, insert, literal, select, text, update
 
 from orchestrator_tui.database import rows
-from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, tracker_syncs
+from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, tracker_syncs, workers
 from orchestrator_tui.database.queries import pipeline_query
 from orchestrator_tui.database.writes import Writes
 from orchestrator_tui.domain.clock import new_id, now
@@ -239,6 +239,14 @@ class PipelineWrites(Writes):
         await self._set_state(project_id, queued_at=None, updated_at=now())
         await self._forget_missing_folders(project_id)
         return True
+
+    async def miss_folder(self, project_id: str, worker_id: str) -> bool:
+        known = missing_folders.c.project_id == project_id, missing_folders.c.worker_id == worker_id
+        missing = select(literal(project_id, projects.c.id.type), workers.c.id).where(
+            workers.c.id == worker_id, exists().where(projects.c.id == project_id), ~exists().where(*known)
+        )
+        added = insert(missing_folders).from_select(["project_id", "worker_id"], missing)
+        return (await self._runner.run(added)).rowcount == 1
 
     async def _forget_missing_folders(self, project_id: str) -> None:
         """Nobody waits any more for a worker that has the project's folder."""

@@ -5,14 +5,14 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import String, cast, delete, exists, insert, literal, select, update
+from sqlalchemy import String, cast, delete, insert, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from orchestrator_tui.database.columns import UtcDateTime
 from orchestrator_tui.database.ledger import Read, Write
-from orchestrator_tui.database.models import missing_folders, pipeline_states, projects, workers
+from orchestrator_tui.database.models import pipeline_states, projects, workers
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.records import RunByWorker, Wanted, WorkerRecord
 from orchestrator_tui.domain.statuses import AT_WORK, PipelineStatus
@@ -75,14 +75,6 @@ class SqlRoster:
         found: Sequence[WorkerRecord] = await self._read(_workers)
         return found
 
-    async def misses(self, worker_id: str, project_id: str) -> None:
-        known = missing_folders.c.project_id == project_id, missing_folders.c.worker_id == worker_id
-        missing = select(literal(project_id, projects.c.id.type), workers.c.id).where(
-            workers.c.id == worker_id, exists().where(projects.c.id == project_id), ~exists().where(*known)
-        )
-        async with self._write() as runner:
-            await runner.run(insert(missing_folders).from_select(["project_id", "worker_id"], missing))
-
     async def wanted(self, *, after: int = 0, waiting: int = 1000) -> Sequence[Wanted]:
         found: Sequence[Wanted] = await self._read(lambda runner: _wanted(runner, after, waiting))
         return found
@@ -137,6 +129,7 @@ async def _wanted(runner: Runner, after: int, waiting: int) -> Sequence[Wanted]:
         column.owner,
         column.epoch,
         column.heartbeat,
+        column.lease_seconds,
         column.lapsed,
     ).select_from(pipeline_states.join(projects))
     at_work = projects.c.status.in_(_AT_WORK)
@@ -152,7 +145,8 @@ async def _wanted(runner: Runner, after: int, waiting: int) -> Sequence[Wanted]:
             owner=owner,
             epoch=epoch,
             heartbeat=heartbeat,
+            lease_seconds=lease_seconds,
             lapsed=lapsed,
         )
-        for project_id, status, number, queued_at, owner, epoch, heartbeat, lapsed in found
+        for project_id, status, number, queued_at, owner, epoch, heartbeat, lease_seconds, lapsed in found
     ]

@@ -25,15 +25,28 @@ class SeatWrites(Writes):
     async def leave_seats(self, ids: Collection[str]) -> SeatLine:
         return await self._settled(left=ids)
 
+    async def hurry_seats(self, project_id: str, priority: int) -> SeatLine:
+        return await self._settled(hurried=(project_id, priority))
+
     async def settle_seats(self) -> SeatLine:
         return await self._settled()
 
-    async def _settled(self, *, asked: SeatAsked | None = None, left: Collection[str] = ()) -> SeatLine:
+    async def _settled(
+        self,
+        *,
+        asked: SeatAsked | None = None,
+        left: Collection[str] = (),
+        hurried: tuple[str, int] | None = None,
+    ) -> SeatLine:
         """The line as it is once those are in it, or out of it, and all have a seat for whom there is one."""
         if not self._one_writer:
             await self._runner.run(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LINE_LOCK})
         if left:
             await self._runner.run(delete(agent_seats).where(agent_seats.c.id.in_(left)))
+        if hurried is not None:
+            project_id, priority = hurried
+            of_project = update(agent_seats).where(agent_seats.c.project_id == project_id)
+            await self._runner.run(of_project.values(priority=priority))
         projects, line = await self._line()
         moment = now()
         if asked is not None:

@@ -13,10 +13,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+_STEADY: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC_RAW", None))
+"""The clock that goes on while the machine sleeps: on Linux, and on macOS, where that of `time.monotonic` does not."""
+
+
 def elapsed_seconds() -> float:
     """Seconds since a moment that is the same for as long as the machine runs: nobody can set this clock, and where the
     system can tell, the time that the machine slept counts."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+    return time.monotonic() if _STEADY is None else time.clock_gettime(_STEADY)
 
 
 def new_id() -> str:

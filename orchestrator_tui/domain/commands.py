@@ -87,7 +87,7 @@ class SetLimit:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetPriority:
     """Change how urgent one project is, running or not, from -1000 to 1000; it is kept with the project. It counts at
-    once for one that waits for a worker, and for the seats that its sessions ask for from then on."""
+    once where the project waits for a worker, or sessions of it for seats, and for all that comes to wait later."""
 
     project_id: str
     priority: int

@@ -496,11 +496,14 @@ class LimitNear:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorOccurred:
+    """Something went wrong. `missing_on` is the worker that does not find the project's folder, when it is that."""
+
     title: str
     message: str
     hint: str
     phase: PhaseName | None = None
     work_item_id: str | None = None
+    missing_on: str | None = None
 
 
 Event = (

@@ -224,6 +224,7 @@ class Wanted:
     owner: str | None
     epoch: int
     heartbeat: datetime | None
+    lease_seconds: float | None = None
     lapsed: bool = False
 
 

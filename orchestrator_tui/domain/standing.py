@@ -1,5 +1,6 @@
 """How a project stands, in a few words and numbers that every front end shows alike."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from orchestrator_tui.domain import words
@@ -46,9 +47,14 @@ def reason(overview: ProjectOverview) -> str:
 def waits_for(overview: ProjectOverview) -> str:
     """What a project waits for that is neither a person nor a time: a worker, or others to end; "" when nothing."""
     if overview.folder_missing_on:
-        workers = ", ".join(words.one_line(name, 60) for name in overview.folder_missing_on)
-        return f"a worker that finds its folder, which these do not: {workers}. {SHARE_IT}"
+        return worker_with_folder(overview.folder_missing_on)
     return "a worker to take it up" if overview.state.queued_at is not None else seats(overview)
+
+
+def worker_with_folder(missing_on: Iterable[str]) -> str:
+    """What a project waits for whose folder these workers do not find."""
+    workers = ", ".join(words.one_line(name, 60) for name in missing_on)
+    return f"a worker that finds its folder, which these do not: {workers}. {SHARE_IT}"
 
 
 def seats(overview: ProjectOverview) -> str:
@@ -58,6 +64,19 @@ def seats(overview: ProjectOverview) -> str:
         return ""
     first = overview.seats[0]
     return f"{words.plural(len(overview.seats), 'session')} for {words.seat(first.scope, first.most)} to end"
+
+
+def priority_counts(overview: ProjectOverview) -> str:
+    """What a priority that was just set changes now, as a sentence."""
+    if overview.state.queued_at is not None:
+        return "That counts at once: it waits for a worker to take it up."
+    if overview.seats:
+        what = "its session that waits" if len(overview.seats) == 1 else f"its {len(overview.seats)} sessions that wait"
+        first = overview.seats[0]
+        return f"That counts at once, for {what} for {words.seat(first.scope, first.most)} to end."
+    return (
+        "Nothing of it waits now: that counts where cluster.enabled or cluster.max_agents is set, when something does."
+    )
 
 
 def pause_problem(overview: ProjectOverview) -> str | None:

@@ -117,7 +117,8 @@ def seat_awaited(event: SeatAwaited) -> str:
 
 def priority_set(event: PrioritySet) -> str:
     """That somebody changed how urgent a project is."""
-    return f"priority of the project: {event.new} (was {event.old})"
+    before = f"was {event.old}" if event.old != event.new else "whatever the settings say"
+    return f"priority of the project: {event.new} ({before})"
 
 
 NO_WORKER = "No worker is there. Where cluster.enabled is set, orchestrator-tui --worker is one."

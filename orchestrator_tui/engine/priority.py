@@ -7,6 +7,7 @@ from orchestrator_tui.domain.commands import SetPriority
 from orchestrator_tui.domain.errors import SettingsError
 from orchestrator_tui.domain.priority import HIGHEST, LOWEST, own_priority
 from orchestrator_tui.domain.records import Project
+from orchestrator_tui.engine.seats import tell_given
 
 
 def priority_of(project: Project, settings: SettingsModel) -> int:
@@ -16,7 +17,8 @@ def priority_of(project: Project, settings: SettingsModel) -> int:
 
 
 async def set_priority(store: Store, command: SetPriority, settings: SettingsModel) -> None:
-    """Keep a changed priority with its project; nothing is told when it was that already.
+    """Keep a changed priority with its project, and with those of its sessions that wait for a seat; nothing is told
+    when it was that already.
 
     Raises:
         SettingsError: it is out of range.
@@ -29,5 +31,6 @@ async def set_priority(store: Store, command: SetPriority, settings: SettingsMod
         changed = {"cluster": {"priority": command.priority}}
         before, after = await unit.change_settings(command.project_id, changed)
         old, new = priority_of(before, settings), priority_of(after, settings)
-        if old != new:
+        if own_priority(before) != own_priority(after):
             unit.record(command.project_id, events.PrioritySet(old=old, new=new, by=command.by))
+        tell_given(unit, await unit.hurry_seats(command.project_id, new))

@@ -19,6 +19,9 @@ class Leased(Protocol):
     @property
     def heartbeat(self) -> datetime | None: ...
 
+    @property
+    def lease_seconds(self) -> float | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
@@ -74,3 +77,8 @@ class Silence:
         if sign is None or (sign.epoch, sign.heartbeat) != (of.epoch, of.heartbeat):
             return 0.0
         return self._looked_at - sign.since
+
+    def is_over(self, of: Leased, seconds: float) -> bool:
+        """Whether its owner was silent for `seconds`, and for as long as the lease lasts by the owner's own settings:
+        until then the owner counts on it."""
+        return self.seconds(of) >= max(seconds, of.lease_seconds or 0.0)

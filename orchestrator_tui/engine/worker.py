@@ -75,7 +75,6 @@ class Worker:
         self._jobs = set[asyncio.Task[None]]()
         self._put_at: dict[str, float] = {}
         self._seen_to = 0
-        self._not_here = set[str]()
         self._stands_back_until = -math.inf
 
     async def run(self, ended: asyncio.Event, hurry: asyncio.Event) -> None:
@@ -181,24 +180,22 @@ class Worker:
 
     async def _leave_to_others(self, project_id: str, error: FolderGone) -> None:
         """A project that is not on this machine waits for a worker that has it, as long as there are others."""
-        with suppress(StoreUnavailable):
+        # It may be deleted in this moment.
+        with suppress(StoreUnavailable, StaleState):
             if not await self._has_others():
                 await self._give_up(project_id, error)
                 return
-            await self._store.roster.misses(self.record.id, project_id)
             self._stands_back_until = time.monotonic() + STANDS_BACK * self._options.heartbeat_seconds
-            if project_id not in self._not_here:
-                logger.warning("%s is left to other workers: %s", project_id, error.message)
-                told = events.ErrorOccurred(
-                    title=error.title,
-                    message=f"The worker {self.record.name} cannot run it: {error.message}",
-                    hint=f"It waits for another worker. {SHARE_IT}",
-                )
-                # Somebody may have deleted it.
-                with suppress(OrchestratorError, KeyError):
-                    async with self._store.transaction() as unit:
-                        unit.record(project_id, told)
-                self._not_here.add(project_id)
+            told = events.ErrorOccurred(
+                title=error.title,
+                message=f"The worker {self.record.name} cannot run it: {error.message}",
+                hint=f"It waits for another worker. {SHARE_IT}",
+                missing_on=self.record.name,
+            )
+            async with self._store.transaction() as unit:
+                if await unit.miss_folder(project_id, self.record.id):
+                    unit.record(project_id, told)
+                    logger.warning("%s is left to other workers: %s", project_id, error.message)
             await self._put(project_id)
 
     async def _has_others(self) -> bool:
@@ -289,7 +286,9 @@ class Worker:
 
     async def _judged(self, one: Wanted) -> Wanted:
         """A lease whose owner was silent for too long is over, for everybody: who follows may be another worker."""
-        if one.lapsed or one.owner == self.record.process or self._silence.seconds(one) < self._options.stall_seconds:
+        if one.lapsed or one.owner == self.record.process:
+            return one
+        if not self._silence.is_over(one, self._options.stall_seconds):
             return one
         await self._store.roster.lapse(one)
         return replace(one, lapsed=True)

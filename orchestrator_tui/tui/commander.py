@@ -36,9 +36,6 @@ from orchestrator_tui.tui.view import ProjectView
 WITHOUT_ENGINE = frozenset({"help", "config", "theme", "quit"})
 """Commands that work while there is no engine."""
 
-NOTHING_WAITS = "Nothing of it waits now: that counts where cluster.enabled or cluster.max_agents is set."
-"""What follows a changed priority of a project that waits neither for a worker nor for a seat."""
-
 AT_ONCE = 0.5
 """Seconds; what takes longer is announced."""
 
@@ -251,9 +248,8 @@ class Commander:
                 f"{text!r} is no priority.", hint=f"A whole number from {LOWEST} to {HIGHEST}: /priority 10."
             ) from None
         await self.submit(SetPriority(project_id=project.id, priority=priority, by=BY))
-        waiting = standing.waits_for(await self._shell.context.client.overview(project.id))
-        more = f"It waits for {waiting}." if waiting else NOTHING_WAITS
-        self._shell.say(f"{project.name}: its priority is {priority}. {more}")
+        counts = standing.priority_counts(await self._shell.context.client.overview(project.id))
+        self._shell.say(f"{project.name}: its priority is {priority}. {counts}")
 
     # What waits for a person
 

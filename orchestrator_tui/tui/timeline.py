@@ -132,6 +132,8 @@ def _remark(project: ProjectView) -> tuple[str, str]:
     name = NAMES.get(project.current_phase, project.current_phase.value) if project.current_phase else "it"
     if project.waiting:
         return "warning", f"● {name} {WAITS[next(iter(project.waiting.values()))]}"
+    if project.waits_for_folder:
+        return "warning", "waits for a worker that finds its folder"
     if project.queued:
         return "muted", "waits for a worker"
     why = f": {words.one_line(words.why(project.reason, project.resumes_at), 120)}" if project.reason else ""

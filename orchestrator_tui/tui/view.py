@@ -65,6 +65,7 @@ class ProjectView:
         waiting: open requests by id, oldest first.
         seats: what sessions wait for that are not at work as too many others are, by the ids of their seats.
         queued: whether it waits for a worker of a cluster.
+        folder_missing_on: the workers that did not find its folder since it waits for one, by name.
         owner: the process that runs it, or ran it last.
         sandboxed: whether its last run has a sandbox; None when that is not known yet.
         stop_steps: the steps of its last graceful stop that have been told.
@@ -86,6 +87,7 @@ class ProjectView:
     seats: Mapping[str, str] = field(default_factory=dict)
     agents: Mapping[str, AgentView] = field(default_factory=dict)
     queued: bool = False
+    folder_missing_on: tuple[str, ...] = ()
     owner: str | None = None
     sandboxed: bool | None = None
     stop_steps: tuple[events.StopProgressed, ...] = ()
@@ -103,6 +105,11 @@ class ProjectView:
     def running_agents(self) -> Sequence[AgentView]:
         """Agents at work, in the order they started."""
         return [agent for agent in self.agents.values() if agent.status is AgentStatus.RUNNING]
+
+    @property
+    def waits_for_folder(self) -> bool:
+        """Whether it waits for a worker that finds its folder, as others do not."""
+        return bool(self.folder_missing_on) and self.status not in AT_WORK
 
     @property
     def waits_for_person(self) -> bool:
@@ -166,6 +173,7 @@ def of_overview(overview: ProjectOverview, seq: int) -> ProjectView:
         seats={one.id: words.seat(one.scope, one.most) for one in overview.seats},
         agents={session.id: _of_session(session) for session in overview.running},
         queued=state.queued_at is not None,
+        folder_missing_on=overview.folder_missing_on,
         owner=state.owner,
         last_event_at=state.last_checkpoint,
         seq=seq,
@@ -252,10 +260,13 @@ def _fold_project(project: ProjectView, event: Event, at: datetime) -> ProjectVi
                 seats=project.seats if new is PipelineStatus.RUNNING else {},
             )
         case events.QueueChanged(queued=queued):
-            return replace(project, queued=queued)
+            return replace(project, queued=queued, folder_missing_on=())
+        case events.ErrorOccurred(missing_on=str(worker)):
+            names = sorted({*project.folder_missing_on, worker})
+            return replace(project, folder_missing_on=tuple(names))
         case events.LeaseTaken(owner=owner):
             # What waited under the lease before waits no more.
-            return replace(project, owner=owner, seats={})
+            return replace(project, owner=owner, seats={}, folder_missing_on=())
         case events.SeatAwaited(seat_id=seat_id):
             return replace(project, seats={**project.seats, seat_id: words.seat(event.scope, event.most)})
         case events.SeatWaitEnded(seat_id=seat_id):

@@ -131,6 +131,12 @@ async def test_words_for_agents_and_another_limit_are_kept_with_the_project(site
         ):
             answer = await http.post(f"/projects/small/{path}", json=body)
             assert answer.status_code == code, (path, body, answer.text)
+        key = {"Idempotency-Key": "urgent"}
+        for repeated in (None, "true"):
+            answer = await http.post("/projects/small/priority", json={"priority": 70}, headers=key)
+            assert answer.headers.get("Idempotent-Replayed") == repeated
+            assert answer.json()["project_id"] == run.project_id
+            assert answer.json()["note"].startswith("Nothing of it waits now")
         # Nobody is at work that could be interrupted.
         assert (await http.post("/projects/small/interrupt", json={})).status_code == 409
         told = (await http.get("/projects/1/logs")).json()

@@ -59,6 +59,18 @@ async def test_a_project_that_waits_has_the_priority_it_was_put_with_last(url: s
     assert [job and job.project_id for job in taken] == ["b", "c", "a", None]
 
 
+async def test_a_project_whose_priority_is_changed_keeps_its_place_among_those_of_its_new_one(url: str) -> None:
+    async with queues(url) as (one, other):
+        await one.put("a", 0)
+        for name in ("b", "c"):
+            await one.put(name, 5)
+        await other.put("a", 5)
+        await other.put("c", 9)
+        await one.put("c", 5)
+        taken = [await one.take() for _ in range(3)]
+    assert [job and job.project_id for job in taken] == ["a", "b", "c"]
+
+
 async def test_a_project_at_work_is_put_once_whatever_its_priority(url: str) -> None:
     async with queues(url) as (one, other):
         await one.put("a", 5)

@@ -18,6 +18,7 @@ from orchestrator_tui.domain.clock import new_id
 from orchestrator_tui.domain.commands import SetPriority
 from orchestrator_tui.domain.errors import LeaseLost
 from orchestrator_tui.domain.records import Lease
+from orchestrator_tui.domain.standing import priority_counts
 from orchestrator_tui.domain.statuses import PhaseName, SeatScope
 from orchestrator_tui.engine.allowances import Place
 from orchestrator_tui.engine.bus import Bus, Subscription
@@ -203,6 +204,25 @@ async def test_a_seat_is_asked_for_with_the_priority_that_the_project_has_by_the
         change = SetPriority(project_id=two.lease.project_id, priority=7)
         await set_priority(two.store, change, SettingsModel())
         urgent = await two.waiting()
+        await one.places.give(first)
+        await urgent
+        assert not usual.done()
+        usual.cancel()
+        await asyncio.gather(usual, return_exceptions=True)
+
+
+async def test_a_priority_that_is_changed_while_sessions_wait_counts_for_them(url: str) -> None:
+    async with part_of(url, "one") as one, part_of(url, "two") as two:
+        first = await one.take()
+        await one.take()
+        usual = await one.waiting()
+        urgent = await two.waiting()
+        change = SetPriority(project_id=two.lease.project_id, priority=7)
+        await set_priority(two.store, change, SettingsModel())
+        waiting = await one.store.overview(two.lease.project_id)
+        assert priority_counts(waiting) == (
+            "That counts at once, for its session that waits for one of the 2 agents of the installation to end."
+        )
         await one.places.give(first)
         await urgent
         assert not usual.done()

@@ -14,6 +14,7 @@ from orchestrator_tui.database import pipeline_writes
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import ResumeProject, SetPriority, StopProject
+from orchestrator_tui.domain.standing import priority_counts
 from orchestrator_tui.domain.statuses import PauseReason, PipelineStatus
 from tests.cluster.clusters import part_of_cluster, until_completed, working
 from tests.conftest import PostgresForTests
@@ -68,6 +69,9 @@ async def test_a_priority_that_is_changed_while_projects_wait_decides_which_is_f
             await run.create(name=f"p{number}")
         await front.submit(SetPriority(project_id=runs[1].project_id, priority=3))
         await front.submit(SetPriority(project_id=runs[2].project_id, priority=9))
+        assert priority_counts(await front.overview(runs[2].project_id)).endswith(
+            "it waits for a worker to take it up."
+        )
         async with working(start, quick, "one", concurrency=1):
             await until_completed(Watched(engine=front, project_id=runs[0].project_id))
         begun = [one.project_id for one in await front.events() if isinstance(one.event, events.LeaseTaken)]
@@ -107,6 +111,26 @@ async def test_a_worker_whose_project_was_taken_lets_go_of_it_and_can_have_it_ag
             await unit.release_lease(lease)
         patient.go_on.set()
         await until_completed(run)
+
+
+async def test_an_owner_whose_lease_lasts_longer_than_those_of_workers_keeps_its_project(
+    start: Launch, quick: ReplayRuntime
+) -> None:
+    owner = "process 8 on two since 1"
+    hasty = part_of_cluster(start.paths.data, start.environ["DATABASE_URL"], stall_seconds=0.5)
+    async with open_engine(start, runtime=quick) as front:
+        run = Watched(engine=front)
+        await run.create()
+        store = front._store
+        async with store.transaction() as unit:
+            await unit.take_lease(run.project_id, owner, lease_seconds=60)
+            await unit.set_pipeline_status(run.project_id, PipelineStatus.NOT_STARTED, PipelineStatus.RUNNING)
+        (held,) = await store.roster.wanted()
+        async with working(hasty, quick, "one") as one:
+            while one.worker._silence.seconds(held) < 1.5:
+                state = await store.pipeline_state(run.project_id)
+                assert (state.owner, state.lapsed) == (owner, False)
+                await asyncio.sleep(0.05)
 
 
 async def test_a_drained_worker_gives_everything_away_and_takes_nothing_more(start: Launch, patient: Patient) -> None:
@@ -222,6 +246,7 @@ async def test_a_project_whose_folder_a_worker_does_not_have_waits_for_one_that_
             names = sorted((one.worker.record.name, two.worker.record.name))
             assert list(waiting.folder_missing_on) == names
             assert f"which these do not: {', '.join(names)}. Share the workspace" in "".join(detail(waiting, now()))
+            assert sorted(str(event.missing_on) for event in run.all(events.ErrorOccurred)) == names
             moved(away, folder.name)
             await until_completed(run)
             assert (await front.overview(run.project_id)).folder_missing_on == ()

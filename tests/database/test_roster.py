@@ -112,16 +112,18 @@ async def test_which_workers_miss_the_folder_of_a_project_is_told_while_it_waits
     one, other = worker(), worker(name="another-8")
     for joining in (one, other):
         await store.roster.join(joining)
-    for missing in (one.id, other.id, other.id, new_id()):
-        await store.roster.misses(missing, project.id)
-    await store.roster.misses(one.id, new_id())
+    async with store.transaction() as unit:
+        missing = (one.id, other.id, other.id, new_id())
+        assert [await unit.miss_folder(project.id, each) for each in missing] == [True, True, False, False]
+        assert not await unit.miss_folder(new_id(), one.id)
     assert (await store.overview(project.id)).folder_missing_on == ("another-8", "box-7")
     await store.roster.leave(other.id)
     assert (await store.overview(project.id)).folder_missing_on == ("box-7",)
     async with store.transaction() as unit:
         await unit.take_lease(project.id, OWNER)
     assert (await store.overview(project.id)).folder_missing_on == ()
-    await store.roster.misses(one.id, project.id)
+    async with store.transaction() as unit:
+        assert await unit.miss_folder(project.id, one.id)
     async with store.transaction() as unit:
         await unit.queue_project(project.id)
         await unit.unqueue_project(project.id)

@@ -1,17 +1,19 @@
 import asyncio
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, select
 
-from orchestrator_tui.database.models import session_logs
+from orchestrator_tui.database.models import projects, session_logs
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.database.runner import Runner
 from orchestrator_tui.domain.clock import new_id
-from orchestrator_tui.domain.limits import NOTHING, Spending
+from orchestrator_tui.domain.errors import LeaseLost
+from orchestrator_tui.domain.limits import NOTHING, Spending, spent_by
 from orchestrator_tui.domain.records import Project, SessionLog, Usage
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, WorkItemStatus
 from tests.database.samples import item, session
@@ -193,3 +195,109 @@ async def made(store: SqlStore, slug: str, *, created_by: str, rehearsal: bool =
             config={},
             created_by=created_by,
         )
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_what_is_kept_with_projects_is_what_their_ended_sessions_used_whatever_happens_to_them(
+    store: SqlStore, seed: int
+) -> None:
+    ledger = Ledger(store, random.Random(seed))
+    await ledger.begin_project()
+    for _ in range(50):
+        await ledger.step()
+        await ledger.agrees()
+
+
+class Ledger:
+    """Projects of one owner to which things happen at random."""
+
+    def __init__(self, store: SqlStore, chance: random.Random) -> None:
+        self._store = store
+        self._chance = chance
+        self._projects: list[str] = []
+        self._made = 0
+        self._steps = (
+            *[self.begin_session] * 3,
+            *[self.end_session] * 3,
+            self.save_usage,
+            self.end_in_vain,
+            self.begin_project,
+            self.delete_project,
+            self.import_again,
+        )
+
+    async def step(self) -> None:
+        await self._chance.choice(self._steps)()
+
+    async def begin_project(self) -> None:
+        self._made += 1
+        self._projects.append((await made(self._store, f"p{self._made}", created_by="ada")).id)
+
+    async def delete_project(self) -> None:
+        if len(self._projects) > 1:
+            await self._delete(self._projects.pop(self._chance.randrange(len(self._projects))))
+
+    async def import_again(self) -> None:
+        """As from its state file, by a database that has lost it."""
+        project_id = self._chance.choice(self._projects)
+        dossier = await self._store.dossier(project_id)
+        await self._delete(project_id)
+        async with self._store.transaction() as unit:
+            await unit.import_project(dossier)
+
+    async def begin_session(self) -> None:
+        project_id, began = self._chance.choice(self._projects), at(self._chance.uniform(-9, 9))
+        async with self._store.transaction() as unit:
+            await unit.start_session(session(project_id, started_at=began))
+
+    async def save_usage(self) -> None:
+        if (log := await self._any_session()) is not None:
+            async with self._store.transaction() as unit:
+                await unit.save_usage(log.id, self._usage())
+
+    async def end_session(self) -> None:
+        """Perhaps once more."""
+        if (log := await self._any_session()) is not None:
+            async with self._store.transaction() as unit:
+                await unit.end_session(self._ended(log))
+
+    async def end_in_vain(self) -> None:
+        if (log := await self._any_session()) is not None:
+            with pytest.raises(LeaseLost):
+                async with self._store.transaction() as unit:
+                    await unit.end_session(self._ended(log))
+                    raise LeaseLost
+
+    async def agrees(self) -> None:
+        logs = {of: await self._store.list_sessions(of, limit=1000) for of in self._projects}
+        kept = select(projects.c.id, projects.c.spent_usd, projects.c.spent_tokens, projects.c.spent_sessions)
+        async with self._store.transaction() as unit:
+            found = {row.id: tuple(row)[1:] for row in await unit._runner.run(kept)}
+        for of, its in logs.items():
+            ended = spent_on(log for log in its if log.ended_at is not None)
+            assert found[of] == (ended.dollars, ended.tokens, ended.sessions)
+        for of in self._projects:
+            spent = await self._store.spent(of, since=MIDNIGHT, of_owner=True)
+            known = [log for its in logs.values() for log in its if log.ended_at is not None or log.project_id != of]
+            today = [log for log in known if log.ended_at is None or log.ended_at > MIDNIGHT]
+            assert (spent.owner, spent.owner_day) == (spent_on(known), spent_on(today))
+
+    async def _delete(self, project_id: str) -> None:
+        async with self._store.transaction() as unit:
+            await unit._runner.run(delete(projects).where(projects.c.id == project_id))
+
+    async def _any_session(self) -> SessionLog | None:
+        logs = await self._store.list_sessions(self._chance.choice(self._projects), limit=1000)
+        return self._chance.choice(logs) if logs else None
+
+    def _ended(self, log: SessionLog) -> SessionLog:
+        status = self._chance.choice([AgentStatus.COMPLETED, AgentStatus.FAILED, AgentStatus.INTERRUPTED])
+        return replace(log, ended_at=at(self._chance.uniform(-9, 9)), status=status, usage=self._usage())
+
+    def _usage(self) -> Usage:
+        # Quarters of a dollar add up exactly.
+        return Usage(output_tokens=self._chance.randrange(1000), cost_usd=self._chance.randrange(100) / 4)
+
+
+def spent_on(logs: Iterable[SessionLog]) -> Spending:
+    return sum((spent_by(log.usage, sessions=1) for log in logs), NOTHING)

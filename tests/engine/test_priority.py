@@ -9,7 +9,7 @@ from orchestrator_tui.console.given_changes import given_changes
 from orchestrator_tui.console.status import as_json, detail
 from orchestrator_tui.database.connection import sqlite_url
 from orchestrator_tui.database.repository import open_store
-from orchestrator_tui.domain import events
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.commands import SetPriority
 from orchestrator_tui.domain.errors import SettingsError
@@ -28,12 +28,14 @@ async def test_a_priority_is_kept_with_its_project_and_told_once(tmp_path: Path)
         project = await make_project(store, "small")
     assert (own_priority(project), priority_of(project, USUAL)) == (None, 3)
     async with open_engine(start, runtime=ReplayRuntime(generated_scenario(1))) as engine:
-        for priority in (-5, -5, HIGHEST):
+        for priority in (3, -5, -5, HIGHEST):
             await engine.submit(SetPriority(project_id=project.id, priority=priority, by="ada"))
         project = await engine.find_project(project.id)
         assert (own_priority(project), priority_of(project, USUAL)) == (HIGHEST, HIGHEST)
         told = [one.event for one in await engine.events() if isinstance(one.event, events.PrioritySet)]
-        assert told == [events.PrioritySet(old=3, new=-5, by="ada"), events.PrioritySet(old=-5, new=HIGHEST, by="ada")]
+        assert told == [events.PrioritySet(old=old, new=new, by="ada") for old, new in ((3, 3), (3, -5), (-5, HIGHEST))]
+        assert words.priority_set(told[0]) == "priority of the project: 3 (whatever the settings say)"
+        assert words.priority_set(told[1]) == "priority of the project: -5 (was 3)"
         overview = await engine.overview(project.id)
     assert as_json(overview, now())["priority"] == HIGHEST
     assert "Priority:   1000" in detail(overview, now())

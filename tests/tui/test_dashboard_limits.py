@@ -21,7 +21,7 @@ async def test_a_project_that_paused_at_a_limit_goes_on_when_it_is_raised_here(t
         await it.refused("/priority high", "'high' is no priority.", "from -1000 to 1000")
         await it.refused("/priority 1001", "A priority cannot be 1001")
         await it.send("/priority 10")
-        await it.shows("its priority is 10.")
+        await it.shows("its priority is 10. Nothing of it waits now")
         await it.send("/priority")
         await it.shows("Priority       10")
         await it.leave()

@@ -8,7 +8,9 @@ import pytest
 from orchestrator_tui.agents.rehearsal.generate import generated_scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.console.status import how_to_go_on
-from orchestrator_tui.domain import words
+from orchestrator_tui.database.connection import sqlite_url
+from orchestrator_tui.database.repository import open_store
+from orchestrator_tui.domain import events, words
 from orchestrator_tui.domain.commands import CreateProject
 from orchestrator_tui.domain.statuses import AgentStatus, PhaseName, PipelineStatus
 from orchestrator_tui.engine.client import as_they_are
@@ -16,6 +18,7 @@ from orchestrator_tui.engine.engine import LocalEngine
 from orchestrator_tui.tui.values import agents_of
 from orchestrator_tui.tui.widgets.project_list import ProjectList
 from tests.api.test_workers import worker
+from tests.conftest import make_project
 from tests.replay_runtime import ReplayRuntime
 from tests.running import FAST, Watched, launch
 from tests.tui.board import REHEARSED, Board, board
@@ -135,6 +138,29 @@ async def test_a_project_whose_worker_was_killed_waits_for_another_as_long_as_th
         await it.leave()
         await roster.leave(other.id)
         await it.shows("□ stopped", "its process is gone")
+
+
+async def test_a_project_says_which_workers_do_not_find_its_folder_until_it_waits_no_more(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with open_store(sqlite_url(launch(home, None).paths.database)) as store:
+        project = await make_project(store, "small")
+    async with board(home) as it:
+        await it.shows("Small")
+        assert isinstance(it.client, LocalEngine)
+        other, its = worker("other-7"), it.client._store
+        await its.roster.join(other)
+        async with its.transaction() as unit:
+            await unit.queue_project(project.id)
+            unit.record(project.id, events.QueueChanged(queued=True))
+            assert await unit.miss_folder(project.id, other.id)
+            told = events.ErrorOccurred(title="Folder", message="Gone.", hint="Share it.", missing_on=other.name)
+            unit.record(project.id, told)
+        await it.says("waits for a worker that finds its folder")
+        await it.says("a worker that finds its folder, which these do not: other-7. Share the workspace")
+        async with its.transaction() as unit:
+            await unit.unqueue_project(project.id)
+            unit.record(project.id, events.QueueChanged(queued=False))
+        await it.until(lambda: "finds its folder" not in it.shown)
 
 
 @on_both_clients

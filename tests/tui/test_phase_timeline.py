@@ -80,6 +80,8 @@ def test_that_a_project_waits_for_a_worker_is_said() -> None:
     new = replace(PROJECT, status=PipelineStatus.NOT_STARTED, phases=dict.fromkeys(PHASE_ORDER, PhaseView()))
     assert timeline_of(new, NOON).remark == ""
     assert timeline_of(replace(new, queued=True), NOON).remark == "waits for a worker"
+    missing = replace(new, queued=True, folder_missing_on=("box-7",))
+    assert timeline_of(missing, NOON).remark == "waits for a worker that finds its folder"
 
 
 async def test_a_wide_one_says_state_name_time_and_money_of_every_phase_and_what_is_left() -> None:

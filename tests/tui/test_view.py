@@ -151,6 +151,18 @@ def test_a_project_waits_for_a_worker_until_one_takes_it_up_or_it_is_to_wait_no_
         assert not folded(over, dashboard=dashboard).projects["a"].queued
 
 
+def missed(worker: str) -> events.ErrorOccurred:
+    return events.ErrorOccurred(title="Folder", message="It is not there.", hint="Share it.", missing_on=worker)
+
+
+def test_the_workers_that_do_not_find_its_folder_are_known_while_a_project_waits_for_another() -> None:
+    dashboard = folded(created(), events.QueueChanged(queued=True), missed("two"), missed("one"), missed("two"))
+    assert dashboard.projects["a"].folder_missing_on == ("one", "two")
+    assert dashboard.projects["a"].waits_for_folder
+    for over in (events.LeaseTaken(owner="process 7 on box since 1", epoch=2), events.QueueChanged(queued=False)):
+        assert folded(over, dashboard=dashboard).projects["a"].folder_missing_on == ()
+
+
 def test_an_agent_that_is_told_of_late_ended_when_it_ended() -> None:
     late = [events.PhaseProgressed(phase=PhaseName.IMPLEMENT, done=0, total=1)] * 50
     dashboard = folded(created(), started(1), *late, finished(1))

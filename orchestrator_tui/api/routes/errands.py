@@ -1,6 +1,9 @@
 """What routes that change something share: a command is carried out once, under its Idempotency-Key."""
 
-from dataclasses import dataclass
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Body, Depends, Header, Request
@@ -42,6 +45,15 @@ class Errand:
     async def send(self, command: Command) -> Response:
         """Carry out a command once; its answer."""
         return await sent(self.request, self.house, command, self.key)
+
+    async def send_noted(self, command: Command, note: Callable[[], Awaitable[str]]) -> Response:
+        """As `send`; the answer to a command that was carried out, now or before, has a `note` on how things stand."""
+        check_key(self.key)
+        outcome = await self.house.commands.carry_out(command, sender_of(self.request), self.key)
+        if outcome.status == HTTPStatus.OK:
+            body = json.dumps({**json.loads(outcome.body), "note": await note()}, ensure_ascii=False)
+            outcome = replace(outcome, body=body)
+        return _told(outcome)
 
     async def send_asked(self, asked: Asked) -> Response:
         """Carry out once what is found out the first time only; its answer."""

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Body
 from starlette.responses import Response
 
 from orchestrator_tui.api.routes.errands import BY, OPERATE, Empty, TheErrand
-from orchestrator_tui.api.schemas import Done, Interrupt, Limit, Note, Priority, Steer
+from orchestrator_tui.api.schemas import Done, Interrupt, Limit, Note, Prioritized, Priority, Steer
+from orchestrator_tui.domain import standing
 from orchestrator_tui.domain.commands import InterruptAgent, LeaveNote, SetLimit, SetPriority, SteerAgent, SyncTracker
 
 router = APIRouter(tags=["step in"])
@@ -41,10 +42,16 @@ async def set_limit(errand: TheErrand, body: Limit) -> Response:
     )
 
 
-@router.post("/projects/{reference}/priority", summary="Change its priority", response_model=Done, **OPERATE)
+@router.post("/projects/{reference}/priority", summary="Change its priority", response_model=Prioritized, **OPERATE)
 async def set_priority(errand: TheErrand, body: Priority) -> Response:
-    """It counts at once where the project waits for a worker, and is kept with the project."""
-    return await errand.send(SetPriority(project_id=await errand.project_id(), priority=body.priority, by=BY))
+    """It counts at once where the project waits for a worker, or sessions of it for others to end, and is kept with
+    the project; `note` says what it changes now."""
+    project_id = await errand.project_id()
+
+    async def note() -> str:
+        return standing.priority_counts(await errand.house.client.overview(project_id))
+
+    return await errand.send_noted(SetPriority(project_id=project_id, priority=body.priority, by=BY), note)
 
 
 @router.post("/projects/{reference}/tracker/sync", summary="Sync its tracker now", response_model=Done, **OPERATE)

@@ -11,7 +11,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from orchestrator_tui.domain.errors import StoreUnavailable
-from orchestrator_tui.domain.standing import RESTING
+from orchestrator_tui.domain.standing import RESTING, worker_with_folder
 from orchestrator_tui.domain.statuses import AT_WORK, PhaseName, PipelineStatus
 from orchestrator_tui.tui.bridge import Bridge, Contact
 from orchestrator_tui.tui.happenings import stop_step
@@ -194,6 +194,8 @@ class MainScreen(MainKeys):
             return ""
         if project.waits_for_person:
             return f"Waits for you: {self._keys.shown('waiting')} shows what."
+        if project.waits_for_folder:
+            return f"Waits for {worker_with_folder(project.folder_missing_on)}"
         if project.queued:
             return "Waits for a worker to take it up: /workers shows which are there."
         if project.seats and not project.running_agents:
