@@ -77,7 +77,7 @@ from orchestrator_tui.receivers import tell_receivers
 from orchestrator_tui.runtimes import Runtimes
 from orchestrator_tui.sandboxes import Sandboxes
 from orchestrator_tui.sharing import folders_of, sync_of
-from orchestrator_tui.workers import make_worker, open_cluster, open_seats
+from orchestrator_tui.workers import make_worker, open_cluster, open_seats, require_shared_database
 
 
 @asynccontextmanager
@@ -172,6 +172,8 @@ async def open_service(
         SettingsError, StoreUnavailable, ScenarioBroken, PromptBroken: it cannot work like this.
     """
     settings = launch.settings()
+    if settings.cluster.enabled:
+        require_shared_database(read_secrets(launch.environ).database_url)
     bus = Bus()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store_for(launch, bus))

@@ -36,13 +36,14 @@ from orchestrator_tui.domain.commands import (
     Stepping,
     SyncTracker,
 )
-from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound
+from orchestrator_tui.domain.errors import BadIdea, OrchestratorError, ProjectNotFound, WorkerNotFound
 from orchestrator_tui.domain.events import ProjectImported, ProjectMoved
 from orchestrator_tui.domain.limits import Bounds
 from orchestrator_tui.domain.ownership import as_it_is
-from orchestrator_tui.domain.records import ProjectOverview, permissions_of
+from orchestrator_tui.domain.records import ProjectOverview, WorkerRecord, permissions_of
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.domain.text import clean
+from orchestrator_tui.domain.words import NO_WORKER
 from orchestrator_tui.engine.client import EngineClient, as_they_are
 
 Launched = cli.StartProject | cli.ContinueProject | cli.Aside
@@ -64,6 +65,11 @@ async def _carry_out(invocation: Launched, given: Launch) -> int:
         # Only to look must not make an empty one, where somebody may be about to put theirs back.
         if isinstance(invocation, cli.ShowStatus) and invocation.reference is None:
             _print(_status_text([], invocation, {}))
+            return 0
+        if isinstance(invocation, cli.UseWorkers):
+            if invocation.drain is not None:
+                raise WorkerNotFound(f"There is no worker {invocation.drain!r}.", hint=NO_WORKER)
+            _print(_workers_text([], invocation))
             return 0
         hint = "Start a project first. If there was a database: orchestrator-tui import FOLDER builds a project again."
         raise ProjectNotFound(f"There is no project: {lost} does not exist.", hint=hint)
@@ -189,7 +195,10 @@ async def _use_workers(invocation: cli.UseWorkers, engine: EngineClient) -> str:
     """Have a worker drain, if one is named; returns what there is to say about them all."""
     if invocation.drain is not None:
         await engine.submit(DrainWorker(worker=invocation.drain))
-    found = await engine.workers()
+    return _workers_text(await engine.workers(), invocation)
+
+
+def _workers_text(found: Sequence[WorkerRecord], invocation: cli.UseWorkers) -> str:
     if invocation.options.json:
         return json.dumps({"type": "workers", "workers": to_plain(found)}, ensure_ascii=False) + "\n"
     return "\n".join(workers.lines(found)) + "\n"

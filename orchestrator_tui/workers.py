@@ -20,6 +20,23 @@ from orchestrator_tui.engine.seats import SeatLimits, Seats
 from orchestrator_tui.engine.worker import Worker, WorkerOptions
 
 
+def require_shared_database(url: str | None) -> None:
+    """Refuse a database of this machine alone, before one is made; None is the one of the data folder.
+
+    Raises:
+        SettingsError.
+    """
+    if url is None or url.startswith("sqlite:"):
+        raise _unshared()
+
+
+def _unshared() -> SettingsError:
+    return SettingsError(
+        "cluster.enabled needs a PostgreSQL database that is reached without a pooler.",
+        hint="Name one in DATABASE_URL, or leave cluster.enabled out.",
+    )
+
+
 async def open_cluster(settings: Settings, store: SqlStore) -> Cluster:
     """The queue in the database, and how urgent a project is in it.
 
@@ -28,10 +45,7 @@ async def open_cluster(settings: Settings, store: SqlStore) -> Cluster:
         StoreUnavailable: the database cannot be used.
     """
     if store.connect is None:
-        raise SettingsError(
-            "cluster.enabled needs a PostgreSQL database that is reached without a pooler.",
-            hint="Name one in DATABASE_URL, or leave cluster.enabled out.",
-        )
+        raise _unshared()
     try:
         # Imported when it is needed: few starts are part of a cluster.
         from orchestrator_tui.cluster.queue import open_queue

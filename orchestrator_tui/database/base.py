@@ -351,7 +351,8 @@ class UnitOfWork(Protocol):
         ...
 
     async def release_instructions(self, agent_id: str) -> Sequence[Instruction]:
-        """What an agent that ends has not taken in becomes notes, its interrupts void. Returns them as they were."""
+        """What an agent that has ended did not take in becomes notes, its interrupts void. Words for one that was not
+        finished with its item wait for the next agent of that item. Returns them as they were."""
         ...
 
     async def limit_account(self, name: str, resets_at: datetime) -> None:

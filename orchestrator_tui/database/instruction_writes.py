@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, insert, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Update, insert, or_, select, update
 
 from orchestrator_tui.database import queries, rows
 from orchestrator_tui.database.models import input_requests, instructions, projects, session_logs
@@ -21,6 +21,13 @@ from orchestrator_tui.domain.statuses import (
 
 _OF_AGENTS = (RequestKind.CLARIFICATION.value, RequestKind.PERMISSION.value)
 _OPEN = instructions.c.status == InstructionStatus.OPEN.value
+
+
+def _unfinished_item(agent_id: str) -> ScalarSelect[Any]:
+    """The item of an agent whose session came to no end, so that another goes on with it."""
+    column = session_logs.c
+    ended = column.status == AgentStatus.COMPLETED.value
+    return select(column.work_item_id).where(column.id == agent_id, ~ended).scalar_subquery()
 
 
 class InstructionWrites(Writes):
@@ -52,6 +59,9 @@ class InstructionWrites(Writes):
             interrupts = column.kind == InstructionKind.INTERRUPT.value
             left = update(instructions).where(_OPEN, column.agent_id == agent_id)
             await self._runner.run(left.where(interrupts).values(status=InstructionStatus.VOID.value))
+            # Others are at work beside it: what was said about its item is of no use to them.
+            said = left.where(column.kind == InstructionKind.STEER.value, column.work_item_id.is_(None))
+            await self._runner.run(said.values(work_item_id=_unfinished_item(agent_id)))
             await self._runner.run(left.values(kind=InstructionKind.NOTE.value, agent_id=None))
         return found
 

@@ -1,3 +1,7 @@
+import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +16,7 @@ from orchestrator_tui.domain.records import RunByWorker
 from orchestrator_tui.work import work
 from tests.api.test_workers import worker
 from tests.running import launch
+from tests.terminal import ROOT
 
 
 async def test_a_worker_is_refused_where_projects_are_not_left_to_workers(tmp_path: Path) -> None:
@@ -23,6 +28,21 @@ async def test_a_cluster_needs_a_database_that_several_machines_can_reach(tmp_pa
     with pytest.raises(SettingsError, match="PostgreSQL"):
         async with open_engine(launch(tmp_path / "home", None, cluster={"enabled": True})):
             """It does not come to this."""
+    # Nothing is left behind by what is refused.
+    assert not (tmp_path / "home" / "orchestrator.db").exists()
+
+
+def test_workers_are_asked_for_before_there_is_any_database(tmp_path: Path) -> None:
+    def told(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ORCHESTRATOR_HOME": str(tmp_path / "o")}
+        command = [sys.executable, "-m", "orchestrator_tui", *arguments]
+        return subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert told("--workers").stdout == f"{words.NO_WORKER}\n"
+    assert json.loads(told("--workers", "--json").stdout) == {"type": "workers", "workers": []}
+    refused = told("--drain", "one-7")
+    assert refused.returncode == 2 and "There is no worker 'one-7'." in refused.stderr
+    assert not (tmp_path / "o" / "orchestrator.db").exists()
 
 
 def test_workers_are_told_with_what_they_run_and_how_they_stand() -> None:

@@ -2,11 +2,13 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from orchestrator_tui.database.repository import SqlStore
 from orchestrator_tui.domain.clock import new_id, now
 from orchestrator_tui.domain.records import InputRequest, Instruction, Project, permissions_of
-from orchestrator_tui.domain.statuses import Choice, InstructionKind, PhaseName, RequestKind
-from tests.database.samples import session
+from orchestrator_tui.domain.statuses import AgentStatus, Choice, InstructionKind, PhaseName, RequestKind
+from tests.database.samples import item, session
 
 STEER, NOTE, INTERRUPT = InstructionKind.STEER, InstructionKind.NOTE, InstructionKind.INTERRUPT
 
@@ -47,6 +49,23 @@ async def test_what_an_agent_did_not_hear_becomes_a_note_and_its_interrupts_are_
         assert [one.kind for one in await unit.release_instructions(agent)] == [STEER, INTERRUPT]
         assert await unit.release_instructions(agent) == []
     assert await store.open_instructions(project.id) == [replace(unheard, kind=NOTE, agent_id=None)]
+
+
+@pytest.mark.parametrize(("status", "is_bound"), [("interrupted", True), ("failed", True), ("completed", False)])
+async def test_words_for_an_agent_that_left_its_item_unfinished_wait_for_who_goes_on_with_that(
+    store: SqlStore, project: Project, status: str, is_bound: bool
+) -> None:
+    async with store.transaction() as unit:
+        (mine,) = await unit.add_work_items([item(project.id, "mine")])
+        begun = await unit.start_session(replace(session(project.id), work_item_id=mine.id))
+    said = await given(store, project, STEER, agent_id=begun.id)
+    async with store.transaction() as unit:
+        await unit.end_session(replace(begun, status=AgentStatus(status), ended_at=now()))
+        await unit.release_instructions(begun.id)
+    beside = await claimed(store, project, "another item", new_id())
+    assert (beside, await claimed(store, project, mine.id, new_id())) == (
+        ([], [said.id]) if is_bound else ([said.id], [])
+    )
 
 
 async def test_an_answer_waits_for_the_agent_that_asked_until_it_has_it(store: SqlStore, project: Project) -> None:

@@ -102,6 +102,14 @@ async def test_without_agents_there_is_a_quiet_line() -> None:
         assert shown.text.strip() == "No agent is at [work]."
 
 
+async def test_the_time_that_an_agent_works_goes_on_while_it_says_nothing() -> None:
+    for one, told in ((agent(1), "─ 4m19 ─╯"), (ended(2), "─ 1m28 · $0.11 · 38k ─╯")):
+        async with panes(one) as shown:
+            shown.widget.tick(LATER + timedelta(seconds=60))
+            await shown.settle()
+            assert shown.text.splitlines()[-1].endswith(told)
+
+
 async def test_a_pane_says_who_works_on_what_and_how_long() -> None:
     async with panes(agent(1)) as shown:
         rows = shown.text.splitlines()

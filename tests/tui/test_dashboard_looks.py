@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from orchestrator_tui.config.paths import shipped
-from tests.tui.board import Board, board
+from tests.tui.board import REHEARSED, Board, board
 
 MINE = """\
 # My settings, with words of my own.
@@ -163,3 +165,15 @@ async def test_nothing_covers_that_the_terminal_is_too_small(tmp_path: Path) -> 
         assert "leaves the dashboard" not in it.shown
         await it.pilot.resize_terminal(120, 40)
         await it.shows("leaves the dashboard")
+
+
+@pytest.mark.parametrize(("size", "notice"), [((80, 24), "costs are pretended, you pay 0."), ((50, 14), "you pay 0.")])
+async def test_the_notice_of_a_rehearsal_takes_one_row_and_leaves_the_project_its_own(
+    tmp_path: Path, size: tuple[int, int], notice: str
+) -> None:
+    async with board(tmp_path / "home", first=REHEARSED, size=size) as it:
+        await it.shows("waits for you")
+        await it.leave()
+        rows = it.shown.splitlines()
+        assert rows[1].startswith(" Rehearsal: ") and rows[1].rstrip().endswith(notice)
+        assert "Projects" in rows[2] and "small" in rows[3]

@@ -86,6 +86,13 @@ async def test_one_that_rests_says_how_and_since_when() -> None:
     assert (await shown(project(1, "bot", S.FAILED)))[0] == "bot failed"
 
 
+async def test_how_long_ago_something_was_is_told_anew_as_time_goes_by() -> None:
+    async with a_list([project(1, status=S.COMPLETED)]) as (pilot, _, view):
+        assert "2 h ago" in text_of(pilot)
+        view.tick(NOON + timedelta(hours=1))
+        await until(pilot, lambda: "3 h ago" in text_of(pilot))
+
+
 async def test_a_rehearsal_is_marked_and_its_pretended_costs_are_not_shown() -> None:
     one = project(1, "demo", S.COMPLETED, items=ItemCounts(done=3), cost=9.0, rehearsal=True)
     assert await shown(one) == ["demo done", "3/3 · 2 h ago rehearsal"]

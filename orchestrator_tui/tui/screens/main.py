@@ -37,6 +37,9 @@ TICKS = 1.0
 TOO_SMALL = f"The terminal is too small for the dashboard.\n{LEAST.width}×{LEAST.height} is the least, 80×24 is good."
 LEAVE_INPUT = Hint("esc", "all keys", "next_pane")
 OPENING = "Opening …"
+REHEARSAL = "Rehearsal: the model is scripted, costs are pretended, you pay 0."
+REHEARSAL_SHORT = "Rehearsal: a scripted model, you pay 0."
+"""Where the other one would take a second row from what is below."""
 
 
 class MainScreen(MainKeys):
@@ -169,6 +172,8 @@ class MainScreen(MainKeys):
         running = len(project.running_agents) if project else 0
         self.query_one(StatusLine).show(project, running, at, waiting)
         self.query_one(PhaseTimeline).show(project, at)
+        self.query_one(ProjectList).tick(at)
+        self.query_one(AgentPanes).tick(at)
         self.query_one(Banner).show(self._note(project))
 
     def _note(self, project: ProjectView | None) -> str:
@@ -186,7 +191,7 @@ class MainScreen(MainKeys):
         if project is not None and project.status is PipelineStatus.STOPPING and project.stop_steps:
             return f"Stopping {stop_step(project.stop_steps[-1])}"
         if project is not None and project.rehearsal:
-            return "Rehearsal: the model is scripted, costs are pretended, you pay 0."
+            return REHEARSAL if len(REHEARSAL) + Banner.PADDING <= self.size.width else REHEARSAL_SHORT
         return ""
 
     def _what_next(self, project: ProjectView | None) -> str:

@@ -48,6 +48,11 @@ class AgentPane(LogPanel):
         self.show_log(log)
         self._tell()
 
+    def tick(self, at: datetime) -> None:
+        """Says how long the agent has worked by then."""
+        self._at = at
+        self._tell()
+
     def tell_hint(self, hint: str) -> None:
         """Says something more at the end of the title."""
         self._hint = hint

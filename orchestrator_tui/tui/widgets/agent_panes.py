@@ -84,6 +84,13 @@ class AgentPanes(Widget):
         self._logs, self._at = logs, at
         self._arrange()
 
+    def tick(self, at: datetime) -> None:
+        """Shows what changes with the time: agents that think for long say nothing meanwhile."""
+        if self._at is not None:
+            self._at = at
+            for pane in self._visible:
+                pane.tick(at)
+
     def _readable(self) -> Mapping[str, AgentView]:
         """Agents in panes that have ended; they stay until their place is needed, told of or not."""
         shown = {one: agent for one, agent in self._agents.items() if one in self._places}

@@ -66,13 +66,13 @@ class ProjectList(RowList[ProjectView]):
     def show_projects(self, projects: Sequence[ProjectView], selected: str | None, at: datetime, total: int) -> None:
         """Shows these of `total` projects as of `at`; cheap when nothing has changed. The cursor goes along when
         another one is `selected`."""
-        minute = at.timestamp() // 60
         names = Counter(project.name for project in projects)
         self._ambiguous = {name for name, count in names.items() if count > 1}
         changed = projects != self.rows
-        if changed or selected != self._selected or minute != self._minute:
-            self._selected, self._at, self._minute = selected, at, minute
+        if changed or selected != self._selected:
+            self._selected, self._at = selected, at
             self.repaint()
+        self.tick(at)
         if changed:
             self.show(projects)
         if selected is not None and selected != self._marked_for:
@@ -80,6 +80,13 @@ class ProjectList(RowList[ProjectView]):
             # One that is not among them yet is marked when it comes.
             self._marked_for = selected if self.marked and self.marked.id == selected else None
         self._tell_counts(total)
+
+    def tick(self, at: datetime) -> None:
+        """Shows anew how long ago things were, once that reads otherwise."""
+        minute = at.timestamp() // 60
+        if minute != self._minute:
+            self._at, self._minute = at, minute
+            self.repaint()
 
     def _tell_counts(self, total: int) -> None:
         waiting = sum(one.waits_for_person for one in self.rows)

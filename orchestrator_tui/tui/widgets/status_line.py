@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from rich.text import Text
 from textual.widget import Widget
@@ -90,6 +91,9 @@ class Banner(Static):
     DEFAULT_CSS = """
     Banner { height: auto; max-height: 3; padding: 0 1; background: $panel; color: $warning; display: none; }
     """
+
+    PADDING: ClassVar[int] = 2
+    """Cells of its width that are not its text's."""
 
     def __init__(self, note: str = "", *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(clean(note), id=id, classes=classes, markup=False)
