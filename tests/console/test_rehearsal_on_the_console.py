@@ -44,7 +44,6 @@ def test_a_question_ends_a_run_without_a_person_and_flags_answer_it(environ: Map
 
     again = run(environ, "--resume", "--request-changes", "Leave out the moon.", "--json")
     assert again.returncode == 3, again.stderr
-    assert ": its priority is 9. Nothing of it waits now: that counts where cluster.enabled" in again.stderr
     lines = [json.loads(line) for line in again.stdout.splitlines()]
     assert [line["seq"] for line in lines] == sorted({line["seq"] for line in lines})
     assert lines[0]["type"] == "InputAnswered"
@@ -193,6 +192,7 @@ def test_money_that_is_used_up_is_raised_where_the_project_is_resumed(environ: M
     more = ("--set", "limits.project.money=none", "--set", "limits.phase.sessions=6", "--set", "cluster.priority=9")
     again = run(environ, "--resume", "1", "--json", *more)
     assert again.returncode == 3, again.stderr
+    assert ": its priority is 9. Nothing of it waits now: that counts where cluster.enabled" in again.stderr
     lines = [json.loads(line) for line in again.stdout.splitlines()]
     assert [line["kind"] for line in lines if line["type"] == "AgentPrompted"].count("resumed") >= 1
     (told,) = json.loads(run(environ, "--status", "1", "--json").stdout)
