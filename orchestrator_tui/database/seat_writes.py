@@ -123,6 +123,6 @@ def _counts() -> ColumnElement[bool]:
 async def seated_leases(runner: Runner) -> Sequence[SeatedLease]:
     """The leases that seats are held or waited for under."""
     lease = pipeline_states.c
-    query = select(lease.project_id, lease.owner, lease.epoch, lease.heartbeat, lease.lease_seconds.label("seconds"))
+    query = select(lease.project_id, lease.owner, lease.epoch, lease.heartbeat, lease.lease_seconds)
     found = await runner.run(query.where(lease.owner.is_not(None), exists().where(_counts())))
     return [SeatedLease(**row._mapping) for row in found]

@@ -270,13 +270,13 @@ class SeatLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeatedLease:
-    """A lease that seats are held or waited for under. `seconds` is how long it lasts after each heartbeat."""
+    """A lease that seats are held or waited for under. `lease_seconds` is how long it lasts after each heartbeat."""
 
     project_id: str
     owner: str
     epoch: int
     heartbeat: datetime | None
-    seconds: float | None
+    lease_seconds: float | None
 
 
 def is_complete(state: PipelineState) -> bool:

@@ -157,7 +157,7 @@ class Seats:
 
     def _is_over(self, lease: SeatedLease) -> bool:
         # Who takes the project over is given the first try.
-        longest = max(lease.seconds or 0.0, self._lease_seconds) + self._look_seconds
+        longest = max(lease.lease_seconds or 0.0, self._lease_seconds) + self._look_seconds
         return owner.is_gone(lease.owner) or self._silence.seconds(lease) >= longest
 
 

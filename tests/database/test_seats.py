@@ -76,7 +76,7 @@ async def test_a_silent_lease_is_ended_unless_it_gave_a_sign(store: SqlStore, pr
     lease = await leased(store, project)
     await ask(store, seat(lease))
     [seen] = await store.seated_leases()
-    assert (seen.owner, seen.epoch, seen.seconds) == (OWNER, lease.epoch, 5)
+    assert (seen.owner, seen.epoch, seen.lease_seconds) == (OWNER, lease.epoch, 5)
     assert await store.beat(lease)
     async with store.transaction() as unit:
         assert not await unit.end_silent_lease(seen)
