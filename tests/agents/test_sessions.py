@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator_tui.agents import gate
+from orchestrator_tui.agents import claude, gate
 from orchestrator_tui.agents.base import (
     AgentOutput,
     ApiRetried,
@@ -125,6 +125,43 @@ async def test_a_link_that_is_exchanged_after_the_check_leads_nowhere_new(tmp_pa
     async with rehearsed(tmp_path, turns, judge=check_then_exchange) as rig:
         [answer] = returned(await rig.turn())
     assert "harmless" in answer.output and "planted" not in answer.output
+
+
+async def test_a_call_runs_once_the_project_is_certainly_ours(tmp_path: Path) -> None:
+    asked, renewed = asyncio.Event(), asyncio.Event()
+
+    async def lease_holds() -> None:
+        asked.set()
+        await renewed.wait()
+
+    made = tmp_path / "project" / "made"
+    write = {"tool": "Write", "input": {"file_path": str(made), "content": "x"}}
+    async with rehearsed(tmp_path, [write, {"say": "Done."}], lease_holds=lease_holds) as rig:
+        turn = asyncio.create_task(rig.turn())
+        await asked.wait()
+        assert not made.exists()
+        renewed.set()
+        (answer,) = returned(await turn)
+    assert not answer.is_error
+    assert made.exists()
+
+
+async def test_no_call_runs_whose_lease_is_not_renewed_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claude, "_HOOK_SECONDS", 1.0)
+
+    async def lease_holds() -> None:
+        await asyncio.Event().wait()
+
+    project = tmp_path / "project"
+    turns: list[dict[str, Any]] = [
+        {"tool": "Write", "input": {"file_path": str(project / "made"), "content": "x"}},
+        bash("touch made"),
+        {"say": "I give up."},
+    ]
+    async with rehearsed(tmp_path, turns, lease_holds=lease_holds) as rig:
+        answers = returned(await rig.turn())
+    assert [answer.is_error for answer in answers] == [True, True]
+    assert not (project / "made").exists()
 
 
 async def test_a_check_that_fails_denies(tmp_path: Path) -> None:
