@@ -1,11 +1,24 @@
 """Numbers for Prometheus: what this server answers, does, streams and tells, and how its projects stand."""
 
+from collections import Counter as Tally
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from orchestrator_tui import __version__
-from orchestrator_tui.domain.ownership import as_it_is
-from orchestrator_tui.domain.records import Snapshot
+from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER
+from orchestrator_tui.domain.records import ProjectOverview
 from orchestrator_tui.domain.statuses import PipelineStatus
+
+AWAITING_TAKEOVER = "awaiting_takeover"
+UNFINISHED = (
+    PipelineStatus.RUNNING.value,
+    PipelineStatus.STOPPING.value,
+    PipelineStatus.PAUSED.value,
+    AWAITING_TAKEOVER,
+)
+"""How a project stands that is not finished. One whose worker is gone and that another one takes up is none of the
+paused, which wait for a person, a limit or a time."""
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,15 +59,20 @@ class Metrics:
         """A receiver was told, or not; their names are those of the settings."""
         self._webhooks.labels(receiver, str(outcome)).inc()
 
-    def take(self, snapshot: Snapshot) -> None:
-        """How the projects stand; `snapshot` has at least all that run or wait."""
-        projects = [as_it_is(one) for one in snapshot.projects]
-        self._projects.set(snapshot.total)
-        for status in (PipelineStatus.RUNNING, PipelineStatus.STOPPING, PipelineStatus.PAUSED):
-            self._unfinished.labels(status.value).set(sum(one.project.status is status for one in projects))
+    def take(self, projects: Sequence[ProjectOverview], *, total: int) -> None:
+        """How the projects stand, as people are told of them: at least all that run or wait, of `total`."""
+        self._projects.set(total)
+        standing = Tally(_standing(one) for one in projects)
+        for name in UNFINISHED:
+            self._unfinished.labels(name).set(standing[name])
         self._asking.set(sum(one.waiting_for is not None for one in projects))
         self._sessions.set(sum(len(one.running) for one in projects if one.project.status is PipelineStatus.RUNNING))
 
     def text(self) -> bytes:
         """All numbers, as Prometheus reads them."""
         return generate_latest(self._registry)
+
+
+def _standing(overview: ProjectOverview) -> str:
+    left = overview.state.shutdown_reason == WAITS_FOR_TAKEOVER
+    return AWAITING_TAKEOVER if left else overview.project.status.value

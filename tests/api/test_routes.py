@@ -8,10 +8,12 @@ import pytest
 
 from orchestrator_tui.api.base import Limits
 from orchestrator_tui.api.routes.watching import ready
+from orchestrator_tui.domain import owner
 from orchestrator_tui.domain.access import Scope
 from orchestrator_tui.domain.statuses import PipelineStatus
 from orchestrator_tui.serve import limits_of
 from tests.api.serving import Served, served
+from tests.api.test_workers import with_workers
 from tests.running import Watched, launch
 
 IDEA = {"idea": "Small modules that tell their names", "name": "small", "rehearsal": True}
@@ -198,6 +200,25 @@ async def test_numbers_for_prometheus(site: Served) -> None:
         assert "orchestrator_projects_asking 1.0" in text
         assert "orchestrator_sessions_at_work 0.0" in text
         assert "process_resident_memory_bytes" in text
+
+
+async def test_projects_that_another_worker_is_to_take_over_are_counted_apart(site: Served) -> None:
+    gone = owner.this_process().replace(" since ", " since 9")
+    async with site.http() as http:
+        run, store = await made(site, http), site.engine._store
+        async with store.transaction() as unit:
+            await unit.take_lease(run.project_id, gone, over=await unit.pipeline(run.project_id))
+            await unit.set_pipeline_status(run.project_id, PipelineStatus.PAUSED, PipelineStatus.RUNNING)
+
+        async def unfinished() -> dict[str, float]:
+            lines = (await http.get("/metrics")).text.splitlines()
+            found = [line.split('"') for line in lines if line.startswith("orchestrator_projects_unfinished{")]
+            return {status: float(number.strip("} ")) for _, status, number in found}
+
+        none = dict.fromkeys(("running", "stopping", "paused", "awaiting_takeover"), 0.0)
+        assert await unfinished() == none
+        await with_workers(site, "a-7")
+        assert await unfinished() == none | {"awaiting_takeover": 1.0}
 
 
 def test_what_clients_may_use_up_is_a_setting(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from orchestrator_tui.api.schemas import Alive, Ready
 from orchestrator_tui.api.stream import MEDIA_TYPE, EventStream
 from orchestrator_tui.domain.access import AuditEntry, Scope
 from orchestrator_tui.domain.errors import IllegalTransition, OrchestratorError, StoreUnavailable
+from orchestrator_tui.engine.client import as_they_are
 
 LOOK_SECONDS = 1.0
 
@@ -151,7 +152,8 @@ async def _result(check: Callable[[], Awaitable[str]]) -> str:
 
 @router.get("/metrics", summary="Numbers for Prometheus", response_class=Response, **needs(Scope.READ))
 async def get_metrics(house: TheHouse) -> Response:
-    house.metrics.take(await house.client.snapshot(limit=1))
+    snapshot = await house.client.snapshot(limit=1)
+    house.metrics.take(await as_they_are(house.client, snapshot.projects), total=snapshot.total)
     return Response(house.metrics.text(), media_type=metrics.MEDIA_TYPE)
 
 
