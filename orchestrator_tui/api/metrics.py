@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from orchestrator_tui import __version__
 from orchestrator_tui.domain.ownership import WAITS_FOR_TAKEOVER
 from orchestrator_tui.domain.records import ProjectOverview
-from orchestrator_tui.domain.statuses import PipelineStatus
+from orchestrator_tui.domain.statuses import AT_WORK, PipelineStatus
 
 AWAITING_TAKEOVER = "awaiting_takeover"
 UNFINISHED = (
@@ -62,11 +62,12 @@ class Metrics:
     def take(self, projects: Sequence[ProjectOverview], *, total: int) -> None:
         """How the projects stand, as people are told of them: at least all that run or wait, of `total`."""
         self._projects.set(total)
-        standing = Tally(_standing(one) for one in projects)
+        standing = [(_standing(one), one) for one in projects]
+        tally = Tally(name for name, _ in standing)
         for name in UNFINISHED:
-            self._unfinished.labels(name).set(standing[name])
+            self._unfinished.labels(name).set(tally[name])
         self._asking.set(sum(one.waiting_for is not None for one in projects))
-        self._sessions.set(sum(len(one.running) for one in projects if one.project.status is PipelineStatus.RUNNING))
+        self._sessions.set(sum(len(one.running) for name, one in standing if name == PipelineStatus.RUNNING.value))
 
     def text(self) -> bytes:
         """All numbers, as Prometheus reads them."""
@@ -74,5 +75,8 @@ class Metrics:
 
 
 def _standing(overview: ProjectOverview) -> str:
-    left = overview.state.shutdown_reason == WAITS_FOR_TAKEOVER
-    return AWAITING_TAKEOVER if left else overview.project.status.value
+    project, state = overview.project, overview.state
+    # Of a worker on another machine only its silence is known.
+    is_silent = project.status in AT_WORK and state.lapsed
+    left = is_silent or state.shutdown_reason == WAITS_FOR_TAKEOVER
+    return AWAITING_TAKEOVER if left else project.status.value

@@ -221,6 +221,25 @@ async def test_projects_that_another_worker_is_to_take_over_are_counted_apart(si
         assert await unfinished() == none | {"awaiting_takeover": 1.0}
 
 
+async def test_a_project_whose_lease_lapsed_on_another_machine_does_not_count_as_running(site: Served) -> None:
+    async with site.http() as http:
+        run, store = await made(site, http), site.engine._store
+        async with store.transaction() as unit:
+            far = "process 8 on another-host since 1"
+            lease = await unit.take_lease(run.project_id, far, over=await unit.pipeline(run.project_id))
+            await unit.set_pipeline_status(run.project_id, PipelineStatus.PAUSED, PipelineStatus.RUNNING)
+        await with_workers(site, "a-7")
+        running = 'orchestrator_projects_unfinished{status="running"} 1.0'
+        assert running in (await http.get("/metrics")).text
+        [silent] = await store.roster.wanted()
+        await store.roster.lapse(silent)
+        told = (await http.get("/metrics")).text
+        assert running not in told
+        assert 'orchestrator_projects_unfinished{status="awaiting_takeover"} 1.0' in told
+        await store.beat(lease)
+        assert running in (await http.get("/metrics")).text
+
+
 def test_what_clients_may_use_up_is_a_setting(tmp_path: Path) -> None:
     assert limits_of(launch(tmp_path / "home", None)) == Limits()
     api = {
