@@ -240,7 +240,7 @@ class Prioritized(Done):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"project_id": ITEM, "note": "That counts at once: it waits for a worker to take it up."}]
+            "examples": [{"project_id": ITEM, "note": "That counts at once. Waiting: a worker to take it up."}]
         }
     )
 

@@ -48,6 +48,11 @@ def waits_for(overview: ProjectOverview) -> str:
     """What a project waits for that is neither a person nor a time: a worker, or others to end; "" when nothing."""
     if overview.folder_missing_on:
         return worker_with_folder(overview.folder_missing_on)
+    return _in_line(overview)
+
+
+def _in_line(overview: ProjectOverview) -> str:
+    """What a project waits for where the more urgent one is first."""
     return "a worker to take it up" if overview.state.queued_at is not None else seats(overview)
 
 
@@ -68,12 +73,8 @@ def seats(overview: ProjectOverview) -> str:
 
 def priority_counts(overview: ProjectOverview) -> str:
     """What a priority that was just set changes now, as a sentence."""
-    if overview.state.queued_at is not None:
-        return "That counts at once: it waits for a worker to take it up."
-    if overview.seats:
-        what = "its session that waits" if len(overview.seats) == 1 else f"its {len(overview.seats)} sessions that wait"
-        first = overview.seats[0]
-        return f"That counts at once, for {what} for {words.seat(first.scope, first.most)} to end."
+    if waiting := _in_line(overview):
+        return f"That counts at once. Waiting: {waiting}."
     return (
         "Nothing of it waits now: that counts where cluster.enabled or cluster.max_agents is set, when something does."
     )

@@ -20,7 +20,7 @@ from orchestrator_tui.domain.statuses import SeatScope
 from orchestrator_tui.engine.allowances import Place
 from orchestrator_tui.engine.bus import Bus, Subscription
 from orchestrator_tui.engine.seat import Places
-from orchestrator_tui.engine.silence import Silence
+from orchestrator_tui.engine.silence import Silence, patience
 
 AGAIN_SECONDS = 1.0
 """How long it takes until the line is looked at again after the database was away."""
@@ -157,7 +157,7 @@ class Seats:
 
     def _is_over(self, lease: SeatedLease) -> bool:
         # Who takes the project over is given the first try.
-        longest = max(lease.lease_seconds or 0.0, self._lease_seconds) + self._look_seconds
+        longest = patience(lease, self._lease_seconds) + self._look_seconds
         return owner.is_gone(lease.owner) or self._silence.seconds(lease) >= longest
 
 

@@ -23,6 +23,12 @@ class Leased(Protocol):
     def lease_seconds(self) -> float | None: ...
 
 
+def patience(lease: Leased, seconds: float) -> float:
+    """For how many seconds an owner has to be silent until its lease is another's: for those of ours, and for as long
+    as the lease lasts by the owner's own settings, who counts on it until then."""
+    return max(seconds, lease.lease_seconds or 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class _Sign:
     """A sign of life, and when it was seen here first."""
@@ -77,8 +83,3 @@ class Silence:
         if sign is None or (sign.epoch, sign.heartbeat) != (of.epoch, of.heartbeat):
             return 0.0
         return self._looked_at - sign.since
-
-    def is_over(self, of: Leased, seconds: float) -> bool:
-        """Whether its owner was silent for `seconds`, and for as long as the lease lasts by the owner's own settings:
-        until then the owner counts on it."""
-        return self.seconds(of) >= max(seconds, of.lease_seconds or 0.0)

@@ -7,7 +7,7 @@ from orchestrator_tui.domain import events, owner
 from orchestrator_tui.domain.clock import now
 from orchestrator_tui.domain.errors import AlreadyOwned
 from orchestrator_tui.domain.records import Lease, PipelineState
-from orchestrator_tui.engine.silence import Silence
+from orchestrator_tui.engine.silence import Silence, patience
 
 LOOK_SECONDS = 0.5
 
@@ -34,8 +34,7 @@ async def take_lease(
     over = None
     if state.owner is not None and state.owner != me:
         if not (state.lapsed or owner.is_gone(state.owner)):
-            longest = max(lease_seconds, state.lease_seconds or 0)
-            await _watch(store, state, longest, giving_up or asyncio.Event())
+            await _watch(store, state, patience(state, lease_seconds), giving_up or asyncio.Event())
         over = state
     async with store.transaction() as unit:
         lease = await unit.take_lease(

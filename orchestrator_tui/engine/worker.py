@@ -31,7 +31,7 @@ from orchestrator_tui.domain.statuses import AT_WORK, PauseReason, PipelineStatu
 from orchestrator_tui.engine.cluster import Cluster
 from orchestrator_tui.engine.rest import Bell
 from orchestrator_tui.engine.runs import Runs
-from orchestrator_tui.engine.silence import Silence
+from orchestrator_tui.engine.silence import Silence, patience
 
 STANDS_BACK = 2
 """Heartbeats for which a worker takes nothing after a project that it cannot run, so that others come first."""
@@ -288,7 +288,7 @@ class Worker:
         """A lease whose owner was silent for too long is over, for everybody: who follows may be another worker."""
         if one.lapsed or one.owner == self.record.process:
             return one
-        if not self._silence.is_over(one, self._options.stall_seconds):
+        if self._silence.seconds(one) < patience(one, self._options.stall_seconds):
             return one
         await self._store.roster.lapse(one)
         return replace(one, lapsed=True)

@@ -221,7 +221,7 @@ async def test_a_priority_that_is_changed_while_sessions_wait_counts_for_them(ur
         await set_priority(two.store, change, SettingsModel())
         waiting = await one.store.overview(two.lease.project_id)
         assert priority_counts(waiting) == (
-            "That counts at once, for its session that waits for one of the 2 agents of the installation to end."
+            "That counts at once. Waiting: 1 session for one of the 2 agents of the installation to end."
         )
         await one.places.give(first)
         await urgent

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 from orchestrator_tui.domain.records import Wanted
 from orchestrator_tui.domain.statuses import PipelineStatus
-from orchestrator_tui.engine.silence import Silence
+from orchestrator_tui.engine.silence import Silence, patience
 from tests.tui.stage import NOON
 
 AT_WORK = Wanted(
@@ -37,21 +37,9 @@ def test_a_heartbeat_or_another_owner_ends_it() -> None:
     assert looked((0, AT_WORK), (2, replace(AT_WORK, epoch=2))) == 0
 
 
-def test_a_lease_is_over_once_it_has_lasted_by_the_settings_of_its_owner_too() -> None:
-    watch = Watch()
-    silence = Silence(1, watch)
-    for watch.seconds in (0, 2, 4):
-        silence.look([AT_WORK])
-    lasting = replace(AT_WORK, lease_seconds=5)
-    assert [silence.is_over(one, 4) for one in (AT_WORK, replace(AT_WORK, lease_seconds=1), lasting)] == [
-        True,
-        True,
-        False,
-    ]
-    watch.seconds = 6
-    silence.look([AT_WORK])
-    assert silence.is_over(lasting, 4)
-    assert not silence.is_over(lasting, 7)
+def test_a_lease_is_left_to_its_owner_for_as_long_as_it_lasts_by_the_owner_s_settings_too() -> None:
+    lasting = [replace(AT_WORK, lease_seconds=seconds) for seconds in (None, 1, 5)]
+    assert [patience(one, 4) for one in lasting] == [4, 4, 5]
 
 
 def test_nothing_is_known_of_a_lease_that_was_not_seen_or_is_another_one_by_now() -> None:

@@ -69,9 +69,8 @@ async def test_a_priority_that_is_changed_while_projects_wait_decides_which_is_f
             await run.create(name=f"p{number}")
         await front.submit(SetPriority(project_id=runs[1].project_id, priority=3))
         await front.submit(SetPriority(project_id=runs[2].project_id, priority=9))
-        assert priority_counts(await front.overview(runs[2].project_id)).endswith(
-            "it waits for a worker to take it up."
-        )
+        counts = priority_counts(await front.overview(runs[2].project_id))
+        assert counts == "That counts at once. Waiting: a worker to take it up."
         async with working(start, quick, "one", concurrency=1):
             await until_completed(Watched(engine=front, project_id=runs[0].project_id))
         begun = [one.project_id for one in await front.events() if isinstance(one.event, events.LeaseTaken)]

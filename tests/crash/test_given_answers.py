@@ -13,6 +13,7 @@ from orchestrator_tui.agents.rehearsal.scenario import Answer, Scenario
 from orchestrator_tui.compose import open_engine
 from orchestrator_tui.domain import events
 from orchestrator_tui.domain.commands import ResumeProject
+from orchestrator_tui.domain.records import SessionLog
 from orchestrator_tui.domain.statuses import AgentStatus, PipelineStatus
 from tests.crash.moves import Moment, die_at
 from tests.lives import light_scenario, lived
@@ -58,10 +59,28 @@ async def _begun(home: Path, scenario: Scenario | None = None) -> None:
 
 
 async def _gone_on(home: Path) -> None:
-    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(light_scenario(1))) as engine:
+    async with resumed(home) as run:
+        await run.until_rest()
+
+
+@asynccontextmanager
+async def resumed(home: Path, scenario: Scenario | None = None) -> AsyncIterator[Watched]:
+    """The project of a life that was ended, gone on with."""
+    runtime = Remembering(scenario or light_scenario(1))
+    async with open_engine(launch(home, None, **NO_PLANNING), runtime=runtime) as engine:
         (project,) = await engine.projects()
         await engine.submit(ResumeProject(project_id=project.id))
-        await Watched(engine=engine, project_id=project.id).until_rest()
+        yield Watched(engine=engine, project_id=project.id)
+
+
+async def completed(run: Watched) -> list[SessionLog]:
+    """The developer's sessions, once the project is finished."""
+    assert await run.until_rest() is PipelineStatus.COMPLETED
+    return [one for one in await run.engine.sessions(run.project_id) if one.role == "developer"]
+
+
+def prompts_of(run: Watched, session: SessionLog) -> list[str]:
+    return [event.kind for event in run.all(events.AgentPrompted) if event.agent_id == session.id]
 
 
 def red_at_first() -> Scenario:
@@ -81,15 +100,11 @@ def red_at_first() -> Scenario:
 async def test_an_answer_that_was_given_is_checked_again_and_not_asked_for(tmp_path: Path) -> None:
     home, told = tmp_path / "home", tmp_path / "told"
     assert await asyncio.to_thread(lived, killed_after_the_check, home, output=told) == -SIGKILL, told.read_text()
-    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(light_scenario(1))) as engine:
-        (project,) = await engine.projects()
-        run = Watched(engine=engine, project_id=project.id)
-        await engine.submit(ResumeProject(project_id=project.id))
-        assert await run.until_rest() is PipelineStatus.COMPLETED
-        cut, resumed = [one for one in await engine.sessions(project.id) if one.role == "developer"]
-        assert (cut.status, resumed.status) == (AgentStatus.INTERRUPTED, AgentStatus.COMPLETED)
-        assert resumed.answer == cut.answer is not None
-        assert [event for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id] == []
+    async with resumed(home) as run:
+        cut, last = await completed(run)
+        assert (cut.status, last.status) == (AgentStatus.INTERRUPTED, AgentStatus.COMPLETED)
+        assert last.answer == cut.answer is not None
+        assert prompts_of(run, last) == []
         assert [event.message for event in run.all(events.CommitMade)].count("TASK-1: Module item00001") == 1
 
 
@@ -97,25 +112,17 @@ async def test_an_answer_is_not_asked_for_again_however_early_who_goes_on_with_i
     home, told = tmp_path / "home", tmp_path / "told"
     for body in (killed_after_the_check, killed_when_it_goes_on):
         assert await asyncio.to_thread(lived, body, home, output=told) == -SIGKILL, told.read_text()
-    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(light_scenario(1))) as engine:
-        (project,) = await engine.projects()
-        run = Watched(engine=engine, project_id=project.id)
-        await engine.submit(ResumeProject(project_id=project.id))
-        assert await run.until_rest() is PipelineStatus.COMPLETED
-        cut, cut_again, resumed = [one for one in await engine.sessions(project.id) if one.role == "developer"]
-        assert resumed.answer == cut_again.answer == cut.answer is not None
-        assert [event for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id] == []
+    async with resumed(home) as run:
+        cut, cut_again, last = await completed(run)
+        assert last.answer == cut_again.answer == cut.answer is not None
+        assert prompts_of(run, last) == []
 
 
 async def test_an_answer_is_refused_together_with_what_is_kept_of_why(tmp_path: Path) -> None:
     home, told = tmp_path / "home", tmp_path / "told"
-    assert await asyncio.to_thread(lived, killed_before_the_red_check_is_stored, home, output=told) == -SIGKILL
-    async with open_engine(launch(home, None, **NO_PLANNING), runtime=Remembering(red_at_first())) as engine:
-        (project,) = await engine.projects()
-        run = Watched(engine=engine, project_id=project.id)
-        await engine.submit(ResumeProject(project_id=project.id))
-        assert await run.until_rest() is PipelineStatus.COMPLETED
+    killed = await asyncio.to_thread(lived, killed_before_the_red_check_is_stored, home, output=told)
+    assert killed == -SIGKILL, told.read_text()
+    async with resumed(home, red_at_first()) as run:
+        _, last = await completed(run)
         assert [event.number for event in run.all(events.AttemptFailed)] == [1]
-        _, resumed = [one for one in await engine.sessions(project.id) if one.role == "developer"]
-        prompts = [event.kind for event in run.all(events.AgentPrompted) if event.agent_id == resumed.id]
-        assert prompts == ["verify_failed"]
+        assert prompts_of(run, last) == ["verify_failed"]

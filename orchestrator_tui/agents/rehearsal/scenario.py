@@ -123,12 +123,7 @@ class Scenario:
     def _latest(self, phase: PhaseName, role: str, subject: str, attempt: int) -> Answer | None:
         """What such a session plays in the last attempt up to this one that has an answer of its own, so that what a
         second try has mended stays mended in a third; None when nothing fits."""
-        fitting = [
-            answer
-            for number in range(1, attempt + 1)
-            for answer in self.answers
-            if answer.fits(phase, role, subject, number)
-        ]
+        fitting = [one for one in self.answers if one.fits(phase, role, subject, min(one.attempt or 1, attempt))]
         return max(fitting, key=lambda one: (one.subject != ANY, one.attempt or 0, one.role != ANY), default=None)
 
     def _values(self, answer: Answer, request: SessionRequest, attempt: int) -> Mapping[str, str]:
