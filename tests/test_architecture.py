@@ -69,6 +69,13 @@ def test_the_ground_floor_is_made_of_the_standard_library_alone() -> None:
         assert imported_packages(path) <= {*sys.stdlib_module_names, "orchestrator_tui"}, path.name
 
 
+def test_nothing_is_caught_in_a_way_that_python_3_11_changed() -> None:
+    """Before 3.11.4 what is raised in `except*` is put into a group once more."""
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not any(isinstance(node, ast.TryStar) for node in ast.walk(tree)), path
+
+
 def imported_packages(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

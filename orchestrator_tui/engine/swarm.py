@@ -46,14 +46,18 @@ async def run_swarm(roles: Sequence[str], ask: Callable[[str], Awaitable[T]]) ->
         async with asyncio.TaskGroup() as group:
             for role in roles:
                 group.create_task(member(role), name=f"swarm-{role}")
-    except* OrchestratorError as errors:
-        raise _first(errors) from errors
+    except ExceptionGroup as failed:
+        # Not `except*`: before Python 3.11.4 what is raised there is put into a group once more.
+        errors, others = failed.split(OrchestratorError)
+        if errors is None or others is not None:
+            raise
+        raise _first(errors) from failed
     if len(answers) < min(QUORUM, len(roles)):
         reasons = "; ".join(f"{role}: {reason}" for role, reason in missing.items())
         raise PhaseFailed(f"Only {len(answers)} of {len(roles)} planners answered. {reasons}")
     return SwarmAnswers(answers={role: answers[role] for role in roles if role in answers}, missing=missing)
 
 
-def _first(errors: BaseExceptionGroup[OrchestratorError]) -> OrchestratorError:
+def _first(errors: ExceptionGroup[OrchestratorError]) -> OrchestratorError:
     inner = errors.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+    return _first(inner) if isinstance(inner, ExceptionGroup) else inner

@@ -1,4 +1,5 @@
-"""Tells keys that were meant for what is on the screen from those that were on their way, or are held down."""
+"""Tells keys that were meant for what is on the screen from those that were on their way, are held down, or are letters
+of words."""
 
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ FIRST_REPEAT = 1.0
 NEVER = float("-inf")
 
 EARLY = "Nothing was decided: this had only just appeared. Look at it, then choose again."
+TYPED = "Nothing was decided: this was a letter of what you typed. Look at it, then choose again."
 HELD_DOWN = "Nothing was decided: the key is held down. Let go of it, look, then choose again."
 
 
@@ -32,6 +34,7 @@ class Guard:
         self._key_at = NEVER
         self._gap = -NEVER
         self._presses = 0
+        self._does_nothing = self._in_words = False
 
     def appeared(self) -> None:
         """What is decided about is new, or was pasted at: keys that come now were not meant for it."""
@@ -41,9 +44,12 @@ class Guard:
         """This key came last, elsewhere."""
         self._key, self._key_at = key, at
 
-    def pressed(self, key: str) -> None:
-        """A key came; one that is too early makes the pause begin anew."""
+    def pressed(self, key: str, *, does_nothing: bool = False) -> None:
+        """A key came; one that is too early makes the pause begin anew. Whoever types letters that do nothing here
+        writes words without looking, and so do those that follow quickly."""
         at = self._monotonic()
+        self._in_words = (self._in_words or self._does_nothing) and at - self._key_at < QUIET
+        self._does_nothing = does_nothing
         self._gap = at - self._key_at if key == self._key else -NEVER
         self._key, self._key_at = key, at
         self._presses += 1
@@ -66,6 +72,8 @@ class Guard:
             return EARLY
         if self.is_repeated:
             return HELD_DOWN
+        if self._in_words:
+            return TYPED
         if self._gap < FIRST_REPEAT:
             self._unless_repeated(screen, work)
         else:

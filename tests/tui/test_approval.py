@@ -81,6 +81,19 @@ async def test_a_key_that_is_held_down_from_before_the_question_came_approves_no
         assert await case.closed() is True
 
 
+async def test_a_letter_of_what_is_typed_at_an_open_question_approves_nothing(tmp_path: Path) -> None:
+    async with asked_at_checkpoint(tmp_path) as case:
+        case.hand.seconds += 10
+        for key in ("slash", "p", "space", "a"):
+            case.hand.seconds += 0.15
+            await case.pilot.press(key)
+        await case.sees("a letter of what you typed")
+        assert case.answers == []
+        case.hand.seconds += 0.5
+        await case.pilot.press("down", "a")
+        assert await case.closed() is True
+
+
 async def test_keys_that_come_too_early_make_the_pause_begin_anew(tmp_path: Path) -> None:
     async with asked_at_checkpoint(tmp_path) as case:
         for key in ("a", "down") * 5:

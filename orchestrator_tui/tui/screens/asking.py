@@ -332,7 +332,8 @@ class Question(OnceModal[bool]):
 
     def on_key(self, event: events.Key) -> None:
         """Any key closes a question that nobody asks any more; any other key than its own takes a stop back."""
-        self.guard.pressed(event.key)
+        means = self.mode is not Mode.READ or event.key in self.active_bindings
+        self.guard.pressed(event.key, does_nothing=event.is_printable and not means)
         if self._stop_asked and event.key not in self.context.keymap.keys("stop"):
             self.forget_stop()
         if self.mode is Mode.GONE:
