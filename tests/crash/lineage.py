@@ -126,6 +126,8 @@ def seconds_until_taken_over(home: Path, url: str, death: Death) -> float:
     if one_life(home, url, death, real=False, host="far-away") != -signal.SIGKILL:
         raise AssertionError("it was not killed")
     killed_at = time.time()
+    if asyncio.run(owner_in(url)) is None:
+        raise AssertionError("it had given its lease back")
     # A fresh lease is believed at once: its owner is said to run the project.
     while (code := one_life(home, url, None, real=False)) == OWNED_ELSEWHERE and time.time() - killed_at < 300:
         pass
@@ -144,6 +146,13 @@ def one_life(home: Path, url: str, death: Death | None, *, real: bool, host: str
             process.join()
         assert process.exitcode is not None
         return process.exitcode
+
+
+async def owner_in(url: str) -> str | None:
+    """Who has the project in this database."""
+    async with open_store(url) as store:
+        (project,) = await store.list_projects()
+        return (await store.pipeline_state(project.id)).owner
 
 
 async def first_event_after(url: str, moment: float, kind: type[object] = object) -> float:
